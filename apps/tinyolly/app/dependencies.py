@@ -1,0 +1,32 @@
+from typing import Annotated, cast
+
+import httpx
+from fastapi import Depends, Query, Request
+
+from common.paging import Cursor
+from common.storage import Storage
+
+
+def _storage(request: Request) -> Storage:
+    return cast("Storage", request.app.state.storage)
+
+
+def _opamp(request: Request) -> httpx.AsyncClient:
+    return cast("httpx.AsyncClient", request.app.state.opamp)
+
+
+def _before(
+    before: Annotated[
+        str | None,
+        Query(
+            description="Only what is older: Unix nanoseconds, or `nextBefore` of the last page",
+            pattern=r"^\d{1,19}(:\w+)?$",
+        ),
+    ] = None,
+) -> Cursor | None:
+    return Cursor.parse(before) if before else None
+
+
+StorageDependency = Annotated[Storage, Depends(_storage)]
+OpampClient = Annotated[httpx.AsyncClient, Depends(_opamp)]
+Before = Annotated[Cursor | None, Depends(_before)]

@@ -1,0 +1,1 @@
+"""What both modes share: settings, the telemetry domain, OTLP conversion and storage."""

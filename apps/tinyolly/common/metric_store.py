@@ -1,0 +1,166 @@
+import time
+from collections import defaultdict
+from typing import cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from common.paging import MICROS_PER_SECOND, NANOS_PER_MICRO
+from common.telemetry import Metric, Point, Sample, SeriesLabels
+
+_MAX_POINTS_PER_SERIES = 2_000
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_metric = msgspec.msgpack.Decoder(Metric).decode
+_decode_labels = msgspec.msgpack.Decoder(SeriesLabels).decode
+_decode_point = msgspec.msgpack.Decoder(Point).decode
+
+
+class MetricOverview(Metric, frozen=True):
+    services: list[str]
+    series_count: int
+
+
+class Series(SeriesLabels, frozen=True):
+    points: list[Point]
+
+
+class MetricSeries(Metric, frozen=True):
+    series: list[Series]
+
+
+class MetricStore:
+    """Metrics, their series and points.
+
+    A new series is refused once there are `limit`: dropping old ones instead would let one label
+    with too many values displace every other metric.
+
+    Keys:
+        metric:<name>            string, the metric's description
+        series:<id>              string, service and attributes of one series
+        points:<id>              points of one series by time, microseconds
+        metrics, series, metric-series:<name>, metric-services:<name>
+                                 names, series ids and services by last arrival, microseconds
+        dropped-series           HyperLogLog of the series that were refused
+    """
+
+    def __init__(self, redis: Redis, *, ttl_seconds: int, limit: int) -> None:
+        self._redis = redis
+        self._ttl_seconds = ttl_seconds
+        self._limit = limit
+
+    async def add(self, samples: list[Sample]) -> int:
+        """Store the samples and return how many points were refused for the limit of series."""
+        now = time.time()
+        accepted, refused = await self._admit(samples, now)
+        ttl = self._ttl_seconds
+        arrival = int(now * MICROS_PER_SECOND)
+        arrivals: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        async with self._redis.pipeline() as pipe:
+            for metric in {sample.metric.name: sample.metric for sample in accepted}.values():
+                pipe.set(f"metric:{metric.name}", _encode(metric), ex=ttl)
+                arrivals["metrics"][metric.name] = arrival
+            for sample in accepted:
+                name, series_id = sample.metric.name, sample.series_id
+                arrivals["series"][series_id] = arrival
+                arrivals[f"metric-series:{name}"][series_id] = arrival
+                arrivals[f"metric-services:{name}"][sample.labels.service] = arrival
+                pipe.set(f"series:{series_id}", _encode(sample.labels), ex=ttl)
+                self._add_points(pipe, f"points:{series_id}", sample.points)
+            for key, members in arrivals.items():
+                pipe.zadd(key, members)
+                pipe.zremrangebyscore(key, "-inf", f"({self._cutoff(now)}")
+                pipe.expire(key, ttl)
+            if refused:
+                pipe.pfadd("dropped-series", *(sample.series_id for sample in refused))
+                pipe.expire("dropped-series", ttl)
+            await pipe.execute()
+        return sum(len(sample.points) for sample in refused)
+
+    def trim(self, pipe: Pipeline, now: float) -> None:
+        for key in ("metrics", "series"):
+            pipe.zremrangebyscore(key, "-inf", f"({self._cutoff(now)}")
+
+    def count(self, pipe: Pipeline) -> None:
+        pipe.zcard("metrics")
+        pipe.pfcount("dropped-series")
+
+    async def overview(self) -> list[MetricOverview]:
+        cutoff = self._cutoff(time.time())
+        members = cast("list[bytes]", await self._redis.zrangebyscore("metrics", cutoff, "+inf"))
+        names = sorted(member.decode() for member in members)
+        async with self._redis.pipeline() as pipe:
+            for name in names:
+                pipe.get(f"metric:{name}")
+                pipe.zrangebyscore(f"metric-services:{name}", cutoff, "+inf")
+                pipe.zcount(f"metric-series:{name}", cutoff, "+inf")
+            replies = await pipe.execute()
+        return [
+            MetricOverview(
+                **msgspec.structs.asdict(_decode_metric(metric)),
+                services=sorted(service.decode() for service in services),
+                series_count=count,
+            )
+            for metric, services, count in zip(*[iter(replies)] * 3, strict=True)
+            if metric is not None
+        ]
+
+    async def series(self, name: str, *, since_seconds: int) -> MetricSeries | None:
+        """Return the points of the last seconds of every series; None for an unknown metric."""
+        now = time.time()
+        since = int((now - since_seconds) * MICROS_PER_SECOND)
+        async with self._redis.pipeline() as pipe:
+            pipe.get(f"metric:{name}")
+            pipe.zrangebyscore(f"metric-series:{name}", self._cutoff(now), "+inf")
+            metric, members = await pipe.execute()
+        if metric is None:
+            return None
+        async with self._redis.pipeline() as pipe:
+            for member in members:
+                pipe.get(f"series:{member.decode()}")
+                pipe.zrangebyscore(f"points:{member.decode()}", since, "+inf")
+            replies = await pipe.execute()
+        return MetricSeries(
+            **msgspec.structs.asdict(_decode_metric(metric)),
+            series=[
+                Series(labels.service, labels.attributes, list(map(_decode_point, points)))
+                for labels, points in (
+                    (_decode_labels(encoded), points)
+                    for encoded, points in zip(replies[::2], replies[1::2], strict=True)
+                    if encoded is not None and points
+                )
+            ],
+        )
+
+    async def _admit(self, samples: list[Sample], now: float) -> tuple[list[Sample], list[Sample]]:
+        if not samples:
+            return [], []
+        cutoff = self._cutoff(now)
+        async with self._redis.pipeline() as pipe:
+            pipe.zmscore("series", [sample.series_id for sample in samples])
+            pipe.zcount("series", cutoff, "+inf")
+            arrivals, count = await pipe.execute()
+        room = self._limit - count
+        accepted: list[Sample] = []
+        refused: list[Sample] = []
+        for sample, arrival in zip(samples, arrivals, strict=True):
+            is_new = arrival is None or arrival < cutoff
+            if is_new and room <= 0:
+                refused.append(sample)
+            else:
+                accepted.append(sample)
+                room -= is_new
+        return accepted, refused
+
+    def _add_points(self, pipe: Pipeline, key: str, points: list[Point]) -> None:
+        times = {_encode(point): point.time_unix_nano // NANOS_PER_MICRO for point in points}
+        # Relative to the newest point, not to the clock: a sender's clock may be wrong.
+        oldest = max(times.values()) - self._ttl_seconds * MICROS_PER_SECOND
+        pipe.zadd(key, times)
+        pipe.zremrangebyscore(key, "-inf", f"({oldest}")
+        pipe.zremrangebyrank(key, 0, -_MAX_POINTS_PER_SERIES - 1)
+        pipe.expire(key, self._ttl_seconds)
+
+    def _cutoff(self, now: float) -> int:
+        return int((now - self._ttl_seconds) * MICROS_PER_SECOND)
