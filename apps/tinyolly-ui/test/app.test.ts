@@ -1,0 +1,395 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Api } from '../src/api';
+import { startApp } from '../src/app';
+import { type Answer, answer } from './mock-api';
+import { type Sample, sampleAt } from './sample';
+
+const now = Date.UTC(2026, 0, 15, 12);
+const sample = sampleAt(now);
+const nothing: Sample = {
+  stats: { traces: 0, spans: 0, logs: 0, metrics: 0, droppedSeries: 0 },
+  services: [],
+  traces: [],
+  logs: [],
+  metrics: [],
+  map: { nodes: [], edges: [] },
+  agents: [],
+};
+const [, , failedTrace] = sample.traces;
+const failedId = failedTrace?.traceId ?? '';
+
+let root: HTMLElement;
+let requested: string[];
+let sent: unknown[];
+let reply: (url: URL) => Answer;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now });
+  root = document.createElement('div');
+  document.body.replaceChildren(root);
+  requested = [];
+  sent = [];
+  reply = (url) => answer(url, sample);
+});
+
+afterEach(() => {
+  vi.clearAllTimers();
+  vi.useRealTimers();
+});
+
+const api = new Api((input, init) => {
+  // The API gives its paths as strings.
+  const url = new URL(input as string, 'http://tinyolly.test');
+  requested.push(`${url.pathname}${url.search}`);
+  // Bodies are JSON texts, of PUT requests only.
+  if (init?.method === 'PUT') sent.push(JSON.parse(init.body as string));
+  const { status, body } =
+    init?.method === 'PUT' ? { status: 202, body: { hash: '', instances: ['x'] } } : reply(url);
+  return Promise.resolve(new Response(JSON.stringify(body), { status }));
+});
+
+async function open(path: string): Promise<void> {
+  history.replaceState(null, '', path);
+  startApp(root, api);
+  await settle();
+}
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(300);
+}
+
+function all(selector: string): HTMLElement[] {
+  return [...root.querySelectorAll<HTMLElement>(selector)];
+}
+
+function find(selector: string, text = ''): HTMLElement {
+  const found = all(selector).find((element) => element.textContent.includes(text));
+  if (!found) throw new Error(`no ${selector} with "${text}" in: ${root.textContent}`);
+  return found;
+}
+
+async function click(selector: string, text = ''): Promise<void> {
+  find(selector, text).click();
+  await settle();
+}
+
+async function type(selector: string, text: string): Promise<void> {
+  const field = find(selector);
+  if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  await settle();
+}
+
+const address = (): string => `${location.pathname}${location.search}`;
+
+describe('every page', () => {
+  it.each([
+    ['/traces', 'Traces · TinyOlly', 'POST /order'],
+    [`/traces/${failedId}`, 'POST /order · Trace · TinyOlly', 'POST /charge'],
+    ['/logs', 'Logs · TinyOlly', 'order received'],
+    ['/metrics', 'Metrics · TinyOlly', 'process.memory.usage'],
+    ['/metrics?name=queue.depth', 'queue.depth · Metrics · TinyOlly', 'mailer · queue=orders'],
+    ['/services', 'Services · TinyOlly', '8.3 %'],
+    ['/map', 'Map · TinyOlly', 'postgresql'],
+    ['/collectors', 'Collectors · TinyOlly', 'otelcol-contrib 0.145.0'],
+  ])('%s has the title "%s" and shows "%s"', async (path, title, text) => {
+    await open(path);
+    expect(document.title).toBe(title);
+    expect(find('main').textContent).toContain(text);
+    expect(all('nav a[aria-current=page]')).toHaveLength(1);
+  });
+
+  it.each([
+    ['/traces', 'No traces yet', '4343'],
+    ['/logs', 'No logs yet', '4343'],
+    ['/metrics', 'No metrics yet', '4343'],
+    ['/services', 'No traces yet', '4343'],
+    ['/map', 'No traces yet', '4343'],
+    ['/collectors', 'No collectors yet', '4320'],
+  ])('%s says what to do while there is nothing', async (path, title, port) => {
+    reply = (url) => answer(url, nothing);
+    await open(path);
+    expect(find('.empty h2').textContent).toBe(title);
+    expect(find('.empty').textContent).toContain(port);
+  });
+
+  it('shows an error of the backend with its message, and recovers', async () => {
+    reply = () => ({ status: 503, body: { error: { code: 'x', message: 'Redis is down.' } } });
+    await open('/traces');
+    expect(find('.empty').textContent).toContain('Redis is down.');
+    reply = (url) => answer(url, sample);
+    await click('button', 'Try again');
+    expect(find('tbody').textContent).toContain('POST /order');
+  });
+
+  it('keeps what it has when a refresh fails, and says so', async () => {
+    await open('/traces');
+    reply = () => ({ status: 503, body: { error: { code: 'x', message: 'Redis is down.' } } });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(find('[role=alert]').textContent).toContain('Redis is down.');
+    expect(all('tbody tr')).toHaveLength(40);
+  });
+});
+
+describe('refreshing', () => {
+  it('happens every five seconds, leaves the rows in place and stops when paused', async () => {
+    await open('/traces');
+    const row = find('tbody tr');
+    const count = (): number => requested.filter((path) => path === '/api/stats').length;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(count()).toBe(2);
+    expect(find('tbody tr')).toBe(row);
+    await click('button', 'Live');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(count()).toBe(2);
+    await click('button', 'Paused');
+    expect(count()).toBe(3);
+  });
+});
+
+describe('traces', () => {
+  it('are searched by the backend, and the address says what for', async () => {
+    await open('/traces');
+    await type('input[type=search]', 'order');
+    await click('button', 'Errors only');
+    expect(address()).toBe('/traces?errors=true&q=order');
+    expect(requested).toContain('/api/traces?limit=100&errors=true&q=order');
+    expect(all('tbody tr')).toHaveLength(8);
+  });
+
+  it('offer to clear filters that match nothing', async () => {
+    await open('/traces?q=nowhere');
+    await click('button', 'Clear filters');
+    expect(address()).toBe('/traces');
+    expect(all('tbody tr')).toHaveLength(40);
+  });
+
+  it('open by a click anywhere on the row, and the list comes back', async () => {
+    await open('/traces');
+    await click(`tbody tr.failed td`);
+    expect(address()).toBe(`/traces/${failedId}`);
+    history.replaceState(null, '', '/traces');
+    window.dispatchEvent(new PopStateEvent('popstate'));
+    await settle();
+    expect(all('tbody tr')).toHaveLength(40);
+  });
+
+  it('grow by request when there are more', async () => {
+    const traces = Array.from({ length: 150 }, (_, i) => {
+      const [first] = sample.traces;
+      return { traceId: String(i), spans: first?.spans ?? [] };
+    });
+    reply = (url) => answer(url, { ...sample, traces });
+    await open('/traces');
+    expect(all('tbody tr')).toHaveLength(100);
+    await click('button.more');
+    expect(all('tbody tr')).toHaveLength(150);
+    expect(all('.more')).toEqual([]);
+  });
+});
+
+describe('a trace', () => {
+  const row = '[role=treeitem]';
+
+  it('is a tree whose spans have their place in it', async () => {
+    await open(`/traces/${failedId}`);
+    expect(all(row).map((item) => item.getAttribute('aria-level'))).toEqual([
+      '1',
+      '2',
+      '2',
+      '3',
+      '4',
+      '3',
+      '4',
+      '3',
+      '4',
+    ]);
+    const charge = find(row, 'POST /charge');
+    expect(charge.getAttribute('aria-label')).toContain('failed');
+    expect(charge.style.getPropertyValue('--depth')).toBe('2');
+    expect(Number(charge.style.getPropertyValue('--offset'))).toBeCloseTo(44 / 184, 5);
+  });
+
+  it('shows attributes, events and logs of the span in the address', async () => {
+    const span = failedTrace?.spans[5]?.spanId ?? '';
+    await open(`/traces/${failedId}?span=${span}`);
+    const panel = find('.panel').textContent;
+    for (const text of ['card issuer timed out', 'exception.type', 'giving up', 'k8s.pod.name']) {
+      expect(panel).toContain(text);
+    }
+    await click('button[aria-label="Close span"]');
+    expect(address()).toBe(`/traces/${failedId}`);
+    expect(all('.panel')).toEqual([]);
+  });
+
+  it('collapses by mouse and by keyboard, and stays so over a refresh', async () => {
+    await open(`/traces/${failedId}`);
+    await click('.twisty');
+    expect(all(row)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(find(row).getAttribute('aria-expanded')).toBe('false');
+    find(row).dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+    expect(all(row)).toHaveLength(9);
+    find(row).dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+    expect(document.activeElement).toBe(find(row, 'GET session'));
+  });
+
+  it('that is not there any more is said to be so', async () => {
+    await open('/traces/0000');
+    expect(find('.empty').textContent).toContain('There is no trace "0000".');
+  });
+
+  it('lists its logs from the oldest', async () => {
+    await open(`/traces/${failedId}`);
+    const bodies = all('.trace-logs .log-body').map((body) => body.textContent);
+    expect(bodies[0]).toBe('order received: 2 items, 84.90 EUR');
+    expect(bodies).toHaveLength(4);
+  });
+});
+
+describe('logs', () => {
+  it('are filtered by severity and lead to their trace', async () => {
+    await open('/logs');
+    const severity = find('select[aria-label=Severity]');
+    if (severity instanceof HTMLSelectElement) severity.value = '17';
+    severity.dispatchEvent(new Event('change', { bubbles: true }));
+    await settle();
+    expect(address()).toBe('/logs?minSeverity=17');
+    expect(all('.log')).toHaveLength(5);
+    await click('a.log-trace');
+    expect(address()).toMatch(/^\/traces\/[0-9a-f]{32}\?span=[0-9a-f]{16}$/);
+  });
+
+  it('open and close, and stay open over a refresh', async () => {
+    await open('/logs');
+    await click('.log-toggle');
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(find('.log-details').textContent).toContain('code.function.name');
+    await click('.log-toggle');
+    expect(all('.log-details')).toEqual([]);
+  });
+
+  it('of one trace say so, and the filter can be removed', async () => {
+    await open(`/logs?traceId=${failedId}`);
+    expect(all('.log')).toHaveLength(4);
+    await click('.filter-chip button');
+    expect(address()).toBe('/logs');
+  });
+});
+
+describe('metrics', () => {
+  it('draw a line for each series, and a counter as its rate', async () => {
+    await open('/metrics?name=http.server.requests');
+    expect(all('.plot path')).toHaveLength(3);
+    expect(find('.metric tbody').textContent).toContain('/s');
+    await click('button', 'Total');
+    expect(address()).toBe('/metrics?name=http.server.requests&raw=true');
+    expect(find('.metric tbody').textContent).not.toContain('/s');
+  });
+
+  it('draw a histogram as bars', async () => {
+    await open('/metrics?name=http.server.request.duration');
+    expect(all('.histogram')).toHaveLength(2);
+    expect(all('.histogram .bars li')[0]?.getAttribute('aria-label')).toBe(
+      '5.00 ms – 10.0 ms: 120',
+    );
+  });
+
+  it('show the quantiles of a summary', async () => {
+    await open('/metrics?name=rpc.client.duration');
+    expect(find('.histogram').textContent).toContain('99 %172 ms');
+  });
+
+  it('are found by name and by service', async () => {
+    await open('/metrics');
+    await type('input[type=search]', 'MAILER');
+    expect(all('.metric-list a').map((link) => link.querySelector('.mono')?.textContent)).toEqual([
+      'queue.depth',
+    ]);
+  });
+});
+
+it('sorts services by a click on a heading', async () => {
+  await open('/services');
+  await click('th a', 'Error rate');
+  expect(address()).toBe('/services?sort=errors');
+  expect(find('tbody tr').textContent).toContain('checkout');
+  expect(find('th', 'Error rate').getAttribute('aria-sort')).toBe('descending');
+});
+
+describe('collectors', () => {
+  const rejected = '018f3c2e-9d02-7b8e-8a0c-77c2d4e6b302';
+
+  it('get the edited configuration, one or all of them', async () => {
+    await open(`/collectors?instance=${rejected}`);
+    expect(find('.editor').textContent).toContain("unknown exporter 'otlpx'");
+    await type('textarea', 'receivers: {}');
+    await click('button', 'Apply to this collector');
+    expect(sent).toEqual([{ config: 'receivers: {}', instance: rejected }]);
+    expect(find('[role=status]').textContent).toBe('Sent to 1 collector.');
+
+    await type('textarea', 'exporters: {}');
+    await click('button', 'Apply to all 3');
+    expect(sent).toHaveLength(1);
+    await click('button', 'Yes, replace all 3');
+    expect(sent[1]).toEqual({ config: 'exporters: {}' });
+  });
+
+  it('keep a draft over refreshes and visits to other pages', async () => {
+    await open(`/collectors?instance=${rejected}`);
+    await type('textarea', 'draft: 1');
+    await vi.advanceTimersByTimeAsync(10_000);
+    await click('nav a', 'Map');
+    await click('nav a', 'Collectors');
+    await click('.agent-list a', rejected);
+    const editor = find('textarea');
+    expect(editor instanceof HTMLTextAreaElement && editor.value).toBe('draft: 1');
+    await click('button', 'Discard changes');
+    expect(find('textarea') instanceof HTMLTextAreaElement && find('textarea')).toHaveProperty(
+      'value',
+      sample.agents[0]?.effectiveConfig,
+    );
+  });
+});
+
+describe('the frame', () => {
+  it('moves the focus to the search box with a slash', async () => {
+    await open('/traces');
+    document.dispatchEvent(new KeyboardEvent('keydown', { key: '/' }));
+    expect(document.activeElement?.getAttribute('type')).toBe('search');
+  });
+
+  it('changes and remembers the theme', async () => {
+    await open('/map');
+    await click('button', 'auto');
+    expect(document.documentElement.dataset.theme).toBe('light');
+    await click('button', 'light');
+    expect(localStorage.getItem('tinyolly-theme')).toBe('dark');
+    await click('button', 'dark');
+    expect(document.documentElement.dataset.theme).toBeUndefined();
+    expect(localStorage.getItem('tinyolly-theme')).toBeNull();
+  });
+
+  it('leaves links with a modifier key to the browser', async () => {
+    await open('/traces');
+    const event = new MouseEvent('click', { ctrlKey: true, bubbles: true, cancelable: true });
+    find('nav a', 'Logs').dispatchEvent(event);
+    expect(event.defaultPrevented).toBe(false);
+  });
+
+  it('shows text of telemetry as text', async () => {
+    const attack = '<img src=x onerror=alert(1)>';
+    const [log] = sample.logs;
+    if (!log) throw new Error('the sample has logs');
+    reply = (url) =>
+      answer(url, {
+        ...sample,
+        logs: [{ ...log, body: attack, service: attack, severityText: attack }],
+      });
+    await open('/logs');
+    await click('.log-toggle');
+    expect(find('.log-body').textContent).toBe(attack);
+    expect(all('img')).toEqual([]);
+  });
+});
