@@ -1,0 +1,164 @@
+/**
+ * Packages one chart and pushes it: `node --import tsx components/publish-chart.ts < request.json`.
+ *
+ * Reads a {@link PublishRequest} from standard input, prints a {@link PublishedChart} as one line, and leaves the
+ * chart's sources as they are. An existing version is left alone when its bytes are the same, and never overwritten.
+ * Credentials come from helm's and Docker's own configuration.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { helmIgnore, ignoreNothing } from "./ignore-file";
+import { InputError } from "./input-error";
+import type { PushRef, Tls } from "./references";
+import { readSourceTree } from "./source-tree";
+import { sourceDateEpoch, stageFiles } from "./staging";
+
+/** An image as a chart's values hold it. */
+export interface ImageValue {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+/** What to package and where to push it. */
+export interface PublishRequest {
+  readonly chart: string;
+  /** Folder of the chart's sources. */
+  readonly path: string;
+  readonly version: string;
+  readonly appVersion: string;
+  /** Key of the plan, so that a changed key publishes even where nothing else of the request changed. */
+  readonly key: string;
+  /** Image by its path in values.yaml. */
+  readonly images: Readonly<Record<string, ImageValue>>;
+  /** `oci://host/folder` to which helm appends the chart's name. */
+  readonly pushFolder: PushRef;
+  readonly pushTls: Tls;
+}
+
+/** What was pushed, or found to be there with the same content. */
+export interface PublishedChart {
+  /** `sha256:…` of the OCI manifest. */
+  readonly digest: string;
+}
+
+const tlsFlags: Readonly<Record<Tls, readonly string[]>> = {
+  verify: [],
+  "skip-verify": ["--insecure-skip-tls-verify"],
+  "plain-http": ["--plain-http"],
+};
+
+function main(): void {
+  // The component writes exactly this type.
+  const request = JSON.parse(readFileSync(0, "utf8")) as PublishRequest;
+  const folder = mkdtempSync(join(tmpdir(), "tinyolly-chart-"));
+  try {
+    requireHelm4();
+    const archive = packageChart(request, folder);
+    const published: PublishedChart = { digest: findPublished(request, archive, folder) ?? push(request, archive, folder) };
+    process.stdout.write(`${JSON.stringify(published)}\n`);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    process.stderr.write(`chart "${request.chart}" ${request.version}: ${error.message}\n`);
+    process.exitCode = 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
+function packageChart(request: PublishRequest, folder: string): string {
+  const copy = join(folder, request.chart);
+  const ignoreFile = join(request.path, ".helmignore");
+  const rules = existsSync(ignoreFile) ? helmIgnore(readFileSync(ignoreFile, "utf8")) : ignoreNothing;
+  stageFiles(request.path, readSourceTree(request.path, rules), copy);
+  edit(join(copy, "Chart.yaml"), { version: request.version, appVersion: request.appVersion });
+  edit(join(copy, "values.yaml"), request.images);
+  utimesSync(copy, sourceDateEpoch, sourceDateEpoch);
+
+  runHelm(["package", copy, "--destination", folder], folder);
+  const name = readdirSync(folder).find((entry) => entry.endsWith(".tgz"));
+  if (name === undefined) throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
+  const archive = join(folder, name);
+  // Helm puts the archive's own time into the manifest.
+  utimesSync(archive, sourceDateEpoch, sourceDateEpoch);
+  return archive;
+}
+
+/** Sets values at dotted paths and keeps comments, order and all other keys of a YAML file. */
+function edit(file: string, changes: Readonly<Record<string, string | ImageValue>>): void {
+  const document = parseDocument(readFileSync(file, "utf8"));
+  for (const [path, value] of Object.entries(changes)) {
+    const at = path.split(".");
+    if (typeof value === "string") document.setIn(at, value);
+    else for (const [key, field] of Object.entries(value)) document.setIn([...at, key], field);
+  }
+  writeFileSync(file, document.toString({ lineWidth: 0 }), { mode: 0o644 });
+  utimesSync(file, sourceDateEpoch, sourceDateEpoch);
+}
+
+/** Digest of the version when the registry has it with the same bytes; undefined when it does not have it. */
+function findPublished(request: PublishRequest, archive: string, folder: string): string | undefined {
+  const pulled = mkdtempSync(join(folder, "pulled-"));
+  const reference = `${request.pushFolder}/${request.chart}`;
+  const args = ["pull", reference, "--version", request.version, "--destination", pulled, ...tlsFlags[request.pushTls]];
+  const run = helm(args, folder);
+  if (run.status !== 0) {
+    if (/not found|NAME_UNKNOWN|MANIFEST_UNKNOWN/i.test(run.output)) return undefined;
+    throw new InputError(
+      `the registry could not be asked whether this version exists, so nothing was pushed: ${lastLines(run.output)}`,
+    );
+  }
+  const [name = ""] = readdirSync(pulled);
+  if (!readFileSync(join(pulled, name)).equals(readFileSync(archive))) {
+    throw new InputError(
+      `${reference} has this version with other content, and published versions are never overwritten; ` +
+        `raise the version in ${request.path}/Chart.yaml, or delete that version from the registry`,
+    );
+  }
+  return digestOf(run.output);
+}
+
+function push(request: PublishRequest, archive: string, folder: string): string {
+  process.stderr.write(`pushing ${request.pushFolder}/${request.chart}:${request.version} (${statSync(archive).size} bytes)\n`);
+  return digestOf(runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder));
+}
+
+/** Helm 3 stamps the clock into packages. */
+function requireHelm4(): void {
+  const run = spawnSync("helm", ["version", "--template", "{{.Version}}"], { encoding: "utf8" });
+  if (run.error) throw new InputError(`helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`);
+  if (!/^v?([4-9]|\d\d)\./.test(run.stdout.trim())) {
+    throw new InputError(`helm ${run.stdout.trim()} cannot package reproducibly; Helm 4 is needed: eval "$(make -s env)" puts the platform's first`);
+  }
+}
+
+function runHelm(args: readonly string[], folder: string): string {
+  const run = helm(args, folder);
+  if (run.status !== 0) throw new InputError(`helm ${args[0] ?? ""} failed: ${lastLines(run.output)}`);
+  return run.output;
+}
+
+/** Runs helm with caches of its own, since charts are published side by side. */
+function helm(args: readonly string[], folder: string): { status: number | null; output: string } {
+  const run = spawnSync("helm", args, {
+    encoding: "utf8",
+    env: { ...process.env, HELM_CACHE_HOME: join(folder, "cache"), HELM_DATA_HOME: join(folder, "data") },
+  });
+  return { status: run.status, output: `${run.stdout}${run.stderr}` };
+}
+
+function digestOf(output: string): string {
+  const digest = /^Digest:\s*(sha256:[0-9a-f]{64})/m.exec(output)?.[1];
+  if (digest === undefined) throw new InputError(`helm printed no digest: ${lastLines(output)}`);
+  return digest;
+}
+
+function lastLines(output: string): string {
+  return output.trim().split("\n").slice(-5).join("\n");
+}
+
+main();

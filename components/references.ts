@@ -1,0 +1,71 @@
+declare const endpoint: unique symbol;
+
+/** `host/repository:tag` at the endpoint to which builds push. No pod or Application may hold one. */
+export type PushRef = string & { readonly [endpoint]: "push" };
+
+/** `host/repository` at the endpoint from which nodes pull. */
+export type PullRef = string & { readonly [endpoint]: "pull" };
+
+/** `oci://host/repository` of a chart at the endpoint from which Argo CD pulls. */
+export type ChartRef = string & { readonly [endpoint]: "chart" };
+
+/** How a registry is spoken to. */
+export type Tls = "verify" | "skip-verify" | "plain-http";
+
+/** One registry as its three kinds of clients reach it. */
+export interface Endpoints {
+  /** Host and port for builds, from outside the cluster. */
+  readonly push: string;
+  /** How builds speak to {@link push}. */
+  readonly pushTls: Tls;
+  /** Host and port for the nodes. */
+  readonly pull: string;
+  /** Host and port for Argo CD. */
+  readonly inCluster: string;
+  /** Whether Argo CD speaks plain HTTP to {@link inCluster}. */
+  readonly inClusterPlainHttp: boolean;
+  /** Path before image and chart names, without slashes at its ends. */
+  readonly namespace: string;
+}
+
+const host =
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(?::(?<port>\d{1,5}))?$/i;
+const namespace = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+
+/** Says what is wrong with a registry host such as `ghcr.io` or `localhost:30500`; undefined when it is right. */
+export function hostProblem(value: string): string | undefined {
+  const match = host.exec(value);
+  if (!match) return `a host name with an optional port, such as ghcr.io or localhost:30500, without scheme or path`;
+  const port = match.groups?.["port"];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) return "a port from 1 to 65535";
+  return undefined;
+}
+
+/** Says what is wrong with a registry path such as `owner/tinyolly`; undefined when it is right. */
+export function namespaceProblem(value: string): string | undefined {
+  return namespace.test(value) ? undefined : "lower-case path segments, such as tinyolly or owner/tinyolly";
+}
+
+/** Where builds push `image`. */
+export function pushRef(at: Endpoints, image: string, tag: string): PushRef {
+  // The one place where a push reference is made.
+  return `${at.push}/${at.namespace}/${image}:${tag}` as PushRef;
+}
+
+/** Where nodes pull `image`. */
+export function pullRef(at: Endpoints, image: string): PullRef {
+  // The one place where a pull reference is made.
+  return `${at.pull}/${at.namespace}/${image}` as PullRef;
+}
+
+/** Where Argo CD pulls `chart`. */
+export function chartRef(at: Endpoints, chart: string): ChartRef {
+  // The one place where a chart reference is made.
+  return `oci://${at.inCluster}/${at.namespace}/charts/${chart}` as ChartRef;
+}
+
+/** Folder of the registry into which helm pushes charts: `oci://host/namespace/charts`. */
+export function chartPushFolder(at: Endpoints): PushRef {
+  // Helm appends the chart's name and version itself.
+  return `oci://${at.push}/${at.namespace}/charts` as PushRef;
+}

@@ -1,0 +1,11 @@
+import * as pulumi from "@pulumi/pulumi";
+import { InputError } from "./input-error";
+
+/** Runs `read` and turns wrong input into an error that Pulumi prints without a stack trace. */
+export function orRunError<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof InputError ? new pulumi.RunError(error.message) : error;
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { InputError } from "./input-error";
+import type { ImagePlan } from "./plan";
+import { type SourceFile, sha256 } from "./source-tree";
+
+/** Time given to every staged file; the earliest that zip archives can hold. Unix seconds. */
+export const sourceDateEpoch = 315532800;
+
+const stagingFolder = ".tinyolly/contexts";
+const oneDay = 24 * 60 * 60 * 1000;
+
+/** Paths of a staged build context, relative to the project. */
+export interface StagedContext {
+  readonly context: string;
+  readonly dockerfile: string;
+}
+
+/**
+ * Copies an image's files to a folder named by their key, with normal modes and times. The docker-build plugin hashes
+ * permission bits and compares paths, and BuildKit copies modes and times into layers, so builds of the sources
+ * themselves would differ between checkouts. A folder that is there already is used as it is.
+ *
+ * @throws InputError when a file changed since it was planned.
+ */
+export function stageContext(plan: ImagePlan): StagedContext {
+  const folder = join(stagingFolder, `${plan.name}-${plan.key.slice(0, 12)}`);
+  const staged = { context: join(folder, "context"), dockerfile: join(folder, "Dockerfile") };
+  if (existsSync(folder)) {
+    utimesSync(folder, new Date(), new Date());
+    return staged;
+  }
+  mkdirSync(stagingFolder, { recursive: true });
+  removeOldContexts(plan.name);
+  const draft = mkdtempSync(join(stagingFolder, ".draft-"));
+  try {
+    stageFiles(plan.path, plan.files, join(draft, "context"));
+    stageFile(plan.dockerfile.path, "file", plan.dockerfile.digest, join(draft, "Dockerfile"));
+    chmodSync(draft, 0o755);
+    renameSync(draft, folder);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    // Another run staged the same content in the meantime.
+    if (!existsSync(folder)) throw error;
+  }
+  return staged;
+}
+
+/** Copies `files` of the folder `from` to the new folder `to`, with normal modes and times. */
+export function stageFiles(from: string, files: readonly SourceFile[], to: string): void {
+  const folders = new Set([to]);
+  mkdirSync(to, { recursive: true });
+  for (const { path, kind, digest } of files) {
+    const target = join(to, path);
+    for (let folder = dirname(target); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+    mkdirSync(dirname(target), { recursive: true });
+    stageFile(join(from, path), kind, digest, target);
+  }
+  // Deepest first: writing below a folder changes its time.
+  for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
+    chmodSync(folder, 0o755);
+    utimesSync(folder, sourceDateEpoch, sourceDateEpoch);
+  }
+}
+
+function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: string): void {
+  if (kind === "link") {
+    symlinkSync(readlinkSync(from), to);
+    lutimesSync(to, sourceDateEpoch, sourceDateEpoch);
+    return;
+  }
+  copyFileSync(from, to);
+  if (sha256(readFileSync(to)) !== digest) {
+    throw new InputError(`${from} changed while it was read; run the command again when it is at rest`);
+  }
+  chmodSync(to, kind === "executable" ? 0o755 : 0o644);
+  utimesSync(to, sourceDateEpoch, sourceDateEpoch);
+}
+
+/** Contexts of the last day stay, for runs that are still under way. */
+function removeOldContexts(name: string): void {
+  for (const entry of readdirSync(stagingFolder)) {
+    if (!entry.startsWith(`${name}-`) && !entry.startsWith(".draft-")) continue;
+    const folder = join(stagingFolder, entry);
+    const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > oneDay) rmSync(folder, { recursive: true, force: true });
+  }
+}

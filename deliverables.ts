@@ -1,0 +1,31 @@
+import type { Deliverables } from "./components/plan";
+
+/** What TinyOlly ships. A fifth image is one entry here and its folder. */
+export const deliverables = {
+  images: {
+    tinyolly: { path: "apps/tinyolly" },
+    webui: { path: "apps/tinyolly-ui" },
+    "opamp-server": { path: "apps/opamp-server" },
+    demo: { path: "apps/demo" },
+  },
+  charts: {
+    tinyolly: {
+      path: "charts/tinyolly",
+      namespace: "tinyolly",
+      images: {
+        "frontend.image": "tinyolly",
+        "otlpReceiver.image": "tinyolly",
+        "webui.image": "webui",
+        "opampServer.image": "opamp-server",
+      },
+    },
+    "tinyolly-demos": {
+      path: "charts/tinyolly-demos",
+      namespace: "tinyolly-demos",
+      images: {
+        "frontend.image": "demo",
+        "backend.image": "demo",
+      },
+    },
+  },
+} as const satisfies Deliverables;
