@@ -1,0 +1,134 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { baseImages, parseDockerfile } from "../components/dockerfile";
+import { deliverables } from "../deliverables";
+import { buildkitAddress, get } from "./services";
+import { PlatformError, type PlatformSettings, project } from "./settings";
+
+const recipes = join(project, "platform/base-images");
+const suite = "forky";
+const root = `debian:${suite}-slim`;
+const npmVersion = "11.6.2";
+const certificates = "/etc/ssl/certs/ca-certificates.crt";
+
+/** Images of Docker Hub's library that the deliverables start from, such as `python:3.14-slim`. */
+export function requiredBases(): string[] {
+  const bases = Object.values(deliverables.images).flatMap(({ path }) => {
+    const file = join(path, "Dockerfile");
+    const full = join(project, file);
+    return existsSync(full) ? baseImages(parseDockerfile(file, readFileSync(full, "utf8"))) : [];
+  });
+  return [...new Set(bases.flatMap(libraryName))].sort();
+}
+
+/**
+ * Puts every base image that is missing into the mirror, made from Debian's packages. Does nothing where Docker Hub can
+ * be reached, since BuildKit then pulls the official ones.
+ */
+export async function provideBases(settings: PlatformSettings, log: (line: string) => void): Promise<void> {
+  const missing: string[] = [];
+  for (const base of requiredBases()) if (!(await isMirrored(settings, base))) missing.push(base);
+  if (missing.length === 0 || (await dockerHubAnswers())) return;
+
+  const wanted = [...((await isMirrored(settings, root)) ? [] : [root]), ...missing.filter((base) => base !== root)];
+  for (const [i, base] of wanted.entries()) {
+    const started = Date.now();
+    log(`[${i + 1}/${wanted.length}] base image ${base}: making it from Debian ${suite}`);
+    buildBase(settings, base, log);
+    log(`[${i + 1}/${wanted.length}] base image ${base}: made in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  }
+}
+
+/** Name in Docker Hub's library; nothing for images elsewhere, which are pulled from where they are. */
+function libraryName(reference: string): string[] {
+  const name = reference.replace(/^docker\.io\//, "").replace(/^library\//, "").replace(/@sha256:.*$/, "");
+  if (name.includes("/")) return [];
+  return [name.includes(":") ? name : `${name}:latest`];
+}
+
+async function isMirrored({ ports }: PlatformSettings, base: string): Promise<boolean> {
+  const [name = "", tag = ""] = base.split(":");
+  const url = `http://localhost:${ports.registry}/v2/mirror/library/${name}/manifests/${tag}`;
+  const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+  return (await get(url, { accept })).status === 200;
+}
+
+async function dockerHubAnswers(): Promise<boolean> {
+  try {
+    const response = await fetch("https://registry-1.docker.io/v2/", { signal: AbortSignal.timeout(3000) });
+    return response.status === 401 || response.ok;
+  } catch {
+    return false;
+  }
+}
+
+function buildBase(settings: PlatformSettings, base: string, log: (line: string) => void): void {
+  const [name = "", tag = ""] = base.split(":");
+  const recipe = join(recipes, `${name}.Dockerfile`);
+  if (!existsSync(recipe)) {
+    throw new PlatformError(
+      `a Dockerfile starts from ${base}, which cannot be pulled here and has no recipe; ` +
+        `add platform/base-images/${name}.Dockerfile, or push the image to localhost:${settings.ports.registry}/mirror/library/${base}`,
+    );
+  }
+  const context = mkdtempSync(join(settings.state, "base-image-"));
+  try {
+    copyFileSync(recipe, join(context, "Dockerfile"));
+    if (base === root) {
+      copyFileSync(debianRoot(settings, log), join(context, "root.tar"));
+      copyFileSync(certificates, join(context, "ca-certificates.crt"));
+    }
+    if (name === "node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
+    const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
+    run("buildctl", [
+      `--addr=${buildkitAddress(settings)}`,
+      "build",
+      "--progress=plain",
+      "--frontend=dockerfile.v0",
+      `--local=context=${context}`,
+      `--local=dockerfile=${context}`,
+      `--opt=build-arg:VERSION=${version}`,
+      `--output=type=image,name=localhost:${settings.ports.registry}/mirror/library/${base},push=true,registry.insecure=true`,
+    ]);
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
+}
+
+/** A minimal Debian as a tar file, made once for each user: the slowest part, and equal for all. */
+function debianRoot({ cache }: PlatformSettings, log: (line: string) => void): string {
+  const file = join(cache, "base-images", `debian-${suite}.tar`);
+  if (!existsSync(file)) {
+    mkdirSync(join(cache, "base-images"), { recursive: true });
+    log(`Debian ${suite}: fetching its packages`);
+    const excluded = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*"];
+    run("mmdebstrap", [
+      "--format=tar",
+      "--variant=minbase",
+      // The Release file of a suite in development can be older than it promises.
+      `--aptopt=Acquire::Check-Valid-Until "false"`,
+      "--include=ca-certificates",
+      ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
+      suite,
+      `${file}.draft`,
+    ]);
+    renameSync(`${file}.draft`, file);
+  }
+  return file;
+}
+
+function npmPackage({ cache }: PlatformSettings): string {
+  const folder = join(cache, "base-images");
+  const file = join(folder, `npm-${npmVersion}.tgz`);
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(file)) run("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
+  return file;
+}
+
+function run(command: string, args: readonly string[]): void {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (status === 0) return;
+  const output = error ? error.message : `${stdout}${stderr}`.trim().split("\n").slice(-20).join("\n");
+  throw new PlatformError(`${command} failed:\n${output}`);
+}

@@ -1,0 +1,212 @@
+import type { Tool } from "./tools";
+
+const kubernetesVersion = "v1.36.3";
+const kubernetesVariables = {
+  "k8s.io/component-base/version.gitVersion": kubernetesVersion,
+  "k8s.io/component-base/version.gitMajor": "1",
+  "k8s.io/component-base/version.gitMinor": "36",
+  "k8s.io/component-base/version.gitTreeState": "clean",
+};
+
+/** Programs of the platform's services. */
+export const platformTools: readonly Tool[] = [
+  { name: "openssl", version: "3", debian: "openssl" },
+  { name: "runc", version: "1.1", debian: "runc" },
+  { name: "mmdebstrap", version: "1.3", debian: "mmdebstrap" },
+  { name: "redis-server", version: "7", debian: "redis-server" },
+  {
+    name: "registry",
+    version: "3.1.2",
+    accepts: { args: ["--version"], pattern: /\bv?3\.\d+\.\d+/ },
+    go: {
+      module: "tools/registry",
+      package: "github.com/distribution/distribution/v3/cmd/registry",
+      variables: { "github.com/distribution/distribution/v3/version.version": "v3.1.2" },
+    },
+  },
+  {
+    name: "buildkitd",
+    version: "0.34.2",
+    accepts: { args: ["--version"], pattern: /\bv0\.(?:1[6-9]|[2-9]\d)\.\d+/ },
+    go: {
+      module: "tools/buildkit",
+      package: "github.com/moby/buildkit/cmd/buildkitd",
+      variables: { "github.com/moby/buildkit/version.Version": "v0.34.2" },
+    },
+  },
+  {
+    name: "buildctl",
+    version: "0.34.2",
+    accepts: { args: ["--version"], pattern: /\bv0\.(?:1[6-9]|[2-9]\d)\.\d+/ },
+    go: {
+      module: "tools/buildkit",
+      package: "github.com/moby/buildkit/cmd/buildctl",
+      variables: { "github.com/moby/buildkit/version.Version": "v0.34.2" },
+    },
+  },
+  {
+    name: "helm",
+    version: "4.3.1",
+    accepts: { args: ["version", "--template", "{{.Version}}"], pattern: /^v4\./ },
+    go: {
+      module: "tools/helm",
+      package: "helm.sh/helm/v4/cmd/helm",
+      variables: { "helm.sh/helm/v4/internal/version.version": "v4.3.1" },
+    },
+  },
+  {
+    name: "etcd",
+    version: "3.6.16",
+    accepts: { args: ["--version"], pattern: /etcd Version: 3\.[5-9]\./ },
+    go: { module: "tools/etcd", package: "go.etcd.io/etcd/server/v3" },
+  },
+  {
+    name: "kube-apiserver",
+    version: kubernetesVersion,
+    accepts: { args: ["--version"], pattern: /Kubernetes v1\.3[4-9]\./ },
+    go: {
+      module: "tools/kubernetes",
+      package: "k8s.io/kubernetes/cmd/kube-apiserver",
+      variables: kubernetesVariables,
+    },
+  },
+  {
+    name: "kube-controller-manager",
+    version: kubernetesVersion,
+    accepts: { args: ["--version"], pattern: /Kubernetes v1\.3[4-9]\./ },
+    go: {
+      module: "tools/kubernetes",
+      package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+      variables: kubernetesVariables,
+    },
+  },
+  {
+    name: "kubectl",
+    version: kubernetesVersion,
+    accepts: { args: ["version", "--client"], pattern: /Client Version: v1\.3[4-9]\./ },
+    go: {
+      module: "tools/kubernetes",
+      package: "k8s.io/kubernetes/cmd/kubectl",
+      variables: kubernetesVariables,
+    },
+  },
+  {
+    name: "argocd",
+    version: "3.6.1",
+    // A program of that name on PATH may be the CLI without the servers.
+    accepts: "nothing",
+    go: {
+      module: "tools/argocd",
+      package: "github.com/argoproj/argo-cd/v3/cmd",
+      variables: { "github.com/argoproj/argo-cd/v3/common.version": "3.6.1" },
+      toolchain: "go1.27.0",
+      // The controller has no setting for the address of its metrics, and nothing here listens beyond loopback.
+      patch: {
+        module: "github.com/argoproj/argo-cd/v3",
+        file: "controller/appcontroller.go",
+        from: '"0.0.0.0:%d"',
+        to: '"127.0.0.1:%d"',
+      },
+    },
+  },
+];
+
+/** Version of the Pulumi CLI; package.json pins the same for `npx pulumi`. */
+export const pulumiVersion = "3.259.0";
+
+/** Programs of the Pulumi CLI, for machines that cannot download it. */
+export const pulumiTools: readonly Tool[] = [
+  {
+    name: "pulumi",
+    version: pulumiVersion,
+    accepts: { args: ["version"], pattern: new RegExp(`^v${pulumiVersion.replaceAll(".", "\\.")}$`, "m") },
+    go: {
+      module: "tools/pulumi",
+      package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+      variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}` },
+    },
+  },
+  {
+    name: "pulumi-language-nodejs",
+    version: pulumiVersion,
+    accepts: "nothing",
+    go: {
+      module: "tools/pulumi-nodejs",
+      package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+      variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}` },
+    },
+  },
+];
+
+/** A Pulumi provider plugin, and what serves instead where its download cannot be had. */
+export interface Plugin {
+  readonly name: string;
+  readonly version: string;
+  readonly substitute: Tool;
+  /** Whether the substitute is a stand-in of ours rather than the official plugin's own sources. */
+  readonly standIn: boolean;
+}
+
+/** Versions are those of the npm packages in package.json. */
+export const pulumiPlugins: readonly Plugin[] = [
+  {
+    name: "docker-build",
+    version: "0.0.22",
+    standIn: false,
+    substitute: {
+      name: "pulumi-resource-docker-build",
+      version: "0.0.22",
+      accepts: "nothing",
+      go: {
+        module: "tools/docker-build",
+        package: "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
+        variables: { "github.com/pulumi/pulumi-docker-build/provider.Version": "0.0.22" },
+      },
+    },
+  },
+  standIn("command", "1.2.1"),
+  standIn("kubernetes", "4.34.2"),
+];
+
+/** Programs that `make check` runs. */
+export const checkTools: readonly Tool[] = [
+  { name: "shellcheck", version: "0.9", debian: "shellcheck" },
+  {
+    name: "kubeconform",
+    version: "0.7.0",
+    accepts: { args: ["-v"], pattern: /^v?0\.[7-9]\./ },
+    go: { module: "tools/lint", package: "github.com/yannh/kubeconform/cmd/kubeconform" },
+  },
+  {
+    name: "helm-unittest",
+    version: "1.0.3",
+    go: { module: "tools/helm-unittest", package: "github.com/helm-unittest/helm-unittest/cmd/helm-unittest" },
+  },
+  {
+    name: "gofumpt",
+    version: "0.9.2",
+    accepts: { args: ["--version"], pattern: /^v0\.9\./ },
+    go: { module: "tools/lint", package: "mvdan.cc/gofumpt" },
+  },
+  {
+    name: "staticcheck",
+    version: "0.7.0",
+    accepts: { args: ["-version"], pattern: /0\.7\.0/ },
+    go: { module: "tools/lint", package: "honnef.co/go/tools/cmd/staticcheck" },
+  },
+];
+
+function standIn(name: string, version: string): Plugin {
+  const program = `pulumi-resource-${name}`;
+  return {
+    name,
+    version,
+    standIn: true,
+    substitute: {
+      name: program,
+      version,
+      accepts: "nothing",
+      go: { module: "stand-ins", package: `tinyolly.dev/platform/stand-ins/cmd/${program}` },
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/** The platform's commands, as the Makefile calls them: `node --import tsx platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
+import { spawnSync } from "node:child_process";
+import { readDeployment, deploymentTable } from "./deployment";
+import { environment } from "./environment";
+import { localStack, platformDown, platformReset, platformStatus, platformUp } from "./platform";
+import { PlatformError, type PlatformSettings, project, readPlatformSettings } from "./settings";
+import { formatBytes, table } from "./table";
+
+const commands: Readonly<Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>> = {
+  up,
+  down: async (settings) => {
+    await platformDown(settings, log);
+    return 0;
+  },
+  reset: async (settings) => {
+    await platformReset(settings, log);
+    return 0;
+  },
+  status,
+  env: (settings) => {
+    for (const [name, value] of Object.entries(environment(settings))) {
+      process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+    }
+    return Promise.resolve(0);
+  },
+  deploy,
+  preview: async (settings) => {
+    await up(settings);
+    return pulumi(["preview", "--diff", "--stack", localStack]);
+  },
+  destroy: async (settings) => {
+    await up(settings);
+    return pulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
+  },
+};
+
+async function up(settings: PlatformSettings): Promise<number> {
+  const plugins = await platformUp(settings, log);
+  const names = plugins.map(({ plugin, origin }) => `${plugin.name} ${plugin.version} (${origin})`);
+  log(`platform is up; Pulumi plugins: ${names.join(", ")}`);
+  return 0;
+}
+
+async function status(settings: PlatformSettings, json: boolean): Promise<number> {
+  const services = await platformStatus(settings);
+  if (json) {
+    process.stdout.write(`${JSON.stringify(services, undefined, 2)}\n`);
+  } else {
+    const rows = services.map(({ name, pid, address, health, memory }) => [
+      name,
+      pid === undefined ? "-" : String(pid),
+      address,
+      health,
+      pid === undefined ? "-" : formatBytes(memory),
+    ]);
+    process.stdout.write(table(["service", "pid", "address", "health", "memory"], rows));
+    const total = services.reduce((sum, { memory }) => sum + memory, 0);
+    process.stdout.write(`${formatBytes(total)} in all\n`);
+  }
+  return services.every(({ health }) => health === "ready") ? 0 : 1;
+}
+
+async function deploy(settings: PlatformSettings): Promise<number> {
+  await up(settings);
+  const before = await readDeployment(settings);
+  const status = pulumi(["up", "--stack", localStack, "--yes", "--skip-preview"]);
+  if (status !== 0) return status;
+  process.stdout.write(deploymentTable(await readDeployment(settings), before));
+  return 0;
+}
+
+function pulumi(args: readonly string[]): number {
+  const run = spawnSync("pulumi", args, { cwd: project, stdio: "inherit" });
+  if (run.error) throw new PlatformError(`pulumi cannot be run: ${run.error.message}`);
+  return run.status ?? 1;
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const [name = "", ...flags] = process.argv.slice(2);
+  const command = commands[name];
+  if (!command) throw new PlatformError(`"${name}" is not a command; there are ${Object.keys(commands).join(", ")}`);
+  return command(readPlatformSettings(), flags.includes("--json"));
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (!(error instanceof PlatformError)) throw error;
+    log(`platform: ${error.message}`);
+    process.exitCode = 1;
+  },
+);

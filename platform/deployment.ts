@@ -1,0 +1,83 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { localStack } from "./platform";
+import { get } from "./services";
+import { type PlatformSettings, project } from "./settings";
+import { formatBytes, table } from "./table";
+
+/** The local stack's outputs, and the sizes that the registry tells. */
+export interface Deployment {
+  readonly images: Readonly<Record<string, { repository: string; tag: string; digest: string }>>;
+  readonly charts: Readonly<Record<string, { source: string; version: string; digest: string }>>;
+  readonly applications: Readonly<Record<string, { name: string; revision: string }>>;
+  /** Compressed bytes of each image, by digest. */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+/** Reads what is deployed; empty where nothing is. */
+export async function readDeployment(settings: PlatformSettings): Promise<Deployment> {
+  const args = ["stack", "output", "--json", "--stack", localStack];
+  const run = spawnSync("pulumi", args, { cwd: project, encoding: "utf8" });
+  const known = existsSync(join(settings.state, "pulumi")) && run.status === 0;
+  // The outputs of index.ts.
+  const outputs = (known ? JSON.parse(run.stdout) : {}) as Partial<Deployment>;
+  const { images = {}, charts = {}, applications = {} } = outputs;
+  const sizes: Record<string, number> = {};
+  for (const { repository, digest } of Object.values(images)) sizes[digest] = await imageSize(settings, repository, digest);
+  return { images, charts, applications, sizes };
+}
+
+/** The end of `make up`: what there is now, what is new since `before`, and what to type next. */
+export function deploymentTable(now: Deployment, before: Deployment): string {
+  const images = Object.entries(now.images).map(([name, { tag, digest }]) => [
+    name,
+    tag,
+    digest.slice(0, 19),
+    formatBytes(now.sizes[digest] ?? 0),
+    before.images[name]?.digest === digest ? "unchanged" : "built",
+  ]);
+  const charts = Object.entries(now.charts).map(([name, { version, digest }]) => [
+    name,
+    version,
+    digest.slice(0, 19),
+    before.charts[name]?.digest === digest ? "unchanged" : "published",
+  ]);
+  const applications = Object.entries(now.applications).map(([name, { revision }]) => [
+    name,
+    revision,
+    before.applications[name]?.revision === revision ? "unchanged" : "updated",
+  ]);
+  return [
+    `\n${table(["image", "tag", "digest", "size", ""], images)}`,
+    `\n${table(["chart", "version", "digest", ""], charts)}`,
+    `\n${table(["application", "revision", ""], applications)}`,
+    `\nNext: edit a file below apps/ or charts/, then make preview shows what would change and why, and make up ships it.`,
+    `\n      eval "$(make -s env)" lets you use pulumi, helm and kubectl with this platform yourself.\n`,
+  ].join("");
+}
+
+async function imageSize({ ports }: PlatformSettings, repository: string, digest: string): Promise<number> {
+  const path = repository.slice(repository.indexOf("/") + 1);
+  const accept = ["manifest", "index"].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).concat([
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+  ]);
+  const read = async (reference: string): Promise<number> => {
+    const url = `http://localhost:${ports.registry}/v2/${path}/manifests/${reference}`;
+    const { status, body } = await get(url, { accept: accept.join(", ") });
+    if (status !== 200) return 0;
+    // An OCI manifest or index.
+    const manifest = JSON.parse(body) as Manifest;
+    const children = await Promise.all((manifest.manifests ?? []).map((child) => read(child.digest)));
+    const own = [...(manifest.layers ?? []), ...(manifest.config ? [manifest.config] : [])];
+    return own.reduce((sum, { size }) => sum + size, 0) + children.reduce((sum, size) => sum + size, 0);
+  };
+  return read(digest);
+}
+
+interface Manifest {
+  readonly config?: { readonly size: number };
+  readonly layers?: readonly { readonly size: number }[];
+  readonly manifests?: readonly { readonly digest: string }[];
+}

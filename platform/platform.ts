@@ -1,0 +1,162 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { provideBases } from "./base-images";
+import { platformTools } from "./catalog";
+import { environment, toolFolder } from "./environment";
+import { forgetRegistry, nameRegistry } from "./hosts";
+import { type Service, knownServices, residentBytes, servicePid, startService, stopService } from "./processes";
+import { type ReadyPlugin, providePulumi } from "./pulumi";
+import { argocdFactories, kubeconfigFile, serviceFactories } from "./services";
+import { PlatformError, type PlatformSettings, project } from "./settings";
+import { linkTools, provideTools } from "./tools";
+
+type Log = (line: string) => void;
+
+/** Name of the Pulumi stack that the platform makes. */
+export const localStack = "local";
+
+const argocdModule = { path: "github.com/argoproj/argo-cd/v3", version: "v3.6.1", toolchain: "go1.27.0" };
+
+/**
+ * Brings the whole platform up: tools, Pulumi, servers, base images, Argo CD and the local stack. What is there already
+ * is left as it is.
+ *
+ * @returns the Pulumi plugins that will be used.
+ */
+export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
+  requireMachine(settings);
+  mkdirSync(settings.state, { recursive: true, mode: 0o755 });
+  const tools = await provideTools(platformTools, settings.cache, log);
+  linkTools(tools.values(), toolFolder(settings));
+  const plugins = await providePulumi(settings, log);
+  Object.assign(process.env, environment(settings));
+
+  nameRegistry();
+  await startAll(settings, serviceFactories.map((factory) => factory(settings)), log);
+  await provideBases(settings, log);
+  await provideArgoCdObjects(settings, log);
+  await startAll(settings, argocdFactories.map((factory) => factory(settings)), log);
+  provideStack(settings);
+  return plugins;
+}
+
+/** Ends every server of this platform; its data stays. */
+export async function platformDown(settings: PlatformSettings, log: Log): Promise<void> {
+  const order = [...serviceFactories, ...argocdFactories].map((factory) => factory(settings).name).reverse();
+  const others = knownServices(settings.state).filter((name) => !order.includes(name));
+  for (const name of [...others, ...order]) if (await stopService(settings.state, name)) log(`stopped ${name}`);
+}
+
+/** Ends the platform and deletes its data: registry, builds, cluster and the local stack's state. */
+export async function platformReset(settings: PlatformSettings, log: Log): Promise<void> {
+  await platformDown(settings, log);
+  rmSync(settings.state, { recursive: true, force: true });
+  forgetRegistry();
+  log(`deleted ${settings.state}; tools stay in ${settings.cache}`);
+}
+
+/** One server as it is now. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly address: string;
+  /** Undefined when it does not run. */
+  readonly pid: number | undefined;
+  readonly health: "ready" | "not ready" | "stopped";
+  /** Resident memory in bytes. */
+  readonly memory: number;
+}
+
+/** State of every server, in start order. */
+export async function platformStatus(settings: PlatformSettings): Promise<ServiceStatus[]> {
+  Object.assign(process.env, environment(settings));
+  const services = [...serviceFactories, ...argocdFactories].map((factory) => factory(settings));
+  return Promise.all(services.map((service) => statusOf(settings, service)));
+}
+
+async function statusOf(settings: PlatformSettings, service: Service): Promise<ServiceStatus> {
+  const { name, address } = service;
+  const pid = servicePid(settings.state, name);
+  if (pid === undefined) return { name, address, pid, health: "stopped", memory: 0 };
+  const ready = await service.ready().catch(() => false);
+  return { name, address, pid, health: ready ? "ready" : "not ready", memory: residentBytes(pid) };
+}
+
+async function startAll(settings: PlatformSettings, services: readonly Service[], log: Log): Promise<void> {
+  for (const service of services) {
+    const started = Date.now();
+    if (!(await startService(settings.state, service))) continue;
+    log(`started ${service.name} on ${service.address} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  }
+}
+
+function requireMachine({ state }: PlatformSettings): void {
+  if (process.platform !== "linux") {
+    throw new PlatformError(
+      `the embedded platform runs on Linux only; elsewhere use your own registry, builder and cluster: set registryPush, ` +
+        `registryPull, builder and kubeContext with pulumi config set, as README.md tells`,
+    );
+  }
+  if (process.getuid?.() !== 0) {
+    throw new PlatformError(
+      `the embedded platform needs root for BuildKit (containers), /etc/hosts (the registry's names) and apt-get; ` +
+        `run it with sudo -E, or use your own registry, builder and cluster: set registryPush, registryPull, builder and ` +
+        `kubeContext with pulumi config set, as README.md tells (state would be in ${state})`,
+    );
+  }
+}
+
+/** CRDs and settings that Argo CD needs before it starts. */
+async function provideArgoCdObjects(settings: PlatformSettings, log: Log): Promise<void> {
+  const folder = argocdCrds(settings, log);
+  const apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=tinyolly-platform"];
+  const files = readdirSync(folder).map((name) => `--filename=${join(folder, name)}`);
+  kubectl(settings, [...apply, ...files]);
+  const objects = `--filename=${join(project, "platform/argocd.yaml")}`;
+  // A CRD that was just made is served a moment later.
+  for (let tries = 0; tries < 40; tries++) {
+    if (tryKubectl(settings, [...apply, objects]).done) return;
+    await sleep(250);
+  }
+  kubectl(settings, [...apply, objects]);
+}
+
+/** Folder with the CRDs that come in Argo CD's Go module. */
+function argocdCrds({ cache }: PlatformSettings, log: Log): string {
+  const folder = join(cache, `argocd-crds-${argocdModule.version}`);
+  if (existsSync(folder)) return folder;
+  log(`CRDs of Argo CD ${argocdModule.version}: fetching`);
+  const run = spawnSync("go", ["mod", "download", "-json", argocdModule.path], {
+    cwd: join(project, "platform/tools/argocd"),
+    env: { ...process.env, GOTOOLCHAIN: argocdModule.toolchain },
+    encoding: "utf8",
+  });
+  if (run.status !== 0) throw new PlatformError(`the CRDs of Argo CD could not be fetched: ${run.stderr.trim()}`);
+  // The output of `go mod download -json` for one module.
+  const { Dir } = JSON.parse(run.stdout) as { Dir: string };
+  const draft = `${folder}.draft`;
+  rmSync(draft, { recursive: true, force: true });
+  cpSync(join(Dir, "manifests/crds"), draft, { recursive: true, filter: (file) => !file.endsWith("kustomization.yaml") });
+  renameSync(draft, folder);
+  return folder;
+}
+
+function kubectl(settings: PlatformSettings, args: readonly string[]): void {
+  const { done, message } = tryKubectl(settings, args);
+  if (!done) throw new PlatformError(`kubectl ${args[0] ?? ""} failed:\n${message}`);
+}
+
+function tryKubectl(settings: PlatformSettings, args: readonly string[]): { done: boolean; message: string } {
+  const run = spawnSync("kubectl", [`--kubeconfig=${kubeconfigFile(settings)}`, ...args], { encoding: "utf8" });
+  return { done: run.status === 0, message: run.stderr.trim() };
+}
+
+/** Makes the local stack where the backend has none. */
+function provideStack({ state }: PlatformSettings): void {
+  const backend = join(state, "pulumi");
+  mkdirSync(backend, { recursive: true });
+  if (existsSync(join(backend, `.pulumi/stacks/tinyolly/${localStack}.json`))) return;
+  const run = spawnSync("pulumi", ["stack", "init", localStack, "--non-interactive"], { cwd: project, encoding: "utf8" });
+  if (run.status !== 0) throw new PlatformError(`the stack ${localStack} could not be made:\n${run.stderr.trim()}`);
+}

@@ -1,0 +1,149 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, delimiter, dirname, join } from "node:path";
+import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
+import { PlatformError, type PlatformSettings, project } from "./settings";
+import { cachedPath, provideTools } from "./tools";
+
+/** A plugin that is ready, and where it came from. */
+export interface ReadyPlugin {
+  readonly plugin: Plugin;
+  readonly origin: "official" | "built from its sources" | "stand-in";
+}
+
+const noteName = "made-here";
+
+/** Folder that `PULUMI_HOME` names: an own one, so that no stand-in gets in the way of other projects. */
+export function pulumiHome({ cache }: PlatformSettings, env: NodeJS.ProcessEnv = process.env): string {
+  return env["PULUMI_HOME"] ?? join(cache, "pulumi");
+}
+
+/** Folder of the CLI, where the npm package `pulumi` looks for it as well. */
+export function pulumiBin(home: string): string {
+  return join(home, "versions", pulumiVersion, "bin");
+}
+
+/**
+ * Fills `PULUMI_HOME` with the CLI and the provider plugins: what is installed stays; else Pulumi's own installer,
+ * where it answers within 3 s; else a build from Go modules.
+ */
+export async function providePulumi(settings: PlatformSettings, log: (line: string) => void): Promise<ReadyPlugin[]> {
+  const home = pulumiHome(settings);
+  const missingCli = !existsSync(join(pulumiBin(home), "pulumi"));
+  const missing = pulumiPlugins.filter((plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin));
+  if (missingCli || missing.length > 0) {
+    const online = await installerAnswers();
+    if (missingCli) await provideCli(settings, home, online, log);
+    for (const plugin of missing) if (!online || !download(home, plugin, log)) await substitute(settings, home, plugin, log);
+  }
+  return pulumiPlugins.map((plugin) => ({ plugin, origin: originOf(home, plugin) }));
+}
+
+async function provideCli(settings: PlatformSettings, home: string, online: boolean, log: (line: string) => void): Promise<void> {
+  const bin = pulumiBin(home);
+  if (online) {
+    log(`pulumi ${pulumiVersion}: installing`);
+    const run = spawnSync("node", [join(project, "node_modules/pulumi/run.js"), "version"], {
+      env: { ...process.env, PULUMI_HOME: home },
+      stdio: "ignore",
+    });
+    if (run.status === 0) return;
+  }
+  const tools = await provideTools(pulumiTools, settings.cache, log);
+  rmSync(bin, { recursive: true, force: true });
+  mkdirSync(bin, { recursive: true });
+  for (const { tool, path } of tools.values()) copyFileSync(path, join(bin, tool.name));
+  const dynamic = join(bin, "pulumi-resource-pulumi-nodejs");
+  const script = '#!/bin/sh\nexec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider" "$@"\n';
+  writeFileSync(dynamic, script, { mode: 0o755 });
+}
+
+/** Takes an official plugin that the user has from other work. Returns whether there is one. */
+function adopt(home: string, plugin: Plugin): boolean {
+  const folder = folderName(plugin);
+  const users = join(homedir(), ".pulumi/plugins", folder);
+  if (!existsSync(join(users, programName(plugin)))) return false;
+  mkdirSync(join(home, "plugins"), { recursive: true });
+  rmSync(join(home, "plugins", folder), { recursive: true, force: true });
+  symlinkSync(users, join(home, "plugins", folder));
+  return true;
+}
+
+function download(home: string, { name, version }: Plugin, log: (line: string) => void): boolean {
+  log(`plugin ${name} ${version}: installing`);
+  const run = spawnSync(join(pulumiBin(home), "pulumi"), ["plugin", "install", "resource", name, version], {
+    env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    stdio: "ignore",
+    timeout: 300_000,
+  });
+  return run.status === 0;
+}
+
+async function substitute(settings: PlatformSettings, home: string, plugin: Plugin, log: (line: string) => void): Promise<void> {
+  const tools = await provideTools([plugin.substitute], settings.cache, log);
+  const path = tools.get(plugin.substitute.name)?.path;
+  if (path === undefined) throw new PlatformError(`the plugin ${plugin.name} ${plugin.version} could not be had`);
+  const folder = join(home, "plugins", folderName(plugin));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(path, join(folder, programName(plugin)));
+  writeFileSync(join(folder, noteName), `${recipe(settings, plugin)} ${digest(path)}\n`);
+}
+
+/** What was noted beside a plugin made here: its recipe and the digest of the program. */
+function readNote(home: string, plugin: Plugin): { recipe: string; digest: string } | undefined {
+  const file = join(home, "plugins", folderName(plugin), noteName);
+  if (!existsSync(file)) return undefined;
+  const [recipe = "", digest = ""] = readFileSync(file, "utf8").trim().split(" ");
+  return { recipe, digest };
+}
+
+/** A program that was put in the place of ours since is official and stays. */
+function isOurs(home: string, plugin: Plugin): boolean {
+  return readNote(home, plugin)?.digest === digest(join(home, "plugins", folderName(plugin), programName(plugin)));
+}
+
+function isInstalled(settings: PlatformSettings, home: string, plugin: Plugin): boolean {
+  if (onPath(plugin)) return true;
+  if (!existsSync(join(home, "plugins", folderName(plugin), programName(plugin)))) return false;
+  return !isOurs(home, plugin) || readNote(home, plugin)?.recipe === recipe(settings, plugin);
+}
+
+function originOf(home: string, plugin: Plugin): ReadyPlugin["origin"] {
+  if (onPath(plugin) || !isOurs(home, plugin)) return "official";
+  return plugin.standIn ? "stand-in" : "built from its sources";
+}
+
+/** Pulumi prefers a plugin on PATH to installed ones. */
+function onPath(plugin: Plugin): boolean {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, programName(plugin))));
+}
+
+/** Name of the cache folder, which stands for all that decides the build. */
+function recipe({ cache }: PlatformSettings, { substitute: tool }: Plugin): string {
+  return basename(dirname(cachedPath(tool, cache)));
+}
+
+function digest(file: string): string {
+  return createHash("sha256").update(readFileSync(file)).digest("hex");
+}
+
+function folderName({ name, version }: Plugin): string {
+  return `resource-${name}-v${version}`;
+}
+
+function programName({ name }: Plugin): string {
+  return `pulumi-resource-${name}`;
+}
+
+/** Pulumi's installer is worth waiting for only where it can be reached. */
+async function installerAnswers(): Promise<boolean> {
+  try {
+    return (await fetch("https://get.pulumi.com", { method: "HEAD", signal: AbortSignal.timeout(3000) })).ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,92 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Folder of the checkout. */
+export const project = resolve(__dirname, "..");
+
+/** Where one platform keeps its state and listens; several can run side by side. */
+export interface PlatformSettings {
+  /** Folder that holds everything but tools: data, logs, sockets, pids, Pulumi's state. */
+  readonly state: string;
+  /** Folder of tools, shared by all checkouts of the user. */
+  readonly cache: string;
+  readonly ports: Ports;
+}
+
+/** TCP ports on loopback. */
+export interface Ports {
+  /** Registry with TLS: `registry.tinyolly.test`. */
+  readonly registryTls: number;
+  /** Registry over plain HTTP, as the NodePort of a kind cluster has it. */
+  readonly registry: number;
+  /** Registry under its in-cluster name. */
+  readonly registryInCluster: number;
+  readonly apiServer: number;
+  readonly etcd: number;
+  readonly etcdPeer: number;
+  readonly controllerManager: number;
+  readonly redis: number;
+  readonly repoServer: number;
+  readonly repoServerMetrics: number;
+  readonly controllerMetrics: number;
+}
+
+/** Environment variable and default of each port; README.md lists them. */
+export const portVariables: Readonly<Record<keyof Ports, readonly [variable: string, port: number]>> = {
+  registryTls: ["TINYOLLY_PORT_REGISTRY_TLS", 49443],
+  registry: ["TINYOLLY_PORT_REGISTRY", 30500],
+  registryInCluster: ["TINYOLLY_PORT_REGISTRY_IN_CLUSTER", 5000],
+  apiServer: ["TINYOLLY_PORT_API_SERVER", 6443],
+  etcd: ["TINYOLLY_PORT_ETCD", 12379],
+  etcdPeer: ["TINYOLLY_PORT_ETCD_PEER", 12380],
+  controllerManager: ["TINYOLLY_PORT_CONTROLLER_MANAGER", 10257],
+  redis: ["TINYOLLY_PORT_REDIS", 16379],
+  repoServer: ["TINYOLLY_PORT_REPO_SERVER", 18081],
+  repoServerMetrics: ["TINYOLLY_PORT_REPO_SERVER_METRICS", 18084],
+  controllerMetrics: ["TINYOLLY_PORT_CONTROLLER_METRICS", 18082],
+};
+
+/** Names under which the registry is reached; the platform maps them to loopback in /etc/hosts. */
+export const registryHosts = {
+  tls: "registry.tinyolly.test",
+  inCluster: "docker-registry.registry.svc.cluster.local",
+} as const;
+
+/** Name of the buildx builder and of the kubeconfig's context. */
+export const builderName = "tinyolly";
+export const kubeContext = "tinyolly";
+
+/** A wrong environment or machine: its message says what to do. */
+export class PlatformError extends Error {
+  public override readonly name = "PlatformError";
+}
+
+/** Reads where the platform lives from `TINYOLLY_STATE`, `TINYOLLY_CACHE` and `TINYOLLY_PORT_*`. */
+export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
+  const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
+  const cacheHome = env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  if (join(state, sockets.buildkitd).length > 100) {
+    throw new PlatformError(`the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`);
+  }
+  return { state, cache: resolve(env["TINYOLLY_CACHE"] ?? join(cacheHome, "tinyolly")), ports: readPorts(env) };
+}
+
+/** Sockets, relative to the state folder. */
+export const sockets = { buildkitd: "buildkitd.sock" } as const;
+
+function readPorts(env: NodeJS.ProcessEnv): Ports {
+  const taken = new Map<number, string>();
+  const read = ([variable, fallback]: readonly [string, number]): number => {
+    const given = env[variable];
+    const port = given === undefined ? fallback : Number(given);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      throw new PlatformError(`${variable} is "${given ?? ""}", but must be a port from 1 to 65535`);
+    }
+    const other = taken.get(port);
+    if (other !== undefined) throw new PlatformError(`${variable} and ${other} are both ${port}; give each its own port`);
+    taken.set(port, variable);
+    return port;
+  };
+  const names = Object.keys(portVariables) as (keyof Ports)[]; // Object.keys forgets the key type.
+  return Object.fromEntries(names.map((name) => [name, read(portVariables[name])])) as unknown as Ports;
+}

@@ -1,0 +1,220 @@
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { PlatformError, project } from "./settings";
+
+/** A program that the platform needs, and where it may come from. */
+export interface Tool {
+  readonly name: string;
+  /** Pinned version, which a build gets; any other that fits `accepts` is used from PATH. */
+  readonly version: string;
+  /** How a program on PATH tells a version that fits; `nothing` never takes one from there. @default - any will do */
+  readonly accepts?: { readonly args: readonly string[]; readonly pattern: RegExp } | "nothing";
+  /** Debian package that has it. @default - not from Debian */
+  readonly debian?: string;
+  /** How to build it from pinned Go modules. @default - not built */
+  readonly go?: GoBuild;
+}
+
+interface GoBuild {
+  /** Folder with go.mod and go.sum, relative to `platform/`. */
+  readonly module: string;
+  /** Package of the program. */
+  readonly package: string;
+  /** Variables that the linker sets. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Go toolchain that the sources ask for. @default - the one on PATH */
+  readonly toolchain?: string;
+  /** Text to replace in a source file, where a setting is missing. @default - built as it is */
+  readonly patch?: { readonly module: string; readonly file: string; readonly from: string; readonly to: string };
+}
+
+/** Where a tool was taken from. */
+export type Origin = "PATH" | "cache" | "Debian" | "built";
+
+/** A tool that is ready to be run. */
+export interface FoundTool {
+  readonly tool: Tool;
+  readonly path: string;
+  readonly origin: Origin;
+}
+
+/**
+ * Finds each tool on PATH, in the cache, among Debian's packages or by a build from Go modules, in this order, and
+ * says on standard error what takes time.
+ *
+ * @throws PlatformError that names what is missing and the command that installs it.
+ */
+export async function provideTools(tools: readonly Tool[], cache: string, log: (line: string) => void): Promise<Map<string, FoundTool>> {
+  const found = new Map<string, FoundTool>();
+  const missing: Tool[] = [];
+  for (const tool of tools) {
+    const path = findOnPath(tool);
+    const cached = cachedPath(tool, cache);
+    if (path !== undefined) found.set(tool.name, { tool, path, origin: "PATH" });
+    else if (existsSync(cached)) found.set(tool.name, { tool, path: cached, origin: "cache" });
+    else missing.push(tool);
+  }
+  const packaged = missing.filter(({ debian }) => debian !== undefined);
+  if (packaged.length > 0) {
+    installPackages(packaged, log);
+    for (const tool of packaged) found.set(tool.name, { tool, path: requireOnPath(tool), origin: "Debian" });
+  }
+  const built = missing.filter(({ debian, go }) => debian === undefined && go !== undefined);
+  for (const [i, tool] of built.entries()) {
+    const label = `[${i + 1}/${built.length}] ${tool.name} ${tool.version}`;
+    const path = await buildTool(tool, cache, label, log);
+    found.set(tool.name, { tool, path, origin: "built" });
+  }
+  return found;
+}
+
+/** Path of a tool in the cache: its folder is named by all that decides the build. */
+export function cachedPath(tool: Tool, cache: string): string {
+  return join(cache, "tools", `${tool.name}-${tool.version}-${recipeKey(tool)}`, tool.name);
+}
+
+/** Makes `folder` hold exactly one link for each tool, so that PATH needs one entry. */
+export function linkTools(found: Iterable<FoundTool>, folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const { tool, path } of found) symlinkSync(path, join(folder, tool.name));
+}
+
+function recipeKey({ version, go }: Tool): string {
+  const hash = createHash("sha256").update(JSON.stringify([version, go ?? null]));
+  if (go) {
+    const module = join(project, "platform", go.module);
+    for (const file of goSources(module)) hash.update(file).update(readFileSync(join(module, file)));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
+function goSources(module: string): string[] {
+  return readdirSync(module, { recursive: true, encoding: "utf8" })
+    .filter((file) => /(?:\.go|^go\.(?:mod|sum))$/.test(file) && !file.endsWith("_test.go"))
+    .sort();
+}
+
+function findOnPath(tool: Tool): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter).concat("/usr/sbin", "/sbin");
+  const candidates = folders.map((folder) => join(folder, tool.name)).filter(isExecutable);
+  return candidates.find((path) => fits(tool, path));
+}
+
+function fits({ accepts }: Tool, path: string): boolean {
+  if (!accepts) return true;
+  if (accepts === "nothing") return false;
+  const run = spawnSync(path, accepts.args, { encoding: "utf8", timeout: 10_000 });
+  return accepts.pattern.test(`${run.stdout}${run.stderr}`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function requireOnPath(tool: Tool): string {
+  const path = findOnPath(tool);
+  if (path === undefined) {
+    throw new PlatformError(`the package ${tool.debian ?? ""} was installed, but ${tool.name} does not fit version ${tool.version}`);
+  }
+  return path;
+}
+
+function installPackages(tools: readonly Tool[], log: (line: string) => void): void {
+  const packages = [...new Set(tools.flatMap(({ debian }) => debian ?? []))];
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  if (process.getuid?.() !== 0) {
+    throw new PlatformError(`${packages.join(", ")} must be installed, which needs root: sudo sh -c '${command}'`);
+  }
+  if (!isOnPath("apt-get")) {
+    throw new PlatformError(`install ${tools.map(({ name }) => name).join(", ")}; this machine has no apt-get to do it`);
+  }
+  log(`Debian packages: ${packages.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const run = spawnSync("sh", ["-c", command], { encoding: "utf8", env });
+  if (run.status !== 0) throw new PlatformError(`${command} failed:\n${lastLines(run.stderr)}`);
+}
+
+function isOnPath(name: string): boolean {
+  return findOnPath({ name, version: "" }) !== undefined;
+}
+
+async function buildTool(tool: Tool, cache: string, label: string, log: (line: string) => void): Promise<string> {
+  const { go } = tool;
+  if (!go) throw new PlatformError(`${tool.name} ${tool.version} is needed on PATH`);
+  if (!isOnPath("go")) {
+    throw new PlatformError(`${tool.name} ${tool.version} is built from source, which needs Go 1.26 or newer on PATH`);
+  }
+  const started = Date.now();
+  const seconds = (): string => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  const target = cachedPath(tool, cache);
+  mkdirSync(join(cache, "tools"), { recursive: true });
+  const draft = mkdtempSync(join(cache, "tools", ".draft-"));
+  const env = { ...process.env, GOFLAGS: "", ...(go.toolchain ? { GOTOOLCHAIN: go.toolchain } : {}) };
+  const variables = Object.entries(go.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+  const module = join(project, "platform", go.module);
+  const args = ["build", ...patchedModule(go, module, draft, env), "-trimpath", "-buildvcs=false", `-ldflags=${["-s -w", ...variables].join(" ")}`, "-o", join(draft, tool.name), go.package];
+
+  log(`${label}: building`);
+  const ticker = setInterval(() => {
+    log(`${label}: still building after ${seconds()}`);
+  }, 60_000);
+  try {
+    const { status, output } = await run("go", args, module, env);
+    if (status !== 0) throw new PlatformError(`${label} could not be built:\n${lastLines(output)}`);
+    chmodSync(draft, 0o755);
+    mkdirSync(join(target, ".."), { recursive: true });
+    renameSync(join(draft, tool.name), target);
+    log(`${label}: built in ${seconds()}`);
+    return target;
+  } finally {
+    clearInterval(ticker);
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Builds from a patched copy of the module; the one in the module cache stays as it was checked. */
+function patchedModule({ patch }: GoBuild, module: string, draft: string, env: NodeJS.ProcessEnv): string[] {
+  if (!patch) return [];
+  const list = spawnSync("go", ["mod", "download", "-json", patch.module], { cwd: module, env, encoding: "utf8" });
+  if (list.status !== 0) throw new PlatformError(`${patch.module} could not be fetched: ${list.stderr.trim()}`);
+  // The output of `go mod download -json` for one module.
+  const { Dir } = JSON.parse(list.stdout) as { Dir: string };
+  const copy = join(draft, "module");
+  spawnSync("cp", ["--recursive", "--no-preserve=mode", Dir, copy]);
+  const file = join(copy, patch.file);
+  const text = readFileSync(file, "utf8");
+  if (!text.includes(patch.from)) throw new PlatformError(`${patch.file} has no ${patch.from} to replace`);
+  writeFileSync(file, text.replace(patch.from, patch.to));
+  const modfile = join(draft, "go.mod");
+  writeFileSync(modfile, `${readFileSync(join(module, "go.mod"), "utf8")}\nreplace ${patch.module} => ${copy}\n`);
+  copyFileSync(join(module, "go.sum"), join(draft, "go.sum"));
+  return [`-modfile=${modfile}`];
+}
+
+function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<{ status: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.once("error", reject);
+    child.once("close", (status) => {
+      resolve({ status, output });
+    });
+  });
+}
+
+function lastLines(text: string): string {
+  return text.trim().split("\n").slice(-15).join("\n");
+}
