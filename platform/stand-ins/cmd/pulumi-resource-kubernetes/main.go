@@ -1,0 +1,23 @@
+// Pulumi-resource-kubernetes stands in for the plugin of @pulumi/kubernetes.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/pulumi/pulumi/pkg/v3/resource/provider"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"tinyolly.dev/platform/stand-ins/internal/kubernetes"
+	"tinyolly.dev/platform/stand-ins/internal/standin"
+)
+
+func main() {
+	err := provider.Main(standin.Kubernetes.Name, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
+		return kubernetes.NewServer(host), nil
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
