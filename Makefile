@@ -1,5 +1,6 @@
 # The only command surface. Every target runs from a clean clone; `make help` lists them.
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
 PLATFORM := node --import tsx platform/cli.ts
 
 .PHONY: help

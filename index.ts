@@ -14,11 +14,17 @@ const plan = orRunError(() => planDeliverables(deliverables, settings.plan));
 const registry = new Registry("registry", settings.registry);
 
 const builtImages = new Map(
-  plan.images.map((image) => [image.name, new Image(image.name, { plan: image, registry, builder: settings.builder })]),
+  plan.images.map((image) => [
+    image.name,
+    new Image(image.name, { plan: image, registry, builder: settings.builder }),
+  ]),
 );
 
 const publishedCharts = new Map(
-  plan.charts.map((chart) => [chart.name, new Chart(chart.name, { plan: chart, images: builtImages, registry })]),
+  plan.charts.map((chart) => [
+    chart.name,
+    new Chart(chart.name, { plan: chart, images: builtImages, registry }),
+  ]),
 );
 
 const provider = settings.cluster && new kubernetes.Provider("cluster", settings.cluster);
@@ -29,21 +35,39 @@ const runningApplications = new Map(
     if (!provider || !chart) return [];
     const values = settings.chartValues[name];
     return [
-      [name, new Application(name, { chart, registry, namespace, values, argocd: settings.argocd }, { provider })],
+      [
+        name,
+        new Application(
+          name,
+          { chart, registry, namespace, values, argocd: settings.argocd },
+          { provider },
+        ),
+      ],
     ] as const;
   }),
 );
 
 /** Tag, digest and pull repository of each image, by name. */
-export const images = outputs(builtImages, ({ repository, tag, digest }) => ({ repository, tag, digest }));
+export const images = outputs(builtImages, ({ repository, tag, digest }) => ({
+  repository,
+  tag,
+  digest,
+}));
 /** Version, digest and source of each chart, by name. */
-export const charts = outputs(publishedCharts, ({ source, version, digest }) => ({ source, version, digest }));
+export const charts = outputs(publishedCharts, ({ source, version, digest }) => ({
+  source,
+  version,
+  digest,
+}));
 /** Name and revision of each Application, by chart; empty where the stack only publishes. */
 export const applications = outputs(runningApplications, ({ applicationName, revision }) => ({
   name: applicationName,
   revision,
 }));
 
-function outputs<R, T>(resources: ReadonlyMap<string, R>, read: (resource: R) => T): Record<string, T> {
+function outputs<R, T>(
+  resources: ReadonlyMap<string, R>,
+  read: (resource: R) => T,
+): Record<string, T> {
   return Object.fromEntries([...resources].map(([name, resource]) => [name, read(resource)]));
 }

@@ -67,8 +67,13 @@ function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<
   const values: Record<string, pulumi.Output<ImageValue>> = {};
   for (const [path, { name }] of plan.images) {
     const image = images.get(name);
-    if (!image) throw new pulumi.RunError(`chart "${plan.name}" takes image "${name}", which was not made`);
-    values[path] = pulumi.output({ repository: image.repository, tag: image.tag, digest: image.digest });
+    if (!image)
+      throw new pulumi.RunError(`chart "${plan.name}" takes image "${name}", which was not made`);
+    values[path] = pulumi.output({
+      repository: image.repository,
+      tag: image.tag,
+      digest: image.digest,
+    });
   }
   return values;
 }

@@ -20,7 +20,11 @@ const instructions = new Set(
  *
  * @throws InputError with `path`, the line and what is allowed there.
  */
-export function parseDockerfile(path: string, text: string, buildArgs: Readonly<Record<string, string>> = {}): Stage[] {
+export function parseDockerfile(
+  path: string,
+  text: string,
+  buildArgs: Readonly<Record<string, string>> = {},
+): Stage[] {
   const args: Record<string, string> = {};
   const stages: Stage[] = [];
 
@@ -31,23 +35,28 @@ export function parseDockerfile(path: string, text: string, buildArgs: Readonly<
       throw new InputError(`${path}:${line}: ${problem}`);
     };
     if (!instructions.has(instruction)) {
-      fail(`"${word}" is not a Dockerfile instruction; allowed are ${[...instructions].join(", ").toUpperCase()}`);
+      fail(
+        `"${word}" is not a Dockerfile instruction; allowed are ${[...instructions].join(", ").toUpperCase()}`,
+      );
     }
     if (stages.length === 0 && instruction !== "from" && instruction !== "arg") {
       fail(`${word} stands before the first FROM; only ARG may`);
     }
-    if (instruction !== "cmd" && instruction !== "entrypoint" && rest.trim() === "") fail(`${word} has no argument`);
+    if (instruction !== "cmd" && instruction !== "entrypoint" && rest.trim() === "")
+      fail(`${word} has no argument`);
     if (instruction === "arg" && stages.length === 0) {
       const [name = "", ...value] = rest.trim().split("=");
       args[name] = buildArgs[name] ?? value.join("=").replace(/^(["'])(.*)\1$/, "$2");
     }
     if (instruction === "from") {
       const match = /^(?:--platform=\S+\s+)?(\S+)(?:\s+as\s+(\S+))?$/i.exec(rest.trim());
-      if (!match) fail(`"FROM ${rest.trim()}" is not of the form FROM [--platform=…] image [AS name]`);
+      if (!match)
+        fail(`"FROM ${rest.trim()}" is not of the form FROM [--platform=…] image [AS name]`);
       stages.push({ from: fill(match?.[1] ?? "", args), name: match?.[2]?.toLowerCase() });
     }
   }
-  if (stages.length === 0) throw new InputError(`${path} has no FROM; a Dockerfile starts from an image or from scratch`);
+  if (stages.length === 0)
+    throw new InputError(`${path} has no FROM; a Dockerfile starts from an image or from scratch`);
   return stages;
 }
 
@@ -90,7 +99,10 @@ function statements(path: string, text: string): Statement[] {
     if (/^(?:run|copy|add)\s/i.test(statement)) {
       for (const [, , end = ""] of statement.matchAll(/<<-?\s*(["']?)([A-Za-z_]\w*)\1/g)) {
         while (i + 1 < rows.length && rows[++i]?.trim() !== end);
-        if (rows[i]?.trim() !== end) throw new InputError(`${path}:${line}: the heredoc ${end} has no end; close it by a line "${end}"`);
+        if (rows[i]?.trim() !== end)
+          throw new InputError(
+            `${path}:${line}: the heredoc ${end} has no end; close it by a line "${end}"`,
+          );
       }
     }
     found.push({ line, statement });
@@ -99,8 +111,11 @@ function statements(path: string, text: string): Statement[] {
 }
 
 function fill(reference: string, args: Readonly<Record<string, string>>): string {
-  return reference.replace(/\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g, (_, braced?: string, fallback?: string, plain?: string) => {
-    const value = args[braced ?? plain ?? ""];
-    return value === undefined || value === "" ? (fallback ?? "") : value;
-  });
+  return reference.replace(
+    /\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g,
+    (_, braced?: string, fallback?: string, plain?: string) => {
+      const value = args[braced ?? plain ?? ""];
+      return value === undefined || value === "" ? (fallback ?? "") : value;
+    },
+  );
 }

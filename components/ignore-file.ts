@@ -20,7 +20,9 @@ export const ignoreNothing: IgnoreRules = { ignores: () => false, prunes: () => 
  * that matches a folder covers all below it, and `!` lets paths in again.
  */
 export function dockerIgnore(text: string): IgnoreRules {
-  const patterns = lines(text).map(dockerPattern).filter((pattern) => pattern.segments.length > 0);
+  const patterns = lines(text)
+    .map(dockerPattern)
+    .filter((pattern) => pattern.segments.length > 0);
   const letIn = patterns.filter(({ negated }) => negated);
   return {
     ignores(path) {
@@ -62,12 +64,19 @@ function lines(text: string): string[] {
 function dockerPattern(line: string): Pattern {
   const negated = line.startsWith("!");
   const segments: string[] = [];
-  for (const segment of line.slice(negated ? 1 : 0).trim().split("/")) {
+  for (const segment of line
+    .slice(negated ? 1 : 0)
+    .trim()
+    .split("/")) {
     if (segment === "" || segment === ".") continue;
     if (segment === "..") segments.pop();
     else segments.push(segment);
   }
-  return { negated, segments, regex: new RegExp(`^${globRegex(segments.join("/"))}(?:/.*)?$`, "s") };
+  return {
+    negated,
+    segments,
+    regex: new RegExp(`^${globRegex(segments.join("/"))}(?:/.*)?$`, "s"),
+  };
 }
 
 /** Translates one glob to the source of a regular expression; `**` spans folders, `*` and `?` do not. */

@@ -65,7 +65,10 @@ function imageSources(plan: ImagePlan): Record<string, string> {
     path,
     kind === "file" ? digest.slice(0, 12) : `${digest.slice(0, 12)} ${kind}`,
   ]);
-  return { ...Object.fromEntries(files), [plan.dockerfile.path]: plan.dockerfile.digest.slice(0, 12) };
+  return {
+    ...Object.fromEntries(files),
+    [plan.dockerfile.path]: plan.dockerfile.digest.slice(0, 12),
+  };
 }
 
 /**

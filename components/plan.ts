@@ -98,18 +98,26 @@ export function planDeliverables(deliverables: Deliverables, options: PlanOption
   return { images, charts };
 }
 
-function planImage(name: string, image: ImageDeliverable, { platforms, versions }: PlanOptions): ImagePlan {
+function planImage(
+  name: string,
+  image: ImageDeliverable,
+  { platforms, versions }: PlanOptions,
+): ImagePlan {
   const { path, target, buildArgs = {} } = image;
   requireFolder(path, `image "${name}"`);
   const dockerfile = image.dockerfile ?? join(path, "Dockerfile");
   const text = readText(dockerfile, `image "${name}"`);
   const stages = parseDockerfile(dockerfile, text, buildArgs);
   if (target !== undefined && !stages.some((stage) => stage.name === target.toLowerCase())) {
-    throw new InputError(`image "${name}": ${dockerfile} has no stage "${target}"; name one of its stages with AS`);
+    throw new InputError(
+      `image "${name}": ${dockerfile} has no stage "${target}"; name one of its stages with AS`,
+    );
   }
   const files = readSourceTree(path, imageIgnoreRules(path, dockerfile));
   const digest = sha256(text);
-  const key = sha256(JSON.stringify([digest, files, Object.entries(buildArgs).sort(), target, platforms]));
+  const key = sha256(
+    JSON.stringify([digest, files, Object.entries(buildArgs).sort(), target, platforms]),
+  );
   return {
     name,
     path,
@@ -138,7 +146,9 @@ function planChart(
   for (const [valuesPath, imageName] of Object.entries(chart.images)) {
     if (!(imageName in deliverables.images)) {
       const known = Object.keys(deliverables.images).join(", ");
-      throw new InputError(`chart "${name}": "${valuesPath}" takes image "${imageName}"; deliverables.ts has ${known}`);
+      throw new InputError(
+        `chart "${name}": "${valuesPath}" takes image "${imageName}"; deliverables.ts has ${known}`,
+      );
     }
     if (!isMap(values.getIn(valuesPath.split(".")))) {
       throw new InputError(
@@ -150,7 +160,12 @@ function planChart(
     if (image) taken.set(valuesPath, image);
   }
   const files = readSourceTree(path, chartIgnoreRules(path));
-  const imageKeys = [...taken].map(([valuesPath, image]) => [valuesPath, image.name, image.key, image.tag]);
+  const imageKeys = [...taken].map(([valuesPath, image]) => [
+    valuesPath,
+    image.name,
+    image.key,
+    image.tag,
+  ]);
   const key = sha256(JSON.stringify([files, imageKeys, pullFolder]));
   return {
     name,
@@ -175,7 +190,7 @@ function readChartVersion(path: string, name: string): string {
   const version = chart.get("version");
   if (typeof version !== "string" || !chartVersionPattern.test(version)) {
     throw new InputError(
-      `chart "${name}": the version in ${file} is ${JSON.stringify(version) ?? "missing"}; ` +
+      `chart "${name}": the version in ${file} is ${version === undefined ? "missing" : JSON.stringify(version)}; ` +
         `give a semantic version without build metadata, such as 0.1.1`,
     );
   }
@@ -184,7 +199,9 @@ function readChartVersion(path: string, name: string): string {
 
 /** BuildKit prefers the ignore file that carries the Dockerfile's name. */
 function imageIgnoreRules(path: string, dockerfile: string): IgnoreRules {
-  const file = [`${dockerfile}.dockerignore`, join(path, ".dockerignore")].find((candidate) => existsSync(candidate));
+  const file = [`${dockerfile}.dockerignore`, join(path, ".dockerignore")].find((candidate) =>
+    existsSync(candidate),
+  );
   return file === undefined ? ignoreNothing : dockerIgnore(readFileSync(file, "utf8"));
 }
 
@@ -195,13 +212,17 @@ function chartIgnoreRules(path: string): IgnoreRules {
 
 function requireFolder(path: string, owner: string): void {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new InputError(`${owner}: there is no folder ${path}; create it or correct the path in deliverables.ts`);
+    throw new InputError(
+      `${owner}: there is no folder ${path}; create it or correct the path in deliverables.ts`,
+    );
   }
 }
 
 function readText(file: string, owner: string): string {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
-    throw new InputError(`${owner}: there is no file ${file}; create it or correct deliverables.ts`);
+    throw new InputError(
+      `${owner}: there is no file ${file}; create it or correct deliverables.ts`,
+    );
   }
   return readFileSync(file, "utf8");
 }

@@ -6,7 +6,16 @@
  * Credentials come from helm's and Docker's own configuration.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
@@ -58,7 +67,9 @@ function main(): void {
   try {
     requireHelm4();
     const archive = packageChart(request, folder);
-    const published: PublishedChart = { digest: findPublished(request, archive, folder) ?? push(request, archive, folder) };
+    const published: PublishedChart = {
+      digest: findPublished(request, archive, folder) ?? push(request, archive, folder),
+    };
     process.stdout.write(`${JSON.stringify(published)}\n`);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -73,7 +84,9 @@ function main(): void {
 function packageChart(request: PublishRequest, folder: string): string {
   const copy = join(folder, request.chart);
   const ignoreFile = join(request.path, ".helmignore");
-  const rules = existsSync(ignoreFile) ? helmIgnore(readFileSync(ignoreFile, "utf8")) : ignoreNothing;
+  const rules = existsSync(ignoreFile)
+    ? helmIgnore(readFileSync(ignoreFile, "utf8"))
+    : ignoreNothing;
   stageFiles(request.path, readSourceTree(request.path, rules), copy);
   edit(join(copy, "Chart.yaml"), { version: request.version, appVersion: request.appVersion });
   edit(join(copy, "values.yaml"), request.images);
@@ -81,7 +94,8 @@ function packageChart(request: PublishRequest, folder: string): string {
 
   runHelm(["package", copy, "--destination", folder], folder);
   const name = readdirSync(folder).find((entry) => entry.endsWith(".tgz"));
-  if (name === undefined) throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
+  if (name === undefined)
+    throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
   const archive = join(folder, name);
   // Helm puts the archive's own time into the manifest.
   utimesSync(archive, sourceDateEpoch, sourceDateEpoch);
@@ -101,10 +115,22 @@ function edit(file: string, changes: Readonly<Record<string, string | ImageValue
 }
 
 /** Digest of the version when the registry has it with the same bytes; undefined when it does not have it. */
-function findPublished(request: PublishRequest, archive: string, folder: string): string | undefined {
+function findPublished(
+  request: PublishRequest,
+  archive: string,
+  folder: string,
+): string | undefined {
   const pulled = mkdtempSync(join(folder, "pulled-"));
   const reference = `${request.pushFolder}/${request.chart}`;
-  const args = ["pull", reference, "--version", request.version, "--destination", pulled, ...tlsFlags[request.pushTls]];
+  const args = [
+    "pull",
+    reference,
+    "--version",
+    request.version,
+    "--destination",
+    pulled,
+    ...tlsFlags[request.pushTls],
+  ];
   const run = helm(args, folder);
   if (run.status !== 0) {
     if (/not found|NAME_UNKNOWN|MANIFEST_UNKNOWN/i.test(run.output)) return undefined;
@@ -123,22 +149,32 @@ function findPublished(request: PublishRequest, archive: string, folder: string)
 }
 
 function push(request: PublishRequest, archive: string, folder: string): string {
-  process.stderr.write(`pushing ${request.pushFolder}/${request.chart}:${request.version} (${statSync(archive).size} bytes)\n`);
-  return digestOf(runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder));
+  process.stderr.write(
+    `pushing ${request.pushFolder}/${request.chart}:${request.version} (${statSync(archive).size} bytes)\n`,
+  );
+  return digestOf(
+    runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder),
+  );
 }
 
 /** Helm 3 stamps the clock into packages. */
 function requireHelm4(): void {
   const run = spawnSync("helm", ["version", "--template", "{{.Version}}"], { encoding: "utf8" });
-  if (run.error) throw new InputError(`helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`);
+  if (run.error)
+    throw new InputError(
+      `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`,
+    );
   if (!/^v?([4-9]|\d\d)\./.test(run.stdout.trim())) {
-    throw new InputError(`helm ${run.stdout.trim()} cannot package reproducibly; Helm 4 is needed: eval "$(make -s env)" puts the platform's first`);
+    throw new InputError(
+      `helm ${run.stdout.trim()} cannot package reproducibly; Helm 4 is needed: eval "$(make -s env)" puts the platform's first`,
+    );
   }
 }
 
 function runHelm(args: readonly string[], folder: string): string {
   const run = helm(args, folder);
-  if (run.status !== 0) throw new InputError(`helm ${args[0] ?? ""} failed: ${lastLines(run.output)}`);
+  if (run.status !== 0)
+    throw new InputError(`helm ${args[0] ?? ""} failed: ${lastLines(run.output)}`);
   return run.output;
 }
 
@@ -146,7 +182,11 @@ function runHelm(args: readonly string[], folder: string): string {
 function helm(args: readonly string[], folder: string): { status: number | null; output: string } {
   const run = spawnSync("helm", args, {
     encoding: "utf8",
-    env: { ...process.env, HELM_CACHE_HOME: join(folder, "cache"), HELM_DATA_HOME: join(folder, "data") },
+    env: {
+      ...process.env,
+      HELM_CACHE_HOME: join(folder, "cache"),
+      HELM_DATA_HOME: join(folder, "data"),
+    },
   });
   return { status: run.status, output: `${run.stdout}${run.stderr}` };
 }

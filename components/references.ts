@@ -35,15 +35,19 @@ const namespace = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]
 /** Says what is wrong with a registry host such as `ghcr.io` or `localhost:30500`; undefined when it is right. */
 export function hostProblem(value: string): string | undefined {
   const match = host.exec(value);
-  if (!match) return `a host name with an optional port, such as ghcr.io or localhost:30500, without scheme or path`;
+  if (!match)
+    return `a host name with an optional port, such as ghcr.io or localhost:30500, without scheme or path`;
   const port = match.groups?.["port"];
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) return "a port from 1 to 65535";
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
+    return "a port from 1 to 65535";
   return undefined;
 }
 
 /** Says what is wrong with a registry path such as `owner/tinyolly`; undefined when it is right. */
 export function namespaceProblem(value: string): string | undefined {
-  return namespace.test(value) ? undefined : "lower-case path segments, such as tinyolly or owner/tinyolly";
+  return namespace.test(value)
+    ? undefined
+    : "lower-case path segments, such as tinyolly or owner/tinyolly";
 }
 
 /** Where builds push `image`. */

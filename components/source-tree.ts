@@ -34,7 +34,8 @@ export function readSourceTree(root: string, rules: IgnoreRules): SourceFile[] {
         if (!ignored) folders.add(path);
       } else if (!ignored) {
         files.push(readEntry(root, path, entry));
-        for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) folders.add(parent);
+        for (let parent = dirname(path); parent !== "."; parent = dirname(parent))
+          folders.add(parent);
       }
     }
   };
@@ -63,7 +64,9 @@ function readEntry(root: string, path: string, entry: Dirent): SourceFile {
   try {
     if (entry.isSymbolicLink()) return { path, kind: "link", digest: sha256(readlinkSync(full)) };
     if (!entry.isFile()) {
-      throw new InputError(`${full} is neither a file, a folder nor a link; remove it or list it in the ignore file`);
+      throw new InputError(
+        `${full} is neither a file, a folder nor a link; remove it or list it in the ignore file`,
+      );
     }
     const executable = (lstatSync(full).mode & 0o111) !== 0;
     return { path, kind: executable ? "executable" : "file", digest: sha256(readFileSync(full)) };
@@ -74,12 +77,19 @@ function readEntry(root: string, path: string, entry: Dirent): SourceFile {
 
 function unreadable(path: string, error: unknown): InputError {
   const reason = error instanceof Error ? error.message : String(error);
-  return new InputError(`${path} cannot be read (${reason}); make it readable or list it in the ignore file`);
+  return new InputError(
+    `${path} cannot be read (${reason}); make it readable or list it in the ignore file`,
+  );
 }
 
-function checkLinks(root: string, files: readonly SourceFile[], folders: ReadonlySet<string>): void {
+function checkLinks(
+  root: string,
+  files: readonly SourceFile[],
+  folders: ReadonlySet<string>,
+): void {
   const links = new Map<string, string>();
-  for (const { path, kind } of files) if (kind === "link") links.set(path, readlinkSync(join(root, path)));
+  for (const { path, kind } of files)
+    if (kind === "link") links.set(path, readlinkSync(join(root, path)));
   const plain = new Set(files.filter(({ kind }) => kind !== "link").map(({ path }) => path));
 
   for (const [link, text] of links) {

@@ -67,7 +67,8 @@ export function stageFiles(from: string, files: readonly SourceFile[], to: strin
   mkdirSync(to, { recursive: true });
   for (const { path, kind, digest } of files) {
     const target = join(to, path);
-    for (let folder = dirname(target); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+    for (let folder = dirname(target); !folders.has(folder); folder = dirname(folder))
+      folders.add(folder);
     mkdirSync(dirname(target), { recursive: true });
     stageFile(join(from, path), kind, digest, target);
   }
@@ -86,7 +87,9 @@ function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: s
   }
   copyFileSync(from, to);
   if (sha256(readFileSync(to)) !== digest) {
-    throw new InputError(`${from} changed while it was read; run the command again when it is at rest`);
+    throw new InputError(
+      `${from} changed while it was read; run the command again when it is at rest`,
+    );
   }
   chmodSync(to, kind === "executable" ? 0o755 : 0o644);
   utimesSync(to, sourceDateEpoch, sourceDateEpoch);

@@ -15,7 +15,10 @@ export interface VersionScheme {
 /** Line of releases (`v2.1`) of the newest version tag (`v2.1.8`) or a plain version (`2.1.0`). */
 export function releaseLine(version: string): string {
   const match = /^v?(\d+)\.(\d+)\./.exec(version);
-  if (!match) throw new InputError(`"${version}" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH`);
+  if (!match)
+    throw new InputError(
+      `"${version}" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH`,
+    );
   return `v${match[1]}.${match[2]}`;
 }
 
@@ -26,7 +29,9 @@ export function imageTag(scheme: VersionScheme, key: string): string {
 
 /** Version of a chart: its own in a release, else `<own>-v2.1.x-h<key>`. */
 export function chartVersion(scheme: VersionScheme, ownVersion: string, key: string): string {
-  return scheme.release === undefined ? `${ownVersion}-${developmentVersion(scheme, key)}` : ownVersion;
+  return scheme.release === undefined
+    ? `${ownVersion}-${developmentVersion(scheme, key)}`
+    : ownVersion;
 }
 
 /** The letter before the key keeps an all-digit key with a leading zero a valid semantic version. */

@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
 import { baseImages, parseDockerfile } from "../components/dockerfile";
 import { deliverables } from "../deliverables";
@@ -26,23 +34,34 @@ export function requiredBases(): string[] {
  * Puts every base image that is missing into the mirror, made from Debian's packages. Does nothing where Docker Hub can
  * be reached, since BuildKit then pulls the official ones.
  */
-export async function provideBases(settings: PlatformSettings, log: (line: string) => void): Promise<void> {
+export async function provideBases(
+  settings: PlatformSettings,
+  log: (line: string) => void,
+): Promise<void> {
   const missing: string[] = [];
   for (const base of requiredBases()) if (!(await isMirrored(settings, base))) missing.push(base);
   if (missing.length === 0 || (await dockerHubAnswers())) return;
 
-  const wanted = [...((await isMirrored(settings, root)) ? [] : [root]), ...missing.filter((base) => base !== root)];
+  const wanted = [
+    ...((await isMirrored(settings, root)) ? [] : [root]),
+    ...missing.filter((base) => base !== root),
+  ];
   for (const [i, base] of wanted.entries()) {
     const started = Date.now();
     log(`[${i + 1}/${wanted.length}] base image ${base}: making it from Debian ${suite}`);
     buildBase(settings, base, log);
-    log(`[${i + 1}/${wanted.length}] base image ${base}: made in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+    log(
+      `[${i + 1}/${wanted.length}] base image ${base}: made in ${((Date.now() - started) / 1000).toFixed(0)} s`,
+    );
   }
 }
 
 /** Name in Docker Hub's library; nothing for images elsewhere, which are pulled from where they are. */
 function libraryName(reference: string): string[] {
-  const name = reference.replace(/^docker\.io\//, "").replace(/^library\//, "").replace(/@sha256:.*$/, "");
+  const name = reference
+    .replace(/^docker\.io\//, "")
+    .replace(/^library\//, "")
+    .replace(/@sha256:.*$/, "");
   if (name.includes("/")) return [];
   return [name.includes(":") ? name : `${name}:latest`];
 }
@@ -50,13 +69,16 @@ function libraryName(reference: string): string[] {
 async function isMirrored({ ports }: PlatformSettings, base: string): Promise<boolean> {
   const [name = "", tag = ""] = base.split(":");
   const url = `http://localhost:${ports.registry}/v2/mirror/library/${name}/manifests/${tag}`;
-  const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+  const accept =
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
   return (await get(url, { accept })).status === 200;
 }
 
 async function dockerHubAnswers(): Promise<boolean> {
   try {
-    const response = await fetch("https://registry-1.docker.io/v2/", { signal: AbortSignal.timeout(3000) });
+    const response = await fetch("https://registry-1.docker.io/v2/", {
+      signal: AbortSignal.timeout(3000),
+    });
     return response.status === 401 || response.ok;
   } catch {
     return false;
@@ -122,13 +144,19 @@ function npmPackage({ cache }: PlatformSettings): string {
   const folder = join(cache, "base-images");
   const file = join(folder, `npm-${npmVersion}.tgz`);
   mkdirSync(folder, { recursive: true });
-  if (!existsSync(file)) run("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
+  if (!existsSync(file))
+    run("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
   return file;
 }
 
 function run(command: string, args: readonly string[]): void {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   if (status === 0) return;
-  const output = error ? error.message : `${stdout}${stderr}`.trim().split("\n").slice(-20).join("\n");
+  const output = error
+    ? error.message
+    : `${stdout}${stderr}`.trim().split("\n").slice(-20).join("\n");
   throw new PlatformError(`${command} failed:\n${output}`);
 }

@@ -119,11 +119,16 @@ export const pulumiTools: readonly Tool[] = [
   {
     name: "pulumi",
     version: pulumiVersion,
-    accepts: { args: ["version"], pattern: new RegExp(`^v${pulumiVersion.replaceAll(".", "\\.")}$`, "m") },
+    accepts: {
+      args: ["version"],
+      pattern: new RegExp(`^v${pulumiVersion.replaceAll(".", "\\.")}$`, "m"),
+    },
     go: {
       module: "tools/pulumi",
       package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-      variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}` },
+      variables: {
+        "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}`,
+      },
     },
   },
   {
@@ -133,7 +138,9 @@ export const pulumiTools: readonly Tool[] = [
     go: {
       module: "tools/pulumi-nodejs",
       package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
-      variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}` },
+      variables: {
+        "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}`,
+      },
     },
   },
 ];
@@ -180,7 +187,10 @@ export const checkTools: readonly Tool[] = [
   {
     name: "helm-unittest",
     version: "1.0.3",
-    go: { module: "tools/helm-unittest", package: "github.com/helm-unittest/helm-unittest/cmd/helm-unittest" },
+    go: {
+      module: "tools/helm-unittest",
+      package: "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
+    },
   },
   {
     name: "gofumpt",

@@ -1,12 +1,15 @@
 /** The platform's commands, as the Makefile calls them: `node --import tsx platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
 import { spawnSync } from "node:child_process";
+import { failedBuilds } from "./build-log";
 import { readDeployment, deploymentTable } from "./deployment";
 import { environment } from "./environment";
 import { localStack, platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { PlatformError, type PlatformSettings, project, readPlatformSettings } from "./settings";
 import { formatBytes, table } from "./table";
 
-const commands: Readonly<Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>> = {
+const commands: Readonly<
+  Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>
+> = {
   up,
   down: async (settings) => {
     await platformDown(settings, log);
@@ -63,8 +66,22 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
 async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   const before = await readDeployment(settings);
-  const status = pulumi(["up", "--stack", localStack, "--yes", "--skip-preview"]);
-  if (status !== 0) return status;
+  const started = Date.now();
+  const status = pulumi([
+    "up",
+    "--stack",
+    localStack,
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+  ]);
+  if (status !== 0) {
+    for (const { image, end } of failedBuilds(settings, started)) {
+      log(`image ${image} failed to build; the end of its log:\n${end}\n`);
+    }
+    log(`What was published before the failure is kept; mend the cause and run make up again.`);
+    return status;
+  }
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
   return 0;
 }
@@ -82,7 +99,10 @@ function log(line: string): void {
 async function main(): Promise<number> {
   const [name = "", ...flags] = process.argv.slice(2);
   const command = commands[name];
-  if (!command) throw new PlatformError(`"${name}" is not a command; there are ${Object.keys(commands).join(", ")}`);
+  if (!command)
+    throw new PlatformError(
+      `"${name}" is not a command; there are ${Object.keys(commands).join(", ")}`,
+    );
   return command(readPlatformSettings(), flags.includes("--json"));
 }
 

@@ -24,7 +24,8 @@ export async function readDeployment(settings: PlatformSettings): Promise<Deploy
   const outputs = (known ? JSON.parse(run.stdout) : {}) as Partial<Deployment>;
   const { images = {}, charts = {}, applications = {} } = outputs;
   const sizes: Record<string, number> = {};
-  for (const { repository, digest } of Object.values(images)) sizes[digest] = await imageSize(settings, repository, digest);
+  for (const { repository, digest } of Object.values(images))
+    sizes[digest] = await imageSize(settings, repository, digest);
   return { images, charts, applications, sizes };
 }
 
@@ -57,21 +58,31 @@ export function deploymentTable(now: Deployment, before: Deployment): string {
   ].join("");
 }
 
-async function imageSize({ ports }: PlatformSettings, repository: string, digest: string): Promise<number> {
+async function imageSize(
+  { ports }: PlatformSettings,
+  repository: string,
+  digest: string,
+): Promise<number> {
   const path = repository.slice(repository.indexOf("/") + 1);
-  const accept = ["manifest", "index"].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).concat([
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-  ]);
+  const accept = ["manifest", "index"]
+    .map((kind) => `application/vnd.oci.image.${kind}.v1+json`)
+    .concat([
+      "application/vnd.docker.distribution.manifest.v2+json",
+      "application/vnd.docker.distribution.manifest.list.v2+json",
+    ]);
   const read = async (reference: string): Promise<number> => {
     const url = `http://localhost:${ports.registry}/v2/${path}/manifests/${reference}`;
     const { status, body } = await get(url, { accept: accept.join(", ") });
     if (status !== 200) return 0;
     // An OCI manifest or index.
     const manifest = JSON.parse(body) as Manifest;
-    const children = await Promise.all((manifest.manifests ?? []).map((child) => read(child.digest)));
+    const children = await Promise.all(
+      (manifest.manifests ?? []).map((child) => read(child.digest)),
+    );
     const own = [...(manifest.layers ?? []), ...(manifest.config ? [manifest.config] : [])];
-    return own.reduce((sum, { size }) => sum + size, 0) + children.reduce((sum, size) => sum + size, 0);
+    return (
+      own.reduce((sum, { size }) => sum + size, 0) + children.reduce((sum, size) => sum + size, 0)
+    );
   };
   return read(digest);
 }

@@ -33,7 +33,9 @@ export function toolFolder({ state }: PlatformSettings): string {
  * the platform listens on other ports. Undefined means the former.
  */
 export function stackConfig({ state, ports }: PlatformSettings): string | undefined {
-  const moved = Object.entries(portVariables).some(([name, [, port]]) => ports[name as keyof typeof ports] !== port);
+  const moved = Object.entries(portVariables).some(
+    ([name, [, port]]) => ports[name as keyof typeof ports] !== port,
+  );
   if (!moved) return undefined;
   const document = parseDocument(readFileSync(join(project, "Pulumi.local.yaml"), "utf8"));
   const inCluster = `${registryHosts.inCluster}:${ports.registryInCluster}`;
@@ -42,7 +44,8 @@ export function stackConfig({ state, ports }: PlatformSettings): string | undefi
     registryPull: inCluster,
     registryInCluster: inCluster,
   };
-  for (const [key, value] of Object.entries(endpoints)) document.setIn(["config", `tinyolly:${key}`], value);
+  for (const [key, value] of Object.entries(endpoints))
+    document.setIn(["config", `tinyolly:${key}`], value);
   const file = join(state, "Pulumi.local.yaml");
   mkdirSync(state, { recursive: true });
   writeFileSync(file, document.toString());

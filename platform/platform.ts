@@ -6,7 +6,14 @@ import { provideBases } from "./base-images";
 import { platformTools } from "./catalog";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
-import { type Service, knownServices, residentBytes, servicePid, startService, stopService } from "./processes";
+import {
+  type Service,
+  knownServices,
+  residentBytes,
+  servicePid,
+  startService,
+  stopService,
+} from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { argocdFactories, kubeconfigFile, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, project } from "./settings";
@@ -17,7 +24,11 @@ type Log = (line: string) => void;
 /** Name of the Pulumi stack that the platform makes. */
 export const localStack = "local";
 
-const argocdModule = { path: "github.com/argoproj/argo-cd/v3", version: "v3.6.1", toolchain: "go1.27.0" };
+const argocdModule = {
+  path: "github.com/argoproj/argo-cd/v3",
+  version: "v3.6.1",
+  toolchain: "go1.27.0",
+};
 
 /**
  * Brings the whole platform up: tools, Pulumi, servers, base images, Argo CD and the local stack. What is there already
@@ -34,19 +45,30 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
   Object.assign(process.env, environment(settings));
 
   nameRegistry();
-  await startAll(settings, serviceFactories.map((factory) => factory(settings)), log);
+  await startAll(
+    settings,
+    serviceFactories.map((factory) => factory(settings)),
+    log,
+  );
   await provideBases(settings, log);
   await provideArgoCdObjects(settings, log);
-  await startAll(settings, argocdFactories.map((factory) => factory(settings)), log);
+  await startAll(
+    settings,
+    argocdFactories.map((factory) => factory(settings)),
+    log,
+  );
   provideStack(settings);
   return plugins;
 }
 
 /** Ends every server of this platform; its data stays. */
 export async function platformDown(settings: PlatformSettings, log: Log): Promise<void> {
-  const order = [...serviceFactories, ...argocdFactories].map((factory) => factory(settings).name).reverse();
+  const order = [...serviceFactories, ...argocdFactories]
+    .map((factory) => factory(settings).name)
+    .reverse();
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
-  for (const name of [...others, ...order]) if (await stopService(settings.state, name)) log(`stopped ${name}`);
+  for (const name of [...others, ...order])
+    if (await stopService(settings.state, name)) log(`stopped ${name}`);
 }
 
 /** Ends the platform and deletes its data: registry, builds, cluster and the local stack's state. */
@@ -83,11 +105,17 @@ async function statusOf(settings: PlatformSettings, service: Service): Promise<S
   return { name, address, pid, health: ready ? "ready" : "not ready", memory: residentBytes(pid) };
 }
 
-async function startAll(settings: PlatformSettings, services: readonly Service[], log: Log): Promise<void> {
+async function startAll(
+  settings: PlatformSettings,
+  services: readonly Service[],
+  log: Log,
+): Promise<void> {
   for (const service of services) {
     const started = Date.now();
     if (!(await startService(settings.state, service))) continue;
-    log(`started ${service.name} on ${service.address} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    log(
+      `started ${service.name} on ${service.address} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+    );
   }
 }
 
@@ -110,7 +138,12 @@ function requireMachine({ state }: PlatformSettings): void {
 /** CRDs and settings that Argo CD needs before it starts. */
 async function provideArgoCdObjects(settings: PlatformSettings, log: Log): Promise<void> {
   const folder = argocdCrds(settings, log);
-  const apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=tinyolly-platform"];
+  const apply = [
+    "apply",
+    "--server-side",
+    "--force-conflicts",
+    "--field-manager=tinyolly-platform",
+  ];
   const files = readdirSync(folder).map((name) => `--filename=${join(folder, name)}`);
   kubectl(settings, [...apply, ...files]);
   const objects = `--filename=${join(project, "platform/argocd.yaml")}`;
@@ -132,12 +165,16 @@ function argocdCrds({ cache }: PlatformSettings, log: Log): string {
     env: { ...process.env, GOTOOLCHAIN: argocdModule.toolchain },
     encoding: "utf8",
   });
-  if (run.status !== 0) throw new PlatformError(`the CRDs of Argo CD could not be fetched: ${run.stderr.trim()}`);
+  if (run.status !== 0)
+    throw new PlatformError(`the CRDs of Argo CD could not be fetched: ${run.stderr.trim()}`);
   // The output of `go mod download -json` for one module.
   const { Dir } = JSON.parse(run.stdout) as { Dir: string };
   const draft = `${folder}.draft`;
   rmSync(draft, { recursive: true, force: true });
-  cpSync(join(Dir, "manifests/crds"), draft, { recursive: true, filter: (file) => !file.endsWith("kustomization.yaml") });
+  cpSync(join(Dir, "manifests/crds"), draft, {
+    recursive: true,
+    filter: (file) => !file.endsWith("kustomization.yaml"),
+  });
   renameSync(draft, folder);
   return folder;
 }
@@ -147,8 +184,13 @@ function kubectl(settings: PlatformSettings, args: readonly string[]): void {
   if (!done) throw new PlatformError(`kubectl ${args[0] ?? ""} failed:\n${message}`);
 }
 
-function tryKubectl(settings: PlatformSettings, args: readonly string[]): { done: boolean; message: string } {
-  const run = spawnSync("kubectl", [`--kubeconfig=${kubeconfigFile(settings)}`, ...args], { encoding: "utf8" });
+function tryKubectl(
+  settings: PlatformSettings,
+  args: readonly string[],
+): { done: boolean; message: string } {
+  const run = spawnSync("kubectl", [`--kubeconfig=${kubeconfigFile(settings)}`, ...args], {
+    encoding: "utf8",
+  });
   return { done: run.status === 0, message: run.stderr.trim() };
 }
 
@@ -157,6 +199,10 @@ function provideStack({ state }: PlatformSettings): void {
   const backend = join(state, "pulumi");
   mkdirSync(backend, { recursive: true });
   if (existsSync(join(backend, `.pulumi/stacks/tinyolly/${localStack}.json`))) return;
-  const run = spawnSync("pulumi", ["stack", "init", localStack, "--non-interactive"], { cwd: project, encoding: "utf8" });
-  if (run.status !== 0) throw new PlatformError(`the stack ${localStack} could not be made:\n${run.stderr.trim()}`);
+  const run = spawnSync("pulumi", ["stack", "init", localStack, "--non-interactive"], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  if (run.status !== 0)
+    throw new PlatformError(`the stack ${localStack} could not be made:\n${run.stderr.trim()}`);
 }

@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "./settings";
@@ -104,7 +114,9 @@ async function waitReady(state: string, service: Service, pid: number): Promise<
     if (await service.ready().catch(() => false)) return;
     if (startTime(pid) === undefined) {
       rmSync(pidFile(state, service.name), { force: true });
-      throw new PlatformError(`${service.name} ended instead of listening on ${service.address}:\n${logEnd(state, service.name)}`);
+      throw new PlatformError(
+        `${service.name} ended instead of listening on ${service.address}:\n${logEnd(state, service.name)}`,
+      );
     }
     await sleep(pause);
   }
@@ -115,7 +127,10 @@ async function waitReady(state: string, service: Service, pid: number): Promise<
 
 function logEnd(state: string, name: string): string {
   const file = logFile(state, name);
-  const lines = existsSync(file) && statSync(file).size > 0 ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+  const lines =
+    existsSync(file) && statSync(file).size > 0
+      ? readFileSync(file, "utf8").trimEnd().split("\n")
+      : [];
   return `${lines.slice(-10).join("\n")}\nThe whole log is ${file}`;
 }
 

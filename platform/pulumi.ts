@@ -1,6 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
@@ -16,7 +24,10 @@ export interface ReadyPlugin {
 const noteName = "made-here";
 
 /** Folder that `PULUMI_HOME` names: an own one, so that no stand-in gets in the way of other projects. */
-export function pulumiHome({ cache }: PlatformSettings, env: NodeJS.ProcessEnv = process.env): string {
+export function pulumiHome(
+  { cache }: PlatformSettings,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
   return env["PULUMI_HOME"] ?? join(cache, "pulumi");
 }
 
@@ -29,19 +40,30 @@ export function pulumiBin(home: string): string {
  * Fills `PULUMI_HOME` with the CLI and the provider plugins: what is installed stays; else Pulumi's own installer,
  * where it answers within 3 s; else a build from Go modules.
  */
-export async function providePulumi(settings: PlatformSettings, log: (line: string) => void): Promise<ReadyPlugin[]> {
+export async function providePulumi(
+  settings: PlatformSettings,
+  log: (line: string) => void,
+): Promise<ReadyPlugin[]> {
   const home = pulumiHome(settings);
   const missingCli = !existsSync(join(pulumiBin(home), "pulumi"));
-  const missing = pulumiPlugins.filter((plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin));
+  const missing = pulumiPlugins.filter(
+    (plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin),
+  );
   if (missingCli || missing.length > 0) {
     const online = await installerAnswers();
     if (missingCli) await provideCli(settings, home, online, log);
-    for (const plugin of missing) if (!online || !download(home, plugin, log)) await substitute(settings, home, plugin, log);
+    for (const plugin of missing)
+      if (!online || !download(home, plugin, log)) await substitute(settings, home, plugin, log);
   }
   return pulumiPlugins.map((plugin) => ({ plugin, origin: originOf(home, plugin) }));
 }
 
-async function provideCli(settings: PlatformSettings, home: string, online: boolean, log: (line: string) => void): Promise<void> {
+async function provideCli(
+  settings: PlatformSettings,
+  home: string,
+  online: boolean,
+  log: (line: string) => void,
+): Promise<void> {
   const bin = pulumiBin(home);
   if (online) {
     log(`pulumi ${pulumiVersion}: installing`);
@@ -56,7 +78,8 @@ async function provideCli(settings: PlatformSettings, home: string, online: bool
   mkdirSync(bin, { recursive: true });
   for (const { tool, path } of tools.values()) copyFileSync(path, join(bin, tool.name));
   const dynamic = join(bin, "pulumi-resource-pulumi-nodejs");
-  const script = '#!/bin/sh\nexec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider" "$@"\n';
+  const script =
+    '#!/bin/sh\nexec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider" "$@"\n';
   writeFileSync(dynamic, script, { mode: 0o755 });
 }
 
@@ -73,18 +96,28 @@ function adopt(home: string, plugin: Plugin): boolean {
 
 function download(home: string, { name, version }: Plugin, log: (line: string) => void): boolean {
   log(`plugin ${name} ${version}: installing`);
-  const run = spawnSync(join(pulumiBin(home), "pulumi"), ["plugin", "install", "resource", name, version], {
-    env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
-    stdio: "ignore",
-    timeout: 300_000,
-  });
+  const run = spawnSync(
+    join(pulumiBin(home), "pulumi"),
+    ["plugin", "install", "resource", name, version],
+    {
+      env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
+      stdio: "ignore",
+      timeout: 300_000,
+    },
+  );
   return run.status === 0;
 }
 
-async function substitute(settings: PlatformSettings, home: string, plugin: Plugin, log: (line: string) => void): Promise<void> {
+async function substitute(
+  settings: PlatformSettings,
+  home: string,
+  plugin: Plugin,
+  log: (line: string) => void,
+): Promise<void> {
   const tools = await provideTools([plugin.substitute], settings.cache, log);
   const path = tools.get(plugin.substitute.name)?.path;
-  if (path === undefined) throw new PlatformError(`the plugin ${plugin.name} ${plugin.version} could not be had`);
+  if (path === undefined)
+    throw new PlatformError(`the plugin ${plugin.name} ${plugin.version} could not be had`);
   const folder = join(home, "plugins", folderName(plugin));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -102,7 +135,10 @@ function readNote(home: string, plugin: Plugin): { recipe: string; digest: strin
 
 /** A program that was put in the place of ours since is official and stays. */
 function isOurs(home: string, plugin: Plugin): boolean {
-  return readNote(home, plugin)?.digest === digest(join(home, "plugins", folderName(plugin), programName(plugin)));
+  return (
+    readNote(home, plugin)?.digest ===
+    digest(join(home, "plugins", folderName(plugin), programName(plugin)))
+  );
 }
 
 function isInstalled(settings: PlatformSettings, home: string, plugin: Plugin): boolean {
@@ -142,7 +178,9 @@ function programName({ name }: Plugin): string {
 /** Pulumi's installer is worth waiting for only where it can be reached. */
 async function installerAnswers(): Promise<boolean> {
   try {
-    return (await fetch("https://get.pulumi.com", { method: "HEAD", signal: AbortSignal.timeout(3000) })).ok;
+    return (
+      await fetch("https://get.pulumi.com", { method: "HEAD", signal: AbortSignal.timeout(3000) })
+    ).ok;
   } catch {
     return false;
   }

@@ -6,7 +6,13 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Service } from "./processes";
-import { type PlatformSettings, builderName, kubeContext, registryHosts, sockets } from "./settings";
+import {
+  type PlatformSettings,
+  builderName,
+  kubeContext,
+  registryHosts,
+  sockets,
+} from "./settings";
 
 /** Servers in the order in which they start; each stands on the ones before it. */
 export type ServiceFactory = (settings: PlatformSettings) => Service;
@@ -23,7 +29,11 @@ export const serviceFactories: readonly ServiceFactory[] = [
 ];
 
 /** Argo CD's servers, which need the cluster's API and its CRDs first. */
-export const argocdFactories: readonly ServiceFactory[] = [redis, repoServer, applicationController];
+export const argocdFactories: readonly ServiceFactory[] = [
+  redis,
+  repoServer,
+  applicationController,
+];
 
 /** Kubeconfig of the platform's administrator. */
 export function kubeconfigFile({ state }: PlatformSettings): string {
@@ -41,7 +51,12 @@ export function buildkitAddress({ state }: PlatformSettings): string {
 }
 
 /** Three servers on one folder: the image store is made for several writers. */
-function registry(settings: PlatformSettings, name: string, port: number, tls?: { certificate: string; key: string }): Service {
+function registry(
+  settings: PlatformSettings,
+  name: string,
+  port: number,
+  tls?: { certificate: string; key: string },
+): Service {
   const folder = join(settings.state, "registry");
   mkdirSync(folder, { recursive: true });
   const config = {
@@ -64,7 +79,8 @@ function registry(settings: PlatformSettings, name: string, port: number, tls?: 
     command: ["registry", "serve", file],
     env: { OTEL_TRACES_EXPORTER: "none" },
     address: `127.0.0.1:${port}`,
-    ready: async () => (await get(`${tls ? "https" : "http"}://127.0.0.1:${port}/v2/`)).status === 200,
+    ready: async () =>
+      (await get(`${tls ? "https" : "http"}://127.0.0.1:${port}/v2/`)).status === 200,
     patience: 20,
   };
 }
@@ -94,7 +110,10 @@ function buildkitd(settings: PlatformSettings): Service {
     name: "buildkitd",
     command: ["buildkitd", "--config", file],
     address: buildkitAddress(settings),
-    ready: () => Promise.resolve(succeeds("buildctl", ["--addr", buildkitAddress(settings), "debug", "workers"])),
+    ready: () =>
+      Promise.resolve(
+        succeeds("buildctl", ["--addr", buildkitAddress(settings), "debug", "workers"]),
+      ),
     patience: 60,
   };
 }
@@ -169,7 +188,8 @@ function apiServer(settings: PlatformSettings): Service {
       `--v=1`,
     ],
     address,
-    ready: async () => (await get(`${address}/readyz`, { authorization: `Bearer ${token}` })).status === 200,
+    ready: async () =>
+      (await get(`${address}/readyz`, { authorization: `Bearer ${token}` })).status === 200,
     patience: 90,
   };
 }
@@ -202,7 +222,19 @@ function redis({ state, ports }: PlatformSettings): Service {
   mkdirSync(folder, { recursive: true });
   return {
     name: "argocd-redis",
-    command: ["redis-server", "--bind", "127.0.0.1", "--port", String(ports.redis), "--dir", folder, "--save", "", "--appendonly", "no"],
+    command: [
+      "redis-server",
+      "--bind",
+      "127.0.0.1",
+      "--port",
+      String(ports.redis),
+      "--dir",
+      folder,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+    ],
     address: `127.0.0.1:${ports.redis}`,
     ready: () => accepts(ports.redis),
     patience: 20,
@@ -235,7 +267,8 @@ function repoServer(settings: PlatformSettings): Service {
       HOME: folder,
     },
     address: `127.0.0.1:${ports.repoServer}`,
-    ready: async () => (await get(`http://127.0.0.1:${ports.repoServerMetrics}/healthz`)).status === 200,
+    ready: async () =>
+      (await get(`http://127.0.0.1:${ports.repoServerMetrics}/healthz`)).status === 200,
     patience: 60,
   };
 }
@@ -262,7 +295,8 @@ function applicationController(settings: PlatformSettings): Service {
       KUBECONFIG: kubeconfigFile(settings),
     },
     address: `127.0.0.1:${ports.controllerMetrics}`,
-    ready: async () => (await get(`http://127.0.0.1:${ports.controllerMetrics}/healthz`)).status === 200,
+    ready: async () =>
+      (await get(`http://127.0.0.1:${ports.controllerMetrics}/healthz`)).status === 200,
     patience: 60,
   };
 }
@@ -271,7 +305,15 @@ function writeKubeconfig(settings: PlatformSettings, server: string, token: stri
   const config = {
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: kubeContext, cluster: { server, "certificate-authority": join(settings.state, "kubernetes", "apiserver.crt") } }],
+    clusters: [
+      {
+        name: kubeContext,
+        cluster: {
+          server,
+          "certificate-authority": join(settings.state, "kubernetes", "apiserver.crt"),
+        },
+      },
+    ],
     users: [{ name: kubeContext, user: { token } }],
     contexts: [{ name: kubeContext, context: { cluster: kubeContext, user: kubeContext } }],
     "current-context": kubeContext,
@@ -287,8 +329,15 @@ function tlsFiles(settings: PlatformSettings): { certificate: string; key: strin
     execFileSync(
       "openssl",
       [
-        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650".split(" "),
-        ...["-subj", `/CN=${registryHosts.tls}`, "-addext", `subjectAltName=DNS:${registryHosts.tls},DNS:localhost,IP:127.0.0.1`],
+        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650".split(
+          " ",
+        ),
+        ...[
+          "-subj",
+          `/CN=${registryHosts.tls}`,
+          "-addext",
+          `subjectAltName=DNS:${registryHosts.tls},DNS:localhost,IP:127.0.0.1`,
+        ],
         ...["-keyout", files.key, "-out", files.certificate],
       ],
       { stdio: "ignore" },
@@ -326,7 +375,10 @@ function succeeds(command: string, args: readonly string[]): boolean {
 }
 
 /** GET without checking certificates: these are the platform's own servers on loopback. */
-export function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
+export function get(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const send = url.startsWith("https:") ? httpsRequest : httpRequest;
     const sent = send(url, { headers, rejectUnauthorized: false, timeout: 2000 }, (response) => {

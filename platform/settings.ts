@@ -32,7 +32,9 @@ export interface Ports {
 }
 
 /** Environment variable and default of each port; README.md lists them. */
-export const portVariables: Readonly<Record<keyof Ports, readonly [variable: string, port: number]>> = {
+export const portVariables: Readonly<
+  Record<keyof Ports, readonly [variable: string, port: number]>
+> = {
   registryTls: ["TINYOLLY_PORT_REGISTRY_TLS", 49443],
   registry: ["TINYOLLY_PORT_REGISTRY", 30500],
   registryInCluster: ["TINYOLLY_PORT_REGISTRY_IN_CLUSTER", 5000],
@@ -66,9 +68,15 @@ export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): Plat
   const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
   const cacheHome = env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   if (join(state, sockets.buildkitd).length > 100) {
-    throw new PlatformError(`the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`);
+    throw new PlatformError(
+      `the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`,
+    );
   }
-  return { state, cache: resolve(env["TINYOLLY_CACHE"] ?? join(cacheHome, "tinyolly")), ports: readPorts(env) };
+  return {
+    state,
+    cache: resolve(env["TINYOLLY_CACHE"] ?? join(cacheHome, "tinyolly")),
+    ports: readPorts(env),
+  };
 }
 
 /** Sockets, relative to the state folder. */
@@ -80,13 +88,18 @@ function readPorts(env: NodeJS.ProcessEnv): Ports {
     const given = env[variable];
     const port = given === undefined ? fallback : Number(given);
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      throw new PlatformError(`${variable} is "${given ?? ""}", but must be a port from 1 to 65535`);
+      throw new PlatformError(
+        `${variable} is "${given ?? ""}", but must be a port from 1 to 65535`,
+      );
     }
     const other = taken.get(port);
-    if (other !== undefined) throw new PlatformError(`${variable} and ${other} are both ${port}; give each its own port`);
+    if (other !== undefined)
+      throw new PlatformError(`${variable} and ${other} are both ${port}; give each its own port`);
     taken.set(port, variable);
     return port;
   };
   const names = Object.keys(portVariables) as (keyof Ports)[]; // Object.keys forgets the key type.
-  return Object.fromEntries(names.map((name) => [name, read(portVariables[name])])) as unknown as Ports;
+  return Object.fromEntries(
+    names.map((name) => [name, read(portVariables[name])]),
+  ) as unknown as Ports;
 }

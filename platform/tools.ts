@@ -1,6 +1,21 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import { PlatformError, project } from "./settings";
 
@@ -27,7 +42,12 @@ interface GoBuild {
   /** Go toolchain that the sources ask for. @default - the one on PATH */
   readonly toolchain?: string;
   /** Text to replace in a source file, where a setting is missing. @default - built as it is */
-  readonly patch?: { readonly module: string; readonly file: string; readonly from: string; readonly to: string };
+  readonly patch?: {
+    readonly module: string;
+    readonly file: string;
+    readonly from: string;
+    readonly to: string;
+  };
 }
 
 /** Where a tool was taken from. */
@@ -46,7 +66,11 @@ export interface FoundTool {
  *
  * @throws PlatformError that names what is missing and the command that installs it.
  */
-export async function provideTools(tools: readonly Tool[], cache: string, log: (line: string) => void): Promise<Map<string, FoundTool>> {
+export async function provideTools(
+  tools: readonly Tool[],
+  cache: string,
+  log: (line: string) => void,
+): Promise<Map<string, FoundTool>> {
   const found = new Map<string, FoundTool>();
   const missing: Tool[] = [];
   for (const tool of tools) {
@@ -59,7 +83,8 @@ export async function provideTools(tools: readonly Tool[], cache: string, log: (
   const packaged = missing.filter(({ debian }) => debian !== undefined);
   if (packaged.length > 0) {
     installPackages(packaged, log);
-    for (const tool of packaged) found.set(tool.name, { tool, path: requireOnPath(tool), origin: "Debian" });
+    for (const tool of packaged)
+      found.set(tool.name, { tool, path: requireOnPath(tool), origin: "Debian" });
   }
   const built = missing.filter(({ debian, go }) => debian === undefined && go !== undefined);
   for (const [i, tool] of built.entries()) {
@@ -86,7 +111,8 @@ function recipeKey({ version, go }: Tool): string {
   const hash = createHash("sha256").update(JSON.stringify([version, go ?? null]));
   if (go) {
     const module = join(project, "platform", go.module);
-    for (const file of goSources(module)) hash.update(file).update(readFileSync(join(module, file)));
+    for (const file of goSources(module))
+      hash.update(file).update(readFileSync(join(module, file)));
   }
   return hash.digest("hex").slice(0, 12);
 }
@@ -122,7 +148,9 @@ function isExecutable(path: string): boolean {
 function requireOnPath(tool: Tool): string {
   const path = findOnPath(tool);
   if (path === undefined) {
-    throw new PlatformError(`the package ${tool.debian ?? ""} was installed, but ${tool.name} does not fit version ${tool.version}`);
+    throw new PlatformError(
+      `the package ${tool.debian ?? ""} was installed, but ${tool.name} does not fit version ${tool.version}`,
+    );
   }
   return path;
 }
@@ -131,10 +159,14 @@ function installPackages(tools: readonly Tool[], log: (line: string) => void): v
   const packages = [...new Set(tools.flatMap(({ debian }) => debian ?? []))];
   const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
   if (process.getuid?.() !== 0) {
-    throw new PlatformError(`${packages.join(", ")} must be installed, which needs root: sudo sh -c '${command}'`);
+    throw new PlatformError(
+      `${packages.join(", ")} must be installed, which needs root: sudo sh -c '${command}'`,
+    );
   }
   if (!isOnPath("apt-get")) {
-    throw new PlatformError(`install ${tools.map(({ name }) => name).join(", ")}; this machine has no apt-get to do it`);
+    throw new PlatformError(
+      `install ${tools.map(({ name }) => name).join(", ")}; this machine has no apt-get to do it`,
+    );
   }
   log(`Debian packages: ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
@@ -146,21 +178,43 @@ function isOnPath(name: string): boolean {
   return findOnPath({ name, version: "" }) !== undefined;
 }
 
-async function buildTool(tool: Tool, cache: string, label: string, log: (line: string) => void): Promise<string> {
+async function buildTool(
+  tool: Tool,
+  cache: string,
+  label: string,
+  log: (line: string) => void,
+): Promise<string> {
   const { go } = tool;
   if (!go) throw new PlatformError(`${tool.name} ${tool.version} is needed on PATH`);
   if (!isOnPath("go")) {
-    throw new PlatformError(`${tool.name} ${tool.version} is built from source, which needs Go 1.26 or newer on PATH`);
+    throw new PlatformError(
+      `${tool.name} ${tool.version} is built from source, which needs Go 1.26 or newer on PATH`,
+    );
   }
   const started = Date.now();
   const seconds = (): string => `${((Date.now() - started) / 1000).toFixed(0)} s`;
   const target = cachedPath(tool, cache);
   mkdirSync(join(cache, "tools"), { recursive: true });
   const draft = mkdtempSync(join(cache, "tools", ".draft-"));
-  const env = { ...process.env, GOFLAGS: "", ...(go.toolchain ? { GOTOOLCHAIN: go.toolchain } : {}) };
-  const variables = Object.entries(go.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+  const env = {
+    ...process.env,
+    GOFLAGS: "",
+    ...(go.toolchain ? { GOTOOLCHAIN: go.toolchain } : {}),
+  };
+  const variables = Object.entries(go.variables ?? {}).map(
+    ([name, value]) => `-X ${name}=${value}`,
+  );
   const module = join(project, "platform", go.module);
-  const args = ["build", ...patchedModule(go, module, draft, env), "-trimpath", "-buildvcs=false", `-ldflags=${["-s -w", ...variables].join(" ")}`, "-o", join(draft, tool.name), go.package];
+  const args = [
+    "build",
+    ...patchedModule(go, module, draft, env),
+    "-trimpath",
+    "-buildvcs=false",
+    `-ldflags=${["-s -w", ...variables].join(" ")}`,
+    "-o",
+    join(draft, tool.name),
+    go.package,
+  ];
 
   log(`${label}: building`);
   const ticker = setInterval(() => {
@@ -181,25 +235,44 @@ async function buildTool(tool: Tool, cache: string, label: string, log: (line: s
 }
 
 /** Builds from a patched copy of the module; the one in the module cache stays as it was checked. */
-function patchedModule({ patch }: GoBuild, module: string, draft: string, env: NodeJS.ProcessEnv): string[] {
+function patchedModule(
+  { patch }: GoBuild,
+  module: string,
+  draft: string,
+  env: NodeJS.ProcessEnv,
+): string[] {
   if (!patch) return [];
-  const list = spawnSync("go", ["mod", "download", "-json", patch.module], { cwd: module, env, encoding: "utf8" });
-  if (list.status !== 0) throw new PlatformError(`${patch.module} could not be fetched: ${list.stderr.trim()}`);
+  const list = spawnSync("go", ["mod", "download", "-json", patch.module], {
+    cwd: module,
+    env,
+    encoding: "utf8",
+  });
+  if (list.status !== 0)
+    throw new PlatformError(`${patch.module} could not be fetched: ${list.stderr.trim()}`);
   // The output of `go mod download -json` for one module.
   const { Dir } = JSON.parse(list.stdout) as { Dir: string };
   const copy = join(draft, "module");
   spawnSync("cp", ["--recursive", "--no-preserve=mode", Dir, copy]);
   const file = join(copy, patch.file);
   const text = readFileSync(file, "utf8");
-  if (!text.includes(patch.from)) throw new PlatformError(`${patch.file} has no ${patch.from} to replace`);
+  if (!text.includes(patch.from))
+    throw new PlatformError(`${patch.file} has no ${patch.from} to replace`);
   writeFileSync(file, text.replace(patch.from, patch.to));
   const modfile = join(draft, "go.mod");
-  writeFileSync(modfile, `${readFileSync(join(module, "go.mod"), "utf8")}\nreplace ${patch.module} => ${copy}\n`);
+  writeFileSync(
+    modfile,
+    `${readFileSync(join(module, "go.mod"), "utf8")}\nreplace ${patch.module} => ${copy}\n`,
+  );
   copyFileSync(join(module, "go.sum"), join(draft, "go.sum"));
   return [`-modfile=${modfile}`];
 }
 
-function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<{ status: number | null; output: string }> {
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     let output = "";
     const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
