@@ -64,7 +64,7 @@ const platformNames = [
   "linux/riscv64",
   "linux/s390x",
 ];
-const tlsModes: Tls[] = ["verify", "skip-verify", "plain-http"];
+const tlsModes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
 const releasePattern = /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$/;
 
 /**
@@ -81,22 +81,33 @@ export function readSettings(): Settings {
 
   const registry: Endpoints = {
     push: config.require("registryPush"),
-    pushTls: config.require<Tls>("registryPushTls", { allowedValues: tlsModes }),
+    // Checked below.
+    pushTls: config.require<Tls>("registryPushTls"),
     pull: config.require("registryPull"),
     inCluster: config.require("registryInCluster"),
     inClusterPlainHttp: config.requireBoolean("registryInClusterPlainHttp"),
     namespace: config.require("registryNamespace"),
   };
   reject("registryPush", registry.push, hostProblem(registry.push));
+  reject("registryPushTls", registry.pushTls, oneOf(registry.pushTls, tlsModes));
   reject("registryPull", registry.pull, hostProblem(registry.pull));
   reject("registryInCluster", registry.inCluster, hostProblem(registry.inCluster));
   reject("registryNamespace", registry.namespace, namespaceProblem(registry.namespace));
 
   const builder = config.require("builder");
-  reject("builder", builder, /^[\w.-]+$/.test(builder) ? undefined : "the name of a buildx builder, such as tinyolly");
+  reject(
+    "builder",
+    builder,
+    /^[\w.-]+$/.test(builder) ? undefined : "the name of a buildx builder, such as tinyolly",
+  );
   const platforms = config.requireObject<string[]>("platforms");
-  const platformsFit = platforms.length > 0 && platforms.every((platform) => platformNames.includes(platform));
-  reject("platforms", platforms, platformsFit ? undefined : `one or more of ${platformNames.join(", ")}`);
+  const platformsFit =
+    platforms.length > 0 && platforms.every((platform) => platformNames.includes(platform));
+  reject(
+    "platforms",
+    platforms,
+    platformsFit ? undefined : `one or more of ${platformNames.join(", ")}`,
+  );
 
   const release = config.get("release") ?? "";
   const releaseFits = release === "" || releasePattern.test(release);
@@ -114,8 +125,18 @@ export function readSettings(): Settings {
 
   const chartValues = config.requireObject<Record<string, Record<string, unknown>>>("chartValues");
   const charts = Object.keys(deliverables.charts);
-  const valuesFit = Object.entries(chartValues).every(([name, values]) => charts.includes(name) && isMap(values));
-  reject("chartValues", chartValues, valuesFit ? undefined : `a map of values for each of ${charts.join(", ")}`);
+  const valuesFit = Object.entries(chartValues).every(
+    ([name, values]) => charts.includes(name) && isMap(values),
+  );
+  reject(
+    "chartValues",
+    chartValues,
+    valuesFit ? undefined : `a map of values for each of ${charts.join(", ")}`,
+  );
+
+  const waitSeconds = config.requireNumber("waitSeconds");
+  const waitFits = waitSeconds >= 0 && waitSeconds <= 3600;
+  reject("waitSeconds", waitSeconds, waitFits ? undefined : "from 0 to 3600");
 
   const settings: Settings = {
     registry,
@@ -130,7 +151,7 @@ export function readSettings(): Settings {
       namespace: config.require("argocdNamespace"),
       project: config.require("argocdProject"),
       destinationServer: config.require("destinationServer"),
-      waitSeconds: config.requireNumber("waitSeconds", { min: 0, max: 3600 }),
+      waitSeconds,
     },
     chartValues,
   };
@@ -142,12 +163,21 @@ export function readSettings(): Settings {
 function unknownKeys(project: string): string[] {
   const known: readonly string[] = keys;
   return Object.keys(pulumi.runtime.allConfig())
-    .filter((key) => key.startsWith(`${project}:`) && !known.includes(key.slice(project.length + 1)))
-    .map((key) => `"${key}" is not a configuration key of this project; Pulumi.yaml lists them: ${known.join(", ")}`);
+    .filter(
+      (key) => key.startsWith(`${project}:`) && !known.includes(key.slice(project.length + 1)),
+    )
+    .map(
+      (key) =>
+        `"${key}" is not a configuration key of this project; Pulumi.yaml lists them: ${known.join(", ")}`,
+    );
 }
 
 function wrongValue(key: Key, value: unknown, allowed: string): string {
   return `"${key}" is ${JSON.stringify(value)}, but must be ${allowed}; set it with: pulumi config set ${key} …`;
+}
+
+function oneOf(value: string, allowed: readonly string[]): string | undefined {
+  return allowed.includes(value) ? undefined : `one of ${allowed.join(", ")}`;
 }
 
 function isMap(value: unknown): boolean {
@@ -157,14 +187,19 @@ function isMap(value: unknown): boolean {
 /** Found here, since the provider would only say so after the images are built. */
 function contextProblems({ kubeconfig, context }: Cluster): string[] {
   const named = kubeconfig ?? process.env["KUBECONFIG"] ?? "";
-  const files = (named === "" ? join(homedir(), ".kube/config") : named).split(delimiter).filter((file) => existsSync(file));
+  const files = (named === "" ? join(homedir(), ".kube/config") : named)
+    .split(delimiter)
+    .filter((file) => existsSync(file));
   const contexts = files.flatMap((file) => {
     // Only the names are read, and anything else counts as no name.
     const content = parse(readFileSync(file, "utf8")) as { contexts?: { name?: unknown }[] } | null;
     return content?.contexts?.map(({ name }) => String(name)) ?? [];
   });
   if (contexts.includes(context)) return [];
-  const where = files.length === 0 ? `no kubeconfig is there` : `${files.join(", ")} has ${contexts.join(", ") || "no context"}`;
+  const where =
+    files.length === 0
+      ? `no kubeconfig is there`
+      : `${files.join(", ")} has ${contexts.join(", ") || "no context"}`;
   return [
     `"kubeContext" is "${context}", but ${where}; set kubeContext and kubeconfig, start the platform with make platform-up, ` +
       `or set deploy to false to publish only`,
@@ -175,7 +210,10 @@ function contextProblems({ kubeconfig, context }: Cluster): string[] {
 function newestVersion(): string {
   try {
     const args = ["describe", "--tags", "--abbrev=0", "--match=v[0-9]*.[0-9]*.[0-9]*"];
-    return execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync("git", args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     // package.json of this project has a version.
     return (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;

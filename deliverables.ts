@@ -18,6 +18,7 @@ export const deliverables = {
         "webui.image": "webui",
         "opampServer.image": "opamp-server",
       },
+      keepSecrets: ["tinyolly-redis"],
     },
     "tinyolly-demos": {
       path: "charts/tinyolly-demos",

@@ -1,11 +1,22 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", ".tinyolly", "apps", "charts", "platform/stand-ins", "platform/tools"] },
+  {
+    ignores: [
+      "node_modules",
+      ".tinyolly",
+      "apps",
+      "charts",
+      "platform/stand-ins",
+      "platform/tools",
+    ],
+  },
   {
     files: ["**/*.ts", "**/*.mts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       // Numbers in messages are what they look like.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],

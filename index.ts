@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import { Application } from "./components/application";
+import { warnAboutBuilder } from "./components/builder-warning";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
 import { planDeliverables } from "./components/plan";
@@ -10,6 +11,8 @@ import { deliverables } from "./deliverables";
 
 const settings = orRunError(readSettings);
 const plan = orRunError(() => planDeliverables(deliverables, settings.plan));
+
+void warnAboutBuilder(settings.builder);
 
 const registry = new Registry("registry", settings.registry);
 
@@ -30,7 +33,7 @@ const publishedCharts = new Map(
 const provider = settings.cluster && new kubernetes.Provider("cluster", settings.cluster);
 
 const runningApplications = new Map(
-  plan.charts.flatMap(({ name, namespace }) => {
+  plan.charts.flatMap(({ name, namespace, keepSecrets }) => {
     const chart = publishedCharts.get(name);
     if (!provider || !chart) return [];
     const values = settings.chartValues[name];
@@ -39,7 +42,7 @@ const runningApplications = new Map(
         name,
         new Application(
           name,
-          { chart, registry, namespace, values, argocd: settings.argocd },
+          { chart, registry, namespace, keepSecrets, values, argocd: settings.argocd },
           { provider },
         ),
       ],

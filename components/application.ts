@@ -11,6 +11,8 @@ export interface ApplicationArgs {
   readonly registry: Registry;
   /** Namespace into which the chart is deployed; made when it is missing. */
   readonly namespace: string;
+  /** Secrets in that namespace whose content Argo CD leaves as the chart first made it. @default - none */
+  readonly keepSecrets?: readonly string[];
   /** Values that only the environment decides. @default - none */
   readonly values?: Readonly<Record<string, unknown>> | undefined;
   /** Where and as what Argo CD runs. */
@@ -43,7 +45,7 @@ export class Application extends pulumi.ComponentResource {
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tinyolly:index:Application", name, {}, opts);
-    const { chart, registry, argocd } = args;
+    const { chart, registry, argocd, keepSecrets = [] } = args;
 
     const repository = registry.endpoints.inClusterPlainHttp
       ? [
@@ -84,8 +86,14 @@ export class Application extends pulumi.ComponentResource {
           destination: { server: argocd.destinationServer, namespace: args.namespace },
           syncPolicy: {
             automated: { prune: true, selfHeal: true },
-            syncOptions: ["CreateNamespace=true"],
+            syncOptions: [
+              "CreateNamespace=true",
+              ...(keepSecrets.length === 0 ? [] : ["RespectIgnoreDifferences=true"]),
+            ],
           },
+          ...(keepSecrets.length === 0
+            ? {}
+            : { ignoreDifferences: keepSecrets.map((secret) => secretContent(secret)) }),
         },
       },
       { parent: this, dependsOn: [chart, ...repository] },
@@ -95,6 +103,10 @@ export class Application extends pulumi.ComponentResource {
     this.revision = chart.version;
     this.registerOutputs({ applicationName: this.applicationName, revision: this.revision });
   }
+}
+
+function secretContent(name: string): Record<string, unknown> {
+  return { kind: "Secret", name, jsonPointers: ["/data"] };
 }
 
 /** Waiting for the chart's digest keeps the status of an older revision from ending the wait. */

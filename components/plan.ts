@@ -27,6 +27,11 @@ export interface ChartDeliverable {
   readonly namespace: string;
   /** Image name by the path in values.yaml that takes `{repository, tag, digest}`, such as `webui.image`. */
   readonly images: Readonly<Record<string, string>>;
+  /**
+   * Secrets whose content the chart makes up when it is installed. Argo CD renders charts without looking at the
+   * cluster, so it would put a new one in with every render; their content is left as it is. @default - none
+   */
+  readonly keepSecrets?: readonly string[];
 }
 
 /** All that is shipped, by name. */
@@ -57,6 +62,7 @@ export interface ChartPlan {
   readonly name: string;
   readonly path: string;
   readonly namespace: string;
+  readonly keepSecrets: readonly string[];
   /** What `.helmignore` leaves of the folder. */
   readonly files: readonly SourceFile[];
   /** Image by the path in values.yaml that takes it. */
@@ -171,6 +177,7 @@ function planChart(
     name,
     path,
     namespace,
+    keepSecrets: chart.keepSecrets ?? [],
     files,
     images: taken,
     key,

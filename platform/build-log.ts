@@ -27,7 +27,10 @@ export function failedBuilds(settings: PlatformSettings, started: number): Faile
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => (JSON.parse(line) as HistoryEvent).record) // What buildctl prints for each build.
-    .filter(({ error, CreatedAt }) => error !== undefined && CreatedAt.seconds >= Math.floor(started / 1000))
+    .filter(
+      ({ error, CreatedAt }) =>
+        error !== undefined && CreatedAt.seconds >= Math.floor(started / 1000),
+    )
     .map(({ Ref, Exporters }) => {
       const log = buildctl(["logs", "--progress=plain", Ref]);
       const lines = log.split("\n").filter((line) => line.trim() !== "");

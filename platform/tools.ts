@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -126,7 +127,9 @@ function goSources(module: string): string[] {
 function findOnPath(tool: Tool): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter).concat("/usr/sbin", "/sbin");
   const candidates = folders.map((folder) => join(folder, tool.name)).filter(isExecutable);
-  return candidates.find((path) => fits(tool, path));
+  const path = candidates.find((candidate) => fits(tool, candidate));
+  // PATH may hold the platform's own folder of links, which is made anew.
+  return path === undefined ? undefined : realpathSync(path);
 }
 
 function fits({ accepts }: Tool, path: string): boolean {

@@ -1,11 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach } from "vitest";
+import { afterEach, onTestFinished } from "vitest";
 
+const home = process.cwd();
 const made: string[] = [];
 
 afterEach(() => {
+  process.chdir(home);
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -15,6 +17,21 @@ export function folderWith(files: Readonly<Record<string, string>>): string {
   made.push(folder);
   writeFiles(folder, files);
   return folder;
+}
+
+/** Goes to a temporary folder with the given files until the test ends. */
+export function enterFolderWith(files: Readonly<Record<string, string>>): string {
+  const folder = folderWith(files);
+  process.chdir(folder);
+  return folder;
+}
+
+/** Takes permissions from all new files and folders until the test ends. */
+export function setUmask(mask: number): void {
+  const before = process.umask(mask);
+  onTestFinished(() => {
+    process.umask(before);
+  });
 }
 
 /** Writes files below a folder, with the folders on the way. */

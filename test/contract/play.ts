@@ -184,7 +184,9 @@ function operationsOf(metadata: StepMetadata | undefined): readonly Operation[] 
       name: nameOf(urn),
       ...(diffs?.length ? { diffs: [...diffs].sort() } : {}),
       ...(keys?.length ? { keys: [...keys].sort() } : {}),
-      ...(detailedDiff ? { detailedDiff: Object.fromEntries(kinds) } : {}),
+      ...(detailedDiff
+        ? { detailedDiff: Object.fromEntries(kinds) as Record<string, string> }
+        : {}),
     },
   ];
 }

@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { get } from "../../platform/services";
+import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
+
+/** Copy of the project on a platform of its own, which `make test` made. */
+export const checkout = required("TINYOLLY_TEST_CHECKOUT");
+/** Where that platform listens. */
+export const platform: PlatformSettings = readPlatformSettings();
+
+const configFile = required("PULUMI_OPTION_CONFIG_FILE");
+
+/** What a command did. */
+export interface Run {
+  readonly status: number | null;
+  /** Standard output and error, without colours. */
+  readonly output: string;
+}
+
+/** Runs a program in the checkout. */
+export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
+  const done = spawnSync(command, args, {
+    cwd: checkout,
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  return { status: done.status, output: `${done.stdout}${done.stderr}` };
+}
+
+/** `pulumi up` of the local stack, as a script would run it. */
+export function up(env: NodeJS.ProcessEnv = {}): Run {
+  const args = ["up", "--stack=local", "--yes", "--skip-preview", "--non-interactive"];
+  return run("pulumi", [...args, "--color=never"], env);
+}
+
+/** Starts `pulumi up` and leaves it running. */
+export function startUp(): { pid: number; ended: Promise<number | null> } {
+  const args = ["up", "--stack=local", "--yes", "--skip-preview", "--non-interactive"];
+  const child = spawn("pulumi", args, { cwd: checkout, detached: true, stdio: "ignore" });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  return { pid: child.pid ?? 0, ended };
+}
+
+/** One step of a preview. */
+export interface Step {
+  readonly op: string;
+  /** `type name`, such as `docker-build:index:Image demo`. */
+  readonly resource: string;
+}
+
+/** What a preview would do, without what stays the same. */
+export function previewChanges(): Step[] {
+  const { stdout, stderr, status } = spawnSync(
+    "pulumi",
+    ["preview", "--stack=local", "--json", "--non-interactive"],
+    { cwd: checkout, encoding: "utf8", maxBuffer: 1 << 28 },
+  );
+  if (status !== 0) throw new Error(`preview failed: ${stdout}${stderr}`);
+  // Pulumi's preview digest.
+  const { steps } = JSON.parse(stdout) as { steps: { op: string; urn: string }[] };
+  return steps
+    .filter(({ op }) => op !== "same")
+    .map(({ op, urn }) => {
+      const [, , types = "", name = ""] = urn.split("::");
+      return { op, resource: `${types.split("$").at(-1) ?? ""} ${name}` };
+    });
+}
+
+/** The stack's outputs. */
+export interface Outputs {
+  readonly images: Readonly<Record<string, { repository: string; tag: string; digest: string }>>;
+  readonly charts: Readonly<Record<string, { source: string; version: string; digest: string }>>;
+  readonly applications: Readonly<Record<string, { name: string; revision: string }>>;
+}
+
+/** Reads the stack's outputs. */
+export function outputs(): Outputs {
+  const { stdout } = spawnSync("pulumi", ["stack", "output", "--stack=local", "--json"], {
+    cwd: checkout,
+    encoding: "utf8",
+  });
+  // The exports of index.ts.
+  return JSON.parse(stdout) as Outputs;
+}
+
+/** Reads a JSON answer of `kubectl`. */
+export function kubectl(...args: string[]): unknown {
+  const { stdout, stderr, status } = spawnSync("kubectl", [...args, "--output=json"], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** Status of a manifest in the registry, such as `tinyolly/demo@…` or `tinyolly/demo:v1`. */
+export async function manifestStatus(repository: string, reference: string): Promise<number> {
+  const kinds = ["manifest", "index"].map((kind) => `application/vnd.oci.image.${kind}.v1+json`);
+  const accept = [...kinds, "application/vnd.docker.distribution.manifest.v2+json"].join(", ");
+  const url = `http://localhost:${platform.ports.registry}/v2/${repository}/manifests/${reference}`;
+  return (await get(url, { accept })).status;
+}
+
+/** Text of a file of the checkout. */
+export function read(path: string): string {
+  return readFileSync(join(checkout, path), "utf8");
+}
+
+/** Writes a file of the checkout for the time of `body`, and puts the old text back. */
+export async function withFile(
+  path: string,
+  change: (text: string) => string,
+  body: () => Promise<void> | void,
+): Promise<void> {
+  const before = read(path);
+  writeFileSync(join(checkout, path), change(before));
+  try {
+    await body();
+  } finally {
+    writeFileSync(join(checkout, path), before);
+  }
+}
+
+/** Sets configuration keys for the time of `body`. */
+export async function withConfig(
+  values: Readonly<Record<string, unknown>>,
+  body: () => Promise<void> | void,
+): Promise<void> {
+  const before = readFileSync(configFile, "utf8");
+  const document = parseDocument(before);
+  for (const [key, value] of Object.entries(values)) {
+    document.setIn(["config", `tinyolly:${key}`], value);
+  }
+  writeFileSync(configFile, document.toString());
+  try {
+    await body();
+  } finally {
+    writeFileSync(configFile, before);
+  }
+}
+
+function required(variable: string): string {
+  const value = process.env[variable];
+  if (value === undefined)
+    throw new Error(
+      `${variable} is not set; run make test, which starts a platform for these tests`,
+    );
+  return value;
+}

@@ -1,0 +1,211 @@
+/**
+ * Runs every suite, on a platform and a checkout of their own, and sums them up: `make test`.
+ * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { environment } from "../platform/environment";
+import { portVariables, readPlatformSettings } from "../platform/settings";
+
+const project = resolve(__dirname, "..");
+
+interface Result {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Suite {
+  readonly name: string;
+  readonly run: () => Promise<Result>;
+}
+
+/** Apart from the ports of a platform in use. */
+const portOffset = 1100;
+
+async function main(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "tinyolly-test-"));
+  const checkout = join(folder, "checkout");
+  const env = testEnvironment(checkout);
+  copyProject(checkout);
+
+  const suites: Suite[] = [
+    { name: "program", run: () => vitest("unit", folder, process.env) },
+    { name: "stand-ins", run: () => goTest(join(project, "platform/stand-ins")) },
+    {
+      name: "platform",
+      run: () => command("node", ["--import", "tsx", "platform/cli.ts", "up"], checkout, env),
+    },
+    { name: "contract", run: () => vitest("contract", folder, env) },
+    ...["tinyolly", "tinyolly-ui", "opamp-server", "demo"].map((app) => ({
+      name: `apps/${app}`,
+      run: () => appTests(app, checkout, env),
+    })),
+    { name: "end to end", run: () => vitest("e2e", folder, env) },
+  ];
+  const only = process.argv.slice(2);
+  const chosen = suites.filter(
+    ({ name }) => only.length === 0 || only.some((part) => name.includes(part)),
+  );
+
+  const results: (Result & { name: string; seconds: number })[] = [];
+  try {
+    for (const { name, run } of chosen) {
+      process.stdout.write(`\n== ${name}\n`);
+      const started = Date.now();
+      const result = await run();
+      results.push({ name, ...result, seconds: (Date.now() - started) / 1000 });
+    }
+  } finally {
+    await command("node", ["--import", "tsx", "platform/cli.ts", "down"], checkout, env);
+  }
+
+  const sum = (pick: (result: Result) => number): number =>
+    results.reduce((total, result) => total + pick(result), 0);
+  const failed = sum((result) => result.failed);
+  if (failed === 0) rmSync(folder, { recursive: true, force: true });
+  else process.stdout.write(`\nlogs and data of the test platform are in ${folder}\n`);
+
+  process.stdout.write("\n");
+  for (const { name, passed, failed: bad, seconds } of results) {
+    process.stdout.write(
+      `${name.padEnd(20)} ${passed} passed, ${bad} failed in ${seconds.toFixed(0)} s\n`,
+    );
+  }
+  process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** What git would clone, with the changes of the moment, so that tests may edit it. */
+function copyProject(checkout: string): void {
+  const list = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  for (const file of list.stdout.split("\0").filter((name) => name !== "")) {
+    mkdirSync(dirname(join(checkout, file)), { recursive: true });
+    cpSync(join(project, file), join(checkout, file), { verbatimSymlinks: true });
+  }
+  symlinkSync(join(project, "node_modules"), join(checkout, "node_modules"));
+}
+
+function testEnvironment(checkout: string): NodeJS.ProcessEnv {
+  const settings: NodeJS.ProcessEnv = {
+    ...process.env,
+    TINYOLLY_STATE: join(checkout, ".tinyolly/platform"),
+    TINYOLLY_TEST_CHECKOUT: checkout,
+    CONTRACT_KUBECONFIG: join(checkout, ".tinyolly/platform/kubeconfig"),
+  };
+  for (const [variable, port] of Object.values(portVariables)) {
+    settings[variable] = String(port + portOffset);
+  }
+  return { ...settings, ...environment(readPlatformSettings(settings)) };
+}
+
+async function vitest(suite: string, folder: string, env: NodeJS.ProcessEnv): Promise<Result> {
+  const report = join(folder, `${suite}.json`);
+  const args = [
+    "vitest",
+    "run",
+    "--project",
+    suite,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ];
+  const status = await run("npx", ["--no-install", ...args], project, env);
+  try {
+    // vitest's JSON report.
+    const counts = JSON.parse(readFileSync(report, "utf8")) as {
+      numPassedTests: number;
+      numFailedTests: number;
+      success: boolean;
+    };
+    const broken = !counts.success && counts.numFailedTests === 0 ? 1 : 0;
+    return { passed: counts.numPassedTests, failed: counts.numFailedTests + broken };
+  } catch {
+    return { passed: 0, failed: status === 0 ? 0 : 1 };
+  }
+}
+
+async function goTest(module: string): Promise<Result> {
+  let output = "";
+  const status = await run(
+    "go",
+    ["test", "-v", "./..."],
+    module,
+    process.env,
+    (text) => (output += text),
+  );
+  const count = (word: string): number =>
+    output.split("\n").filter((line) => line.trimStart().startsWith(`--- ${word}`)).length;
+  const failed = count("FAIL");
+  if (status !== 0) process.stdout.write(output);
+  return { passed: count("PASS"), failed: status !== 0 && failed === 0 ? 1 : failed };
+}
+
+/** Runs the `test` stage of an app's Dockerfile, on the image's own base. */
+async function appTests(app: string, checkout: string, env: NodeJS.ProcessEnv): Promise<Result> {
+  const context = join(checkout, "apps", app);
+  let output = "";
+  const args = [
+    `--addr=unix://${join(checkout, ".tinyolly/platform/buildkitd.sock")}`,
+    "build",
+    "--progress=plain",
+    "--frontend=dockerfile.v0",
+    "--opt=target=test",
+    // Counts come from the log, which a cached stage does not have.
+    "--opt=no-cache=test",
+    `--local=context=${context}`,
+    `--local=dockerfile=${context}`,
+  ];
+  const status = await run("buildctl", args, project, env, (text) => (output += text));
+  if (status !== 0) process.stdout.write(output.split("\n").slice(-60).join("\n"));
+  const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, "");
+  const goTests = plain.split("\n").filter((line) => line.includes("--- PASS")).length;
+  const summaries = [...plain.matchAll(/(\d+) passed/g)].map(([, number]) => Number(number));
+  const counted = Math.max(goTests, ...summaries);
+  process.stdout.write(`${counted} tests of apps/${app} passed\n`);
+  return { passed: counted, failed: status === 0 && counted > 0 ? 0 : 1 };
+}
+
+async function command(
+  name: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Result> {
+  const status = await run(name, args, cwd, env);
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1 };
+}
+
+/** Runs a program; its output is shown, or handed to `collect`. Resolves to the exit code. */
+function run(
+  name: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  collect?: (text: string) => void,
+): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(name, args, {
+      cwd,
+      env,
+      stdio: ["ignore", collect ? "pipe" : "inherit", collect ? "pipe" : "inherit"],
+    });
+    child.stdout?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
+    child.stderr?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
+    child.once("error", (error) => {
+      process.stderr.write(`${name}: ${error.message}\n`);
+      resolve(1);
+    });
+    child.once("close", (status) => {
+      resolve(status ?? 1);
+    });
+  });
+}
+
+void main().then((status) => {
+  process.exitCode = status;
+});
