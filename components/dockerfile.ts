@@ -71,6 +71,12 @@ export function baseImages(stages: readonly Stage[]): string[] {
   return [...bases];
 }
 
+/** Image of the frontend that a `# syntax=` line at the top asks for; undefined for the builder's own. */
+export function syntaxImage(text: string): string | undefined {
+  const directives = /^\uFEFF?(?:#.*\n)*/.exec(`${text}\n`)?.[0] ?? "";
+  return /^#\s*syntax\s*=\s*(\S+)\s*$/im.exec(directives)?.[1];
+}
+
 interface Statement {
   readonly line: number;
   readonly statement: string;

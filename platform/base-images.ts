@@ -8,26 +8,30 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { join } from "node:path";
-import { baseImages, parseDockerfile } from "../components/dockerfile";
+import { join, relative } from "node:path";
+import { baseImages, parseDockerfile, syntaxImage } from "../components/dockerfile";
 import { deliverables } from "../deliverables";
 import { buildkitAddress, get } from "./services";
+import { dockerfileFrontend } from "./catalog";
+import { provideTools } from "./tools";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 
 const recipes = join(project, "platform/base-images");
 const suite = "forky";
-const root = `debian:${suite}-slim`;
+const root = `library/debian:${suite}-slim`;
 const npmVersion = "11.6.2";
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
-/** Images of Docker Hub's library that the deliverables start from, such as `python:3.14-slim`. */
+/** Images of Docker Hub that builds of the deliverables pull, such as `library/python:3.14-slim`. */
 export function requiredBases(): string[] {
-  const bases = Object.values(deliverables.images).flatMap(({ path }) => {
+  const references = Object.values(deliverables.images).flatMap(({ path }) => {
     const file = join(path, "Dockerfile");
     const full = join(project, file);
-    return existsSync(full) ? baseImages(parseDockerfile(file, readFileSync(full, "utf8"))) : [];
+    if (!existsSync(full)) return [];
+    const text = readFileSync(full, "utf8");
+    return [...baseImages(parseDockerfile(file, text)), syntaxImage(text) ?? []].flat();
   });
-  return [...new Set(bases.flatMap(libraryName))].sort();
+  return [...new Set(references.flatMap(hubName))].sort();
 }
 
 /**
@@ -49,26 +53,25 @@ export async function provideBases(
   for (const [i, base] of wanted.entries()) {
     const started = Date.now();
     log(`[${i + 1}/${wanted.length}] base image ${base}: making it from Debian ${suite}`);
-    buildBase(settings, base, log);
+    await buildBase(settings, base, log);
     log(
       `[${i + 1}/${wanted.length}] base image ${base}: made in ${((Date.now() - started) / 1000).toFixed(0)} s`,
     );
   }
 }
 
-/** Name in Docker Hub's library; nothing for images elsewhere, which are pulled from where they are. */
-function libraryName(reference: string): string[] {
-  const name = reference
-    .replace(/^docker\.io\//, "")
-    .replace(/^library\//, "")
-    .replace(/@sha256:.*$/, "");
-  if (name.includes("/")) return [];
-  return [name.includes(":") ? name : `${name}:latest`];
+/** Name on Docker Hub; nothing for images elsewhere, which are pulled from where they are. */
+function hubName(reference: string): string[] {
+  const name = reference.replace(/^docker\.io\//, "").replace(/@sha256:.*$/, "");
+  const [first = "", second] = name.split("/");
+  if (second !== undefined && /[.:]|^localhost$/.test(first)) return [];
+  const path = second === undefined ? `library/${name}` : name;
+  return [path.includes(":") ? path : `${path}:latest`];
 }
 
 async function isMirrored({ ports }: PlatformSettings, base: string): Promise<boolean> {
   const [name = "", tag = ""] = base.split(":");
-  const url = `http://localhost:${ports.registry}/v2/mirror/library/${name}/manifests/${tag}`;
+  const url = `http://localhost:${ports.registry}/v2/mirror/${name}/manifests/${tag}`;
   const accept =
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
   return (await get(url, { accept })).status === 200;
@@ -85,13 +88,17 @@ async function dockerHubAnswers(): Promise<boolean> {
   }
 }
 
-function buildBase(settings: PlatformSettings, base: string, log: (line: string) => void): void {
+async function buildBase(
+  settings: PlatformSettings,
+  base: string,
+  log: (line: string) => void,
+): Promise<void> {
   const [name = "", tag = ""] = base.split(":");
-  const recipe = join(recipes, `${name}.Dockerfile`);
+  const recipe = join(recipes, `${name.replace(/^library\//, "").replaceAll("/", "-")}.Dockerfile`);
   if (!existsSync(recipe)) {
     throw new PlatformError(
       `a Dockerfile starts from ${base}, which cannot be pulled here and has no recipe; ` +
-        `add platform/base-images/${name}.Dockerfile, or push the image to localhost:${settings.ports.registry}/mirror/library/${base}`,
+        `add ${relative(project, recipe)}, or push the image to localhost:${settings.ports.registry}/mirror/${base}`,
     );
   }
   const context = mkdtempSync(join(settings.state, "base-image-"));
@@ -101,7 +108,8 @@ function buildBase(settings: PlatformSettings, base: string, log: (line: string)
       copyFileSync(debianRoot(settings, log), join(context, "root.tar"));
       copyFileSync(certificates, join(context, "ca-certificates.crt"));
     }
-    if (name === "node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
+    if (name === "docker/dockerfile") await copyFrontend(settings, context, log);
+    if (name === "library/node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
     const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
     run("buildctl", [
       `--addr=${buildkitAddress(settings)}`,
@@ -111,7 +119,7 @@ function buildBase(settings: PlatformSettings, base: string, log: (line: string)
       `--local=context=${context}`,
       `--local=dockerfile=${context}`,
       `--opt=build-arg:VERSION=${version}`,
-      `--output=type=image,name=localhost:${settings.ports.registry}/mirror/library/${base},push=true,registry.insecure=true`,
+      `--output=type=image,name=localhost:${settings.ports.registry}/mirror/${base},push=true,registry.insecure=true`,
     ]);
   } finally {
     rmSync(context, { recursive: true, force: true });
@@ -138,6 +146,16 @@ function debianRoot({ cache }: PlatformSettings, log: (line: string) => void): s
     renameSync(`${file}.draft`, file);
   }
   return file;
+}
+
+/** BuildKit's Dockerfile frontend as a program, for Dockerfiles that ask for it by a `# syntax=` line. */
+async function copyFrontend(
+  { cache }: PlatformSettings,
+  context: string,
+  log: (line: string) => void,
+): Promise<void> {
+  const found = (await provideTools([dockerfileFrontend], cache, log)).get(dockerfileFrontend.name);
+  if (found) copyFileSync(found.path, join(context, dockerfileFrontend.name));
 }
 
 function npmPackage({ cache }: PlatformSettings): string {

@@ -111,6 +111,19 @@ export const platformTools: readonly Tool[] = [
   },
 ];
 
+/** What BuildKit pulls for `# syntax=docker/dockerfile:1`, made only where a Dockerfile asks for it. */
+export const dockerfileFrontend: Tool = {
+  name: "dockerfile-frontend",
+  version: "0.34.2",
+  accepts: "nothing",
+  go: {
+    module: "tools/buildkit",
+    package: "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend",
+    // It runs in an image without a C library.
+    pure: true,
+  },
+};
+
 /** Version of the Pulumi CLI; package.json pins the same for `npx pulumi`. */
 export const pulumiVersion = "3.259.0";
 

@@ -42,6 +42,8 @@ interface GoBuild {
   readonly variables?: Readonly<Record<string, string>>;
   /** Go toolchain that the sources ask for. @default - the one on PATH */
   readonly toolchain?: string;
+  /** Whether it must run without a C library. @default false */
+  readonly pure?: boolean;
   /** Text to replace in a source file, where a setting is missing. @default - built as it is */
   readonly patch?: {
     readonly module: string;
@@ -202,6 +204,7 @@ async function buildTool(
   const env = {
     ...process.env,
     GOFLAGS: "",
+    ...(go.pure === true ? { CGO_ENABLED: "0" } : {}),
     ...(go.toolchain ? { GOTOOLCHAIN: go.toolchain } : {}),
   };
   const variables = Object.entries(go.variables ?? {}).map(
