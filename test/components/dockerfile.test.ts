@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { baseImages, parseDockerfile } from "../../components/dockerfile";
+import { baseImages, parseDockerfile, syntaxImage } from "../../components/dockerfile";
 
 describe("stages", () => {
   test("names, platforms and arguments are read", () => {
@@ -29,7 +29,9 @@ describe("stages", () => {
   });
 
   test("a default stands where an argument is empty", () => {
-    expect(baseImages(parseDockerfile("Dockerfile", "ARG TAG\nFROM a:${TAG:-1}\n"))).toEqual(["a:1"]);
+    expect(baseImages(parseDockerfile("Dockerfile", "ARG TAG\nFROM a:${TAG:-1}\n"))).toEqual([
+      "a:1",
+    ]);
   });
 
   test("heredocs are no instructions", () => {
@@ -43,12 +45,41 @@ describe("stages", () => {
 });
 
 test.each([
-  ["an unknown instruction", "FROM a\n\nRUNN b\n", 'Dockerfile:3: "RUNN" is not a Dockerfile instruction; allowed are ADD, ARG, CMD'],
-  ["an instruction before FROM", "RUN a\nFROM b\n", "Dockerfile:1: RUN stands before the first FROM; only ARG may"],
-  ["no FROM", "ARG A=1\n", "Dockerfile has no FROM; a Dockerfile starts from an image or from scratch"],
-  ["an odd FROM", "FROM a b c\n", 'Dockerfile:1: "FROM a b c" is not of the form FROM [--platform=…] image [AS name]'],
+  [
+    "an unknown instruction",
+    "FROM a\n\nRUNN b\n",
+    'Dockerfile:3: "RUNN" is not a Dockerfile instruction; allowed are ADD, ARG, CMD',
+  ],
+  [
+    "an instruction before FROM",
+    "RUN a\nFROM b\n",
+    "Dockerfile:1: RUN stands before the first FROM; only ARG may",
+  ],
+  [
+    "no FROM",
+    "ARG A=1\n",
+    "Dockerfile has no FROM; a Dockerfile starts from an image or from scratch",
+  ],
+  [
+    "an odd FROM",
+    "FROM a b c\n",
+    'Dockerfile:1: "FROM a b c" is not of the form FROM [--platform=…] image [AS name]',
+  ],
   ["an instruction without argument", "FROM a\nCOPY\n", "Dockerfile:2: COPY has no argument"],
-  ["a heredoc without end", "FROM a\nRUN <<EOF\nx\n", 'Dockerfile:2: the heredoc EOF has no end; close it by a line "EOF"'],
+  [
+    "a heredoc without end",
+    "FROM a\nRUN <<EOF\nx\n",
+    'Dockerfile:2: the heredoc EOF has no end; close it by a line "EOF"',
+  ],
 ])("%s is refused with its line", (_, text, message) => {
   expect(() => parseDockerfile("Dockerfile", text)).toThrow(message);
+});
+
+test.each([
+  ["# syntax=docker/dockerfile:1\nFROM a\n", "docker/dockerfile:1"],
+  ["# escape=`\n# syntax = docker/dockerfile:1.7\nFROM a\n", "docker/dockerfile:1.7"],
+  ["FROM a\n# syntax=docker/dockerfile:1\n", undefined],
+  ["FROM a\n", undefined],
+])("%j asks for the frontend %s", (text, frontend) => {
+  expect(syntaxImage(text)).toBe(frontend);
 });

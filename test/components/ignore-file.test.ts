@@ -3,23 +3,45 @@ import { dockerIgnore, helmIgnore } from "../../components/ignore-file";
 
 describe(".dockerignore", () => {
   test.each([
-    ["a plain name covers the folder and all below it", "node_modules", { node_modules: true, "node_modules/a/b": true, "src/node_modules": false }],
-    ["** spans folders", "**/node_modules", { node_modules: true, "src/node_modules/x": true, "src/a": false }],
-    ["** at the end takes everything below", "src/**", { src: false, "src/a": true, "src/a/b": true }],
+    [
+      "a plain name covers the folder and all below it",
+      "node_modules",
+      { node_modules: true, "node_modules/a/b": true, "src/node_modules": false },
+    ],
+    [
+      "** spans folders",
+      "**/node_modules",
+      { node_modules: true, "src/node_modules/x": true, "src/a": false },
+    ],
+    [
+      "** at the end takes everything below",
+      "src/**",
+      { src: false, "src/a": true, "src/a/b": true },
+    ],
     ["* stays within a folder", "*.md", { "README.md": true, "docs/README.md": false }],
     ["? is one character", "a?c", { abc: true, ac: false, "a/c": false }],
     ["classes", "[ab].txt", { "a.txt": true, "c.txt": false }],
     ["the last match wins", "*.md\n!README.md", { "README.md": false, "a.md": true }],
     ["a later pattern ignores again", "!a\na", { a: true }],
-    ["an allow-list", "*\n!src\n!main.py", { "src/a/b.py": false, "main.py": false, "tests/a": true }],
-    ["an allow-list of a folder deep down", "*\n!src/app", { "src/app/x": false, "src/other": true, src: true }],
+    [
+      "an allow-list",
+      "*\n!src\n!main.py",
+      { "src/a/b.py": false, "main.py": false, "tests/a": true },
+    ],
+    [
+      "an allow-list of a folder deep down",
+      "*\n!src/app",
+      { "src/app/x": false, "src/other": true, src: true },
+    ],
     ["comments, blanks and a byte order mark", "\uFEFF# no\n\n  a  ", { a: true, "# no": false }],
     ["leading and trailing slashes mean nothing", "/a/\n./b", { a: true, "a/x": true, b: true }],
     ["dots of a regular expression are plain", "a.b", { "a.b": true, axb: false }],
     ["escaped stars are plain", "\\*", { "*": true, a: false }],
   ])("%s", (_, text, expected) => {
     const rules = dockerIgnore(text);
-    const actual = Object.fromEntries(Object.keys(expected).map((path) => [path, rules.ignores(path)]));
+    const actual = Object.fromEntries(
+      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+    );
     expect(actual).toEqual(expected);
   });
 
@@ -42,7 +64,9 @@ describe(".helmignore", () => {
     ["stars stay within a folder", "*.tgz", { "a.tgz": true, "x/a.tgz": true, "a.tgz.txt": false }],
   ])("%s", (_, text, expected) => {
     const rules = helmIgnore(text);
-    const actual = Object.fromEntries(Object.keys(expected).map((path) => [path, rules.ignores(path)]));
+    const actual = Object.fromEntries(
+      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+    );
     expect(actual).toEqual(expected);
   });
 });

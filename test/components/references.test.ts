@@ -12,18 +12,34 @@ const endpoints: Endpoints = {
 };
 
 test("images and charts have the names of the specification", () => {
-  expect(references.pushRef(endpoints, "webui", "v1")).toBe("registry.tinyolly.test:49443/tinyolly/webui:v1");
-  expect(references.pullRef(endpoints, "webui")).toBe("docker-registry.registry.svc.cluster.local:5000/tinyolly/webui");
+  expect(references.pushRef(endpoints, "webui", "v1")).toBe(
+    "registry.tinyolly.test:49443/tinyolly/webui:v1",
+  );
+  expect(references.pullRef(endpoints, "webui")).toBe(
+    "docker-registry.registry.svc.cluster.local:5000/tinyolly/webui",
+  );
   expect(references.chartRef(endpoints, "tinyolly")).toBe(
     "oci://docker-registry.registry.svc.cluster.local:5000/tinyolly/charts/tinyolly",
   );
-  expect(references.chartPushFolder(endpoints)).toBe("oci://registry.tinyolly.test:49443/tinyolly/charts");
+  expect(references.chartPushFolder(endpoints)).toBe(
+    "oci://registry.tinyolly.test:49443/tinyolly/charts",
+  );
 });
 
 test("on GHCR the owner is part of the path", () => {
-  const ghcr = { ...endpoints, push: "ghcr.io", pull: "ghcr.io", inCluster: "ghcr.io", namespace: "ryanfaircloth/tinyolly" };
-  expect(references.pushRef(ghcr, "demo", "v2.1.8")).toBe("ghcr.io/ryanfaircloth/tinyolly/demo:v2.1.8");
-  expect(references.chartRef(ghcr, "tinyolly")).toBe("oci://ghcr.io/ryanfaircloth/tinyolly/charts/tinyolly");
+  const ghcr = {
+    ...endpoints,
+    push: "ghcr.io",
+    pull: "ghcr.io",
+    inCluster: "ghcr.io",
+    namespace: "ryanfaircloth/tinyolly",
+  };
+  expect(references.pushRef(ghcr, "demo", "v2.1.8")).toBe(
+    "ghcr.io/ryanfaircloth/tinyolly/demo:v2.1.8",
+  );
+  expect(references.chartRef(ghcr, "tinyolly")).toBe(
+    "oci://ghcr.io/ryanfaircloth/tinyolly/charts/tinyolly",
+  );
 });
 
 test("the compiler keeps push references from where clusters read", () => {
@@ -37,16 +53,30 @@ test("the compiler keeps push references from where clusters read", () => {
   expect([pull, chart, plain]).toHaveLength(3);
 });
 
-test.each(["ghcr.io", "localhost:30500", "registry.tinyolly.test:49443", "127.0.0.1:5000", "[::1]:5000"])("%s is a host", (host) => {
+test.each([
+  "ghcr.io",
+  "localhost:30500",
+  "registry.tinyolly.test:49443",
+  "127.0.0.1:5000",
+  "[::1]:5000",
+])("%s is a host", (host) => {
   expect(references.hostProblem(host)).toBeUndefined();
 });
 
-test.each(["https://ghcr.io", "ghcr.io/", "ghcr.io/owner", "", "a b", "-a.io", "host:", "host:port", "host:0", "host:70000"])(
-  "%j is no host",
-  (host) => {
-    expect(references.hostProblem(host)).toBeDefined();
-  },
-);
+test.each([
+  "https://ghcr.io",
+  "ghcr.io/",
+  "ghcr.io/owner",
+  "",
+  "a b",
+  "-a.io",
+  "host:",
+  "host:port",
+  "host:0",
+  "host:70000",
+])("%j is no host", (host) => {
+  expect(references.hostProblem(host)).toBeDefined();
+});
 
 test.each([
   ["tinyolly", true],

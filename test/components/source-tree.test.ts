@@ -46,7 +46,11 @@ test("a link counts by its text, and may point to a file or folder of the tree",
   symlinkSync("a/file.txt", join(root, "link"));
   symlinkSync("a", join(root, "folder"));
   symlinkSync("link", join(root, "chain"));
-  expect(readSourceTree(root, ignoreNothing)).toContainEqual({ path: "link", kind: "link", digest: sha256("a/file.txt") });
+  expect(readSourceTree(root, ignoreNothing)).toContainEqual({
+    path: "link",
+    kind: "link",
+    digest: sha256("a/file.txt"),
+  });
 });
 
 test.each([
@@ -76,7 +80,9 @@ test("a socket is refused with its path", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(root, "s.sock"), resolve));
   try {
-    expect(() => readSourceTree(root, ignoreNothing)).toThrow("s.sock is neither a file, a folder nor a link");
+    expect(() => readSourceTree(root, ignoreNothing)).toThrow(
+      "s.sock is neither a file, a folder nor a link",
+    );
   } finally {
     server.close();
   }

@@ -12,7 +12,9 @@ test.each([
 });
 
 test("what is no version has no line", () => {
-  expect(() => releaseLine("latest")).toThrow('"latest" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH');
+  expect(() => releaseLine("latest")).toThrow(
+    '"latest" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH',
+  );
 });
 
 test("development versions carry the key after a letter", () => {

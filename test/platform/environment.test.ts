@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { parse } from "yaml";
+import { environment, stackConfig } from "../../platform/environment";
+import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
+import { folderWith } from "../folders";
+
+let state = "";
+
+beforeEach(() => {
+  state = folderWith({});
+  vi.stubEnv("PULUMI_HOME", undefined);
+  vi.stubEnv("PATH", "/usr/bin:/bin");
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+function settings(changes: NodeJS.ProcessEnv = {}): PlatformSettings {
+  return readPlatformSettings({ TINYOLLY_STATE: state, TINYOLLY_CACHE: "/tools", ...changes });
+}
+
+function config(file: string): Record<string, unknown> {
+  // Pulumi itself checks the form of the file.
+  return (parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> }).config;
+}
+
+test("a shell gets exactly these variables, with the platform's tools first on PATH", () => {
+  expect(environment(settings())).toEqual({
+    PULUMI_HOME: "/tools/pulumi",
+    PULUMI_BACKEND_URL: `file://${state}/pulumi`,
+    PULUMI_CONFIG_PASSPHRASE: "",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    BUILDX_CONFIG: `${state}/buildx`,
+    DOCKER_BUILDKIT: "1",
+    KUBECONFIG: `${state}/kubeconfig`,
+    PATH: `${state}/bin:/tools/pulumi/versions/3.259.0/bin:/usr/bin:/bin`,
+  });
+});
+
+test("a PULUMI_HOME of the user is kept", () => {
+  vi.stubEnv("PULUMI_HOME", "/own");
+  const { PULUMI_HOME, PATH } = environment(settings());
+  expect([PULUMI_HOME, PATH]).toEqual([
+    "/own",
+    `${state}/bin:/own/versions/3.259.0/bin:/usr/bin:/bin`,
+  ]);
+});
+
+test("on the usual ports the local stack's own configuration is used", () => {
+  expect(stackConfig(settings())).toBeUndefined();
+  expect(existsSync(join(state, "Pulumi.local.yaml"))).toBe(false);
+});
+
+test("on other ports a copy of it has the endpoints of this platform", () => {
+  const moved = settings({
+    TINYOLLY_PORT_REGISTRY_TLS: "50443",
+    TINYOLLY_PORT_REGISTRY_IN_CLUSTER: "50500",
+  });
+  const file = join(state, "Pulumi.local.yaml");
+  expect(environment(moved)["PULUMI_OPTION_CONFIG_FILE"]).toBe(file);
+  const inCluster = "docker-registry.registry.svc.cluster.local:50500";
+  expect(config(file)).toEqual({
+    ...config(join(project, "Pulumi.local.yaml")),
+    "tinyolly:registryPush": "registry.tinyolly.test:50443",
+    "tinyolly:registryPull": inCluster,
+    "tinyolly:registryInCluster": inCluster,
+  });
+});

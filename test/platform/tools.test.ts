@@ -1,0 +1,226 @@
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  checkTools,
+  platformTools,
+  pulumiPlugins,
+  pulumiTools,
+  pulumiVersion,
+} from "../../platform/catalog";
+import { PlatformError, project } from "../../platform/settings";
+import { type Tool, cachedPath, linkTools, provideTools } from "../../platform/tools";
+import { folderWith, writeFiles } from "../folders";
+
+let cache = "";
+let path = "";
+const lines: string[] = [];
+
+beforeEach(() => {
+  cache = folderWith({});
+  path = folderWith({});
+  vi.stubEnv("PATH", path);
+  lines.length = 0;
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+function addProgram(file: string, script: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  chmodSync(file, 0o755);
+}
+
+async function provide(tool: Tool) {
+  const found = await provideTools([tool], cache, (line) => lines.push(line));
+  return found.get(tool.name);
+}
+
+/** A name that no machine has; the sources decide the name of its cache folder only. */
+const go = { module: "tools/registry", package: "example.test/tool" };
+const tool: Tool = {
+  name: "tinyolly-test-tool",
+  version: "1.2.3",
+  accepts: { args: ["--version"], pattern: /^tool 1\./ },
+  go,
+};
+
+describe("a tool is taken", () => {
+  test("from PATH when its version fits", async () => {
+    const program = join(path, tool.name);
+    addProgram(program, '[ "$1" = --version ] && echo tool 1.9');
+    expect(await provide(tool)).toEqual({ tool, path: program, origin: "PATH" });
+    expect(lines).toEqual([]);
+  });
+
+  test("from a later folder of PATH when the first one's version does not fit", async () => {
+    const later = folderWith({});
+    addProgram(join(path, tool.name), "echo tool 2.0");
+    addProgram(join(later, tool.name), "echo tool 1.0 >&2");
+    vi.stubEnv("PATH", `${path}:${later}`);
+    expect((await provide(tool))?.path).toBe(join(later, tool.name));
+  });
+
+  test("from PATH at any version when nothing is asked", async () => {
+    const { accepts, ...any } = tool;
+    expect(accepts).toBeDefined();
+    addProgram(join(path, tool.name), "exit 1");
+    expect((await provide(any))?.origin).toBe("PATH");
+  });
+
+  test("from the cache when PATH has only another version", async () => {
+    addProgram(join(path, tool.name), "echo tool 2.0");
+    addProgram(cachedPath(tool, cache), "");
+    expect(await provide(tool)).toEqual({ tool, path: cachedPath(tool, cache), origin: "cache" });
+  });
+
+  test("never from PATH when nothing there is accepted", async () => {
+    const own: Tool = { ...tool, accepts: "nothing" };
+    addProgram(join(path, tool.name), "echo tool 1.0");
+    addProgram(cachedPath(own, cache), "");
+    expect((await provide(own))?.origin).toBe("cache");
+  });
+
+  test("from PATH only when it is a program, not a folder or plain file", async () => {
+    const { accepts, ...any } = tool;
+    expect(accepts).toBeDefined();
+    mkdirSync(join(path, tool.name));
+    const other = folderWith({ [tool.name]: "" });
+    vi.stubEnv("PATH", `${path}:${other}`);
+    await expect(provide(any)).rejects.toThrow("is built from source");
+  });
+
+  test("from where a link on PATH leads, since PATH may hold the platform's own links", async () => {
+    const program = join(folderWith({}), "program");
+    addProgram(program, "echo tool 1.9");
+    symlinkSync(program, join(path, tool.name));
+    expect((await provide(tool))?.path).toBe(program);
+  });
+
+  test("from Debian's folder of servers, which a user's PATH may lack", async () => {
+    const found = await provide({ name: "ldconfig", version: "1" });
+    expect(found?.origin).toBe("PATH");
+    expect(found?.path).toMatch(/\/sbin\/ldconfig$/);
+  });
+
+  test("from a build, which leaves nothing but the program in the cache", async () => {
+    addProgram(
+      join(path, "go"),
+      'PATH=/usr/bin:/bin; for word; do [ "$last" = -o ] && out=$word; last=$word; done; echo "$@" > "$out"',
+    );
+    const built: Tool = { ...tool, go: { ...go, variables: { "a.Version": "v1" } } };
+    const found = await provide(built);
+    expect(found).toEqual({ tool: built, path: cachedPath(built, cache), origin: "built" });
+    expect(lines).toEqual([
+      "[1/1] tinyolly-test-tool 1.2.3: building",
+      "[1/1] tinyolly-test-tool 1.2.3: built in 0 s",
+    ]);
+    expect(readdirSync(join(cache, "tools"))).toEqual([
+      dirname(cachedPath(built, cache)).split("/").at(-1),
+    ]);
+  });
+});
+
+describe("what cannot be had is named:", () => {
+  test("a build without Go", async () => {
+    await expect(provide(tool)).rejects.toThrow(
+      new PlatformError(
+        "tinyolly-test-tool 1.2.3 is built from source, which needs Go 1.26 or newer on PATH",
+      ),
+    );
+  });
+
+  test("a build that fails, with the end of what Go said", async () => {
+    addProgram(join(path, "go"), "echo no such module >&2; exit 1");
+    await expect(provide(tool)).rejects.toThrow(
+      new PlatformError("[1/1] tinyolly-test-tool 1.2.3 could not be built:\nno such module"),
+    );
+    expect(readdirSync(join(cache, "tools"))).toEqual([]);
+  });
+
+  test("a package of Debian for who is not root", async () => {
+    vi.spyOn(process, "getuid").mockReturnValue(1000);
+    await expect(
+      provide({ name: tool.name, version: "1", debian: "some-package" }),
+    ).rejects.toThrow(
+      new PlatformError(
+        "some-package must be installed, which needs root: sudo sh -c " +
+          "'apt-get update && apt-get install -y --no-install-recommends some-package'",
+      ),
+    );
+  });
+
+  test("a package of Debian on another system", async () => {
+    vi.spyOn(process, "getuid").mockReturnValue(0);
+    await expect(
+      provide({ name: tool.name, version: "1", debian: "some-package" }),
+    ).rejects.toThrow(
+      new PlatformError("install tinyolly-test-tool; this machine has no apt-get to do it"),
+    );
+  });
+});
+
+test("the cache has another folder for all that decides the build", () => {
+  const variations: Tool[] = [
+    tool,
+    { ...tool, version: "1.2.4" },
+    { ...tool, go: { ...go, package: "example.test/other" } },
+    { ...tool, go: { ...go, module: "tools/helm" } },
+    { ...tool, go: { ...go, variables: { a: "b" } } },
+    { ...tool, go: { ...go, toolchain: "go1.27.0" } },
+  ];
+  expect(new Set(variations.map((one) => cachedPath(one, cache))).size).toBe(variations.length);
+  expect(cachedPath({ ...tool, accepts: "nothing" }, cache)).toBe(cachedPath(tool, cache));
+  expect(cachedPath(tool, cache)).toMatch(
+    /\/tools\/tinyolly-test-tool-1\.2\.3-[0-9a-f]{12}\/tinyolly-test-tool$/,
+  );
+});
+
+test("the cache has another folder when sources or locked versions change, not for tests", () => {
+  const module = folderWith({ "go.mod": "module a", "go.sum": "", "cmd/main.go": "package main" });
+  const own: Tool = { ...tool, go: { ...go, module: relative(join(project, "platform"), module) } };
+  const before = cachedPath(own, cache);
+  writeFiles(module, { "cmd/main_test.go": "package main", "README.md": "" });
+  expect(cachedPath(own, cache)).toBe(before);
+  const after = ["go.mod", "go.sum", "cmd/main.go"].map((file) => {
+    writeFiles(module, { [file]: `changed ${file}` });
+    return cachedPath(own, cache);
+  });
+  expect(new Set([before, ...after]).size).toBe(4);
+});
+
+test("the folder of links has exactly one for each tool", () => {
+  const folder = folderWith({ "bin/stale": "" });
+  const bin = join(folder, "bin");
+  linkTools([{ tool, path: "/somewhere/tool", origin: "PATH" }], bin);
+  expect(readdirSync(bin)).toEqual([tool.name]);
+  expect(readlinkSync(join(bin, tool.name))).toBe("/somewhere/tool");
+});
+
+describe("the catalog", () => {
+  const tools = [...platformTools, ...pulumiTools, ...checkTools].concat(
+    pulumiPlugins.map(({ substitute }) => substitute),
+  );
+
+  test.each(tools.map((one) => [one.name, one] as const))("says where %s comes from", (_, one) => {
+    expect(one.debian ?? one.go).toBeDefined();
+  });
+
+  test("has the versions of package.json", () => {
+    const manifest: unknown = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
+    const dependencies: Record<string, string> = { pulumi: pulumiVersion };
+    for (const { name, version } of pulumiPlugins) dependencies[`@pulumi/${name}`] = version;
+    expect(manifest).toMatchObject({ dependencies });
+  });
+});
