@@ -1,6 +1,6 @@
 module tinyolly.dev/platform/tools/docker-build
 
-go 1.26.8
+go 1.26.0
 
 replace github.com/pulumi/pulumi-java => ./stubs/pulumi-java
 

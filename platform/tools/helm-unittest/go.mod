@@ -1,6 +1,6 @@
 module tinyolly.dev/platform/tools/helm-unittest
 
-go 1.26.8
+go 1.26.0
 
 tool github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 

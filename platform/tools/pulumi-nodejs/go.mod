@@ -1,6 +1,6 @@
 module tinyolly.dev/platform/tools/pulumi-nodejs
 
-go 1.26.8
+go 1.26.0
 
 tool github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs
 
