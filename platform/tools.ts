@@ -40,7 +40,7 @@ interface GoBuild {
   readonly package: string;
   /** Variables that the linker sets. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Go toolchain that the sources ask for. @default - the one on PATH */
+  /** Go toolchain that the sources ask for. @default - the one on PATH when it is new enough */
   readonly toolchain?: string;
   /** Whether it must run without a C library. @default false */
   readonly pure?: boolean;
@@ -205,7 +205,8 @@ async function buildTool(
     ...process.env,
     GOFLAGS: "",
     ...(go.pure === true ? { CGO_ENABLED: "0" } : {}),
-    ...(go.toolchain ? { GOTOOLCHAIN: go.toolchain } : {}),
+    // An older Go fetches the one that a module asks for.
+    GOTOOLCHAIN: go.toolchain ?? "auto",
   };
   const variables = Object.entries(go.variables ?? {}).map(
     ([name, value]) => `-X ${name}=${value}`,

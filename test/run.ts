@@ -42,7 +42,11 @@ async function main(): Promise<number> {
       name: `apps/${app}`,
       run: () => appTests(app, checkout, env),
     })),
-    { name: "end to end", run: () => vitest("e2e", folder, env) },
+    // In this order: failures are provoked on what was delivered.
+    ...["delivery", "failures"].map((name) => ({
+      name: `end to end: ${name}`,
+      run: () => vitest("e2e", folder, env, `test/e2e/${name}.test.ts`),
+    })),
   ];
   const only = process.argv.slice(2);
   const chosen = suites.filter(
@@ -103,18 +107,23 @@ function testEnvironment(checkout: string): NodeJS.ProcessEnv {
   return { ...settings, ...environment(readPlatformSettings(settings)) };
 }
 
-async function vitest(suite: string, folder: string, env: NodeJS.ProcessEnv): Promise<Result> {
-  const report = join(folder, `${suite}.json`);
+async function vitest(
+  suite: string,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  ...files: string[]
+): Promise<Result> {
+  const report = join(mkdtempSync(join(folder, "report-")), `${suite}.json`);
   const args = [
-    "vitest",
     "run",
     "--project",
     suite,
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
+    ...files,
   ];
-  const status = await run("npx", ["--no-install", ...args], project, env);
+  const status = await run("node_modules/.bin/vitest", args, project, env);
   try {
     // vitest's JSON report.
     const counts = JSON.parse(readFileSync(report, "utf8")) as {

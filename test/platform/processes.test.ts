@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   type Service,
   knownServices,
@@ -44,7 +43,11 @@ async function failureOf(started: Promise<unknown>): Promise<unknown> {
 }
 
 function isGone(pid: number): boolean {
-  return !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return true;
+  }
 }
 
 test("a service is started once, found again and stopped", async () => {
@@ -76,8 +79,7 @@ test("what a service started ends with it", async () => {
   const child = Number(readFileSync(join(state, "child"), "utf8"));
   expect(isGone(child)).toBe(false);
   await stopService(state, "server");
-  for (let i = 0; i < 50 && !isGone(child); i++) await sleep(20);
-  expect(isGone(child)).toBe(true);
+  await vi.waitUntil(() => isGone(child));
 });
 
 test("a log goes on where the last start ended", async () => {
@@ -110,16 +112,20 @@ test("a process that got the pid of an ended service is left alone", async () =>
 });
 
 test("a process that ended and that nobody waited for counts as ended", async () => {
-  // A container may have no init that waits for orphans.
+  // A container may have no init that waits for orphans; sleep does not wait either, once it took the shell's place.
   await startService(
     state,
-    service('sleep 0 & echo $! > "$STATE/ended"; touch "$STATE/ready"; exec sleep 60'),
+    service('sleep 60 & echo $! > "$STATE/child"; touch "$STATE/ready"; exec sleep 60'),
   );
-  const pid = Number(readFileSync(join(state, "ended"), "utf8"));
-  for (let i = 0; i < 50 && !isGone(pid); i++) await sleep(20);
+  const pid = Number(readFileSync(join(state, "child"), "utf8"));
+  const parent = `/proc/${servicePid(state, "server") ?? 0}/comm`;
+  await vi.waitUntil(() => readFileSync(parent, "utf8") === "sleep\n");
   const startTime = readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[21];
-  writeFileSync(join(state, "pids/orphan.json"), JSON.stringify({ pid, startTime }));
-  expect(servicePid(state, "orphan")).toBeUndefined();
+  writeFileSync(join(state, "pids/child.json"), JSON.stringify({ pid, startTime }));
+  expect(servicePid(state, "child")).toBe(pid);
+  process.kill(pid, "SIGKILL");
+  await vi.waitUntil(() => isGone(pid));
+  expect(servicePid(state, "child")).toBeUndefined();
 });
 
 test("a half-written pid file counts as not running", async () => {
@@ -154,11 +160,11 @@ test("a service that ends shows the last ten lines of its log", async () => {
 
 test("a service that never becomes ready is told apart from one that ended", async () => {
   const failure = await failureOf(
-    startService(state, service("echo busy; exec sleep 60", { patience: 0.3 })),
+    startService(state, service("echo busy; exec sleep 60", { patience: 1 })),
   );
   expect(failure).toEqual(
     new PlatformError(
-      `server was not ready on port 4711 within 0.3 s:\nbusy\nThe whole log is ${logFile(state, "server")}`,
+      `server was not ready on port 4711 within 1 s:\nbusy\nThe whole log is ${logFile(state, "server")}`,
     ),
   );
 });
