@@ -65,7 +65,8 @@ const platformNames = [
   "linux/s390x",
 ];
 const tlsModes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
-const releasePattern = /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$/;
+const releasePattern =
+  /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 
 /**
  * Reads the stack's configuration; the only place that does.
@@ -102,11 +103,13 @@ export function readSettings(): Settings {
   );
   const platforms = config.requireObject<string[]>("platforms");
   const platformsFit =
-    platforms.length > 0 && platforms.every((platform) => platformNames.includes(platform));
+    platforms.length > 0 &&
+    new Set(platforms).size === platforms.length &&
+    platforms.every((platform) => platformNames.includes(platform));
   reject(
     "platforms",
     platforms,
-    platformsFit ? undefined : `one or more of ${platformNames.join(", ")}`,
+    platformsFit ? undefined : `one or more different ones of ${platformNames.join(", ")}`,
   );
 
   const release = config.get("release") ?? "";
@@ -134,9 +137,17 @@ export function readSettings(): Settings {
     valuesFit ? undefined : `a map of values for each of ${charts.join(", ")}`,
   );
 
+  for (const key of ["argocdNamespace", "argocdProject", "destinationServer"] as const) {
+    const value = config.require(key);
+    reject(
+      key,
+      value,
+      value.trim() === "" ? "something; its default is in Pulumi.yaml" : undefined,
+    );
+  }
   const waitSeconds = config.requireNumber("waitSeconds");
-  const waitFits = waitSeconds >= 0 && waitSeconds <= 3600;
-  reject("waitSeconds", waitSeconds, waitFits ? undefined : "from 0 to 3600");
+  const waitFits = Number.isInteger(waitSeconds) && waitSeconds >= 0 && waitSeconds <= 3600;
+  reject("waitSeconds", waitSeconds, waitFits ? undefined : "a whole number from 0 to 3600");
 
   const settings: Settings = {
     registry,
@@ -190,11 +201,7 @@ function contextProblems({ kubeconfig, context }: Cluster): string[] {
   const files = (named === "" ? join(homedir(), ".kube/config") : named)
     .split(delimiter)
     .filter((file) => existsSync(file));
-  const contexts = files.flatMap((file) => {
-    // Only the names are read, and anything else counts as no name.
-    const content = parse(readFileSync(file, "utf8")) as { contexts?: { name?: unknown }[] } | null;
-    return content?.contexts?.map(({ name }) => String(name)) ?? [];
-  });
+  const contexts = files.flatMap(contextNames);
   if (contexts.includes(context)) return [];
   const where =
     files.length === 0
@@ -204,6 +211,21 @@ function contextProblems({ kubeconfig, context }: Cluster): string[] {
     `"kubeContext" is "${context}", but ${where}; set kubeContext and kubeconfig, start the platform with make platform-up, ` +
       `or set deploy to false to publish only`,
   ];
+}
+
+/** Names of a kubeconfig's contexts; none where the file is not one. */
+function contextNames(file: string): string[] {
+  try {
+    // Any YAML; what is not a map has no contexts.
+    const { contexts } = Object(parse(readFileSync(file, "utf8"))) as { contexts?: unknown };
+    if (!Array.isArray(contexts)) return [];
+    return contexts.flatMap((entry: unknown) => {
+      const { name } = Object(entry) as { name?: unknown };
+      return typeof name === "string" ? [name] : [];
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** Newest version tag before HEAD, else the version in package.json. */

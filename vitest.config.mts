@@ -8,6 +8,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/*.test.ts", "test/components/**/*.test.ts", "test/platform/**/*.test.ts"],
           pool: "forks",
+          maxWorkers: 2,
           testTimeout: 20_000,
         },
       },

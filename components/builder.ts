@@ -16,22 +16,33 @@ export async function builderProblem(
 ): Promise<string | undefined> {
   const folder =
     env["BUILDX_CONFIG"] ?? join(env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "buildx");
+  // The builder of a Docker engine has no file.
+  if (name === "default") return undefined;
   const file = join(folder, "instances", name);
   if (!existsSync(file)) {
     return `there is no builder "${name}" in ${folder}; start the platform with make platform-up, make one with docker buildx create --name ${name}, or set builder to one that docker buildx ls shows`;
   }
-  // Written by docker buildx create.
-  const instance = JSON.parse(readFileSync(file, "utf8")) as {
-    readonly Driver: string;
-    readonly Nodes: readonly { readonly Endpoint: string }[];
-  };
-  if (instance.Driver !== "remote") return undefined;
-  for (const { Endpoint } of instance.Nodes) {
+  const nodes = remoteNodes(file);
+  for (const { Endpoint } of nodes) {
     if (!(await answers(Endpoint))) {
       return `builder "${name}" does not answer at ${Endpoint}; start it (make platform-up starts the platform's)`;
     }
   }
   return undefined;
+}
+
+/** Nodes of a builder whose driver is `remote`; none where the file is not as buildx writes it. */
+function remoteNodes(file: string): readonly { readonly Endpoint: string }[] {
+  try {
+    // Written by docker buildx create.
+    const { Driver, Nodes } = JSON.parse(readFileSync(file, "utf8")) as {
+      readonly Driver: string;
+      readonly Nodes: readonly { readonly Endpoint: string }[];
+    };
+    return Driver === "remote" ? Nodes.filter(({ Endpoint }) => URL.canParse(Endpoint)) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Endpoints of other kinds, such as ssh, are taken to answer. */

@@ -5,6 +5,7 @@ import type { ChartPlan } from "./plan";
 import type { ImageValue, PublishedChart, PublishRequest } from "./publish-chart";
 import { type ChartRef, chartPushFolder } from "./references";
 import type { Registry } from "./registry";
+import { sourceMark } from "./source-tree";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
@@ -79,8 +80,7 @@ function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<
 }
 
 function chartSources(plan: ChartPlan): Record<string, string> {
-  const files = plan.files.map(({ path, digest }): [string, string] => [path, digest.slice(0, 12)]);
-  return Object.fromEntries(files);
+  return Object.fromEntries(plan.files.map((file) => [file.path, sourceMark(file)]));
 }
 
 function publishedChart(line: string): PublishedChart {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ImagePlan } from "./plan";
 import type { PullRef } from "./references";
 import type { Registry } from "./registry";
+import { sourceMark } from "./source-tree";
 import { sourceDateEpoch, stageContext } from "./staging";
 
 /** Inputs of {@link Image}. */
@@ -61,10 +62,7 @@ export class Image extends pulumi.ComponentResource {
 
 /** What the engine compares, so that a preview names the changed files. */
 function imageSources(plan: ImagePlan): Record<string, string> {
-  const files = plan.files.map(({ path, kind, digest }): [string, string] => [
-    path,
-    kind === "file" ? digest.slice(0, 12) : `${digest.slice(0, 12)} ${kind}`,
-  ]);
+  const files = plan.files.map((file): [string, string] => [file.path, sourceMark(file)]);
   return {
     ...Object.fromEntries(files),
     [plan.dockerfile.path]: plan.dockerfile.digest.slice(0, 12),
@@ -88,6 +86,7 @@ function toPlatform(platform: string): dockerbuild.Platform {
 /** The plugin previews an image without digest as "", which must not reach a chart. */
 function requireDigest(digest: string): string {
   // The SDK types the unknown marker as any.
-  if (digest === "") return pulumi.unknown as string;
+  if (digest === "" && pulumi.runtime.isDryRun()) return pulumi.unknown as string;
+  if (digest === "") throw new pulumi.RunError("docker-build pushed an image and told no digest");
   return digest;
 }

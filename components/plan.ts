@@ -120,7 +120,7 @@ function planImage(
     );
   }
   const files = readSourceTree(path, imageIgnoreRules(path, dockerfile));
-  const digest = sha256(text);
+  const digest = sha256(readFileSync(dockerfile));
   const key = sha256(
     JSON.stringify([digest, files, Object.entries(buildArgs).sort(), target, platforms]),
   );
@@ -150,7 +150,7 @@ function planChart(
   const values = readYaml(join(path, "values.yaml"), `chart "${name}"`);
   const taken = new Map<string, ImagePlan>();
   for (const [valuesPath, imageName] of Object.entries(chart.images)) {
-    if (!(imageName in deliverables.images)) {
+    if (!Object.hasOwn(deliverables.images, imageName)) {
       const known = Object.keys(deliverables.images).join(", ");
       throw new InputError(
         `chart "${name}": "${valuesPath}" takes image "${imageName}"; deliverables.ts has ${known}`,

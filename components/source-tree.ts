@@ -46,6 +46,12 @@ export function readSourceTree(root: string, rules: IgnoreRules): SourceFile[] {
   return files;
 }
 
+/** Short text that changes with a file's content and kind, for people to compare. */
+export function sourceMark({ kind, digest }: SourceFile): string {
+  const short = digest.slice(0, 12);
+  return kind === "file" ? short : `${short} ${kind}`;
+}
+
 /** SHA-256 of bytes or text, in hex. */
 export function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
@@ -93,10 +99,7 @@ function checkLinks(
   const plain = new Set(files.filter(({ kind }) => kind !== "link").map(({ path }) => path));
 
   for (const [link, text] of links) {
-    let target = resolveLink(link, text);
-    for (let steps = 0; target !== undefined && links.has(target) && steps < 40; steps++) {
-      target = resolveLink(target, links.get(target) ?? "");
-    }
+    const target = followLinks(link, links);
     if (target === undefined || !(plain.has(target) || folders.has(target))) {
       throw new InputError(
         `${join(root, link)} is a link to "${text}", which is not among the files of ${root}; ` +
@@ -106,10 +109,29 @@ function checkLinks(
   }
 }
 
-function resolveLink(link: string, text: string): string | undefined {
-  if (posix.isAbsolute(text)) return undefined;
-  const target = posix.normalize(posix.join(posix.dirname(link), text)).replace(/\/$/, "");
-  if (target === "..") return undefined;
-  if (target.startsWith("../")) return undefined;
-  return target === "." ? "" : target;
+const mostLinks = 40;
+
+/** Where `path` leads inside the tree once no part of it is a link; undefined where it leaves the tree or has no end. */
+function followLinks(path: string, links: ReadonlyMap<string, string>): string | undefined {
+  let rest = path.split("/");
+  let followed = 0;
+  let at: string[] = [];
+  while (rest.length > 0) {
+    const [segment = "", ...more] = rest;
+    rest = more;
+    if (segment === "" || segment === ".") continue;
+    if (segment === "..") {
+      if (at.length === 0) return undefined;
+      at = at.slice(0, -1);
+      continue;
+    }
+    const text = links.get([...at, segment].join("/"));
+    if (text === undefined) {
+      at = [...at, segment];
+    } else {
+      if (posix.isAbsolute(text) || ++followed > mostLinks) return undefined;
+      rest = [...text.split("/"), ...rest];
+    }
+  }
+  return at.join("/");
 }

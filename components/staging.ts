@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { InputError } from "./input-error";
@@ -51,6 +52,8 @@ export function stageContext(plan: ImagePlan): StagedContext {
   try {
     stageFiles(plan.path, plan.files, join(draft, "context"));
     stageFile(plan.dockerfile.path, "file", plan.dockerfile.digest, join(draft, "Dockerfile"));
+    // BuildKit would otherwise read the context's ignore file, which need not be the one that was heeded.
+    writeFileSync(join(draft, "Dockerfile.dockerignore"), "# Only what is needed was staged.\n");
     chmodSync(draft, 0o755);
     renameSync(draft, folder);
   } catch (error) {
@@ -81,18 +84,24 @@ export function stageFiles(from: string, files: readonly SourceFile[], to: strin
 
 function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: string): void {
   if (kind === "link") {
-    symlinkSync(readlinkSync(from), to);
+    const text = readlinkSync(from);
+    if (sha256(text) !== digest) throw changed(from);
+    symlinkSync(text, to);
     lutimesSync(to, sourceDateEpoch, sourceDateEpoch);
     return;
   }
   copyFileSync(from, to);
   if (sha256(readFileSync(to)) !== digest) {
-    throw new InputError(
-      `${from} changed while it was read; run the command again when it is at rest`,
-    );
+    throw changed(from);
   }
   chmodSync(to, kind === "executable" ? 0o755 : 0o644);
   utimesSync(to, sourceDateEpoch, sourceDateEpoch);
+}
+
+function changed(path: string): InputError {
+  return new InputError(
+    `${path} changed while it was read; run the command again when it is at rest`,
+  );
 }
 
 /** Contexts of the last day stay, for runs that are still under way. */

@@ -120,12 +120,25 @@ describe("a key that", () => {
       '"registryPushTls" is "none", but must be one of verify, skip-verify, plain-http; ' +
         "set it with: pulumi config set registryPushTls …",
     ],
-    ...[-1, 3601].map((waitSeconds): [string, Record<string, unknown>, string] => [
+    ...[-1, 3601, 1.5].map((waitSeconds): [string, Record<string, unknown>, string] => [
       `should be seconds to wait and is ${waitSeconds}`,
       { waitSeconds },
-      `"waitSeconds" is ${waitSeconds}, but must be from 0 to 3600; ` +
+      `"waitSeconds" is ${waitSeconds}, but must be a whole number from 0 to 3600; ` +
         "set it with: pulumi config set waitSeconds …",
     ]),
+    [
+      "should name Argo CD's namespace and is blank",
+      { argocdNamespace: " " },
+      '"argocdNamespace" is " ", but must be something; its default is in Pulumi.yaml; ' +
+        "set it with: pulumi config set argocdNamespace …",
+    ],
+    [
+      "should be platforms and has one twice",
+      { platforms: ["linux/amd64", "linux/amd64"] },
+      '"platforms" is ["linux/amd64","linux/amd64"], but must be one or more different ones of linux/386, linux/amd64, ' +
+        "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
+        "set it with: pulumi config set platforms …",
+    ],
     [
       "should be a host and has a scheme",
       { registryPush: "https://ghcr.io" },
@@ -157,14 +170,14 @@ describe("a key that", () => {
     [
       "should be platforms and has an unknown one",
       { platforms: ["linux/amd64", "linux/x86"] },
-      '"platforms" is ["linux/amd64","linux/x86"], but must be one or more of linux/386, linux/amd64, ' +
+      '"platforms" is ["linux/amd64","linux/x86"], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
         "set it with: pulumi config set platforms …",
     ],
     [
       "should be platforms and is empty",
       { platforms: [] },
-      '"platforms" is [], but must be one or more of linux/386, linux/amd64, ' +
+      '"platforms" is [], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
         "set it with: pulumi config set platforms …",
     ],
@@ -217,6 +230,14 @@ test("keys of other namespaces are none of ours", async () => {
 describe("the context", () => {
   const cure =
     "set kubeContext and kubeconfig, start the platform with make platform-up, or set deploy to false to publish only";
+
+  test.each(["contexts: {a: b}", "contexts: [null, 1]", "a: [", "text", "a: 1\n---\nb: 2"])(
+    "in a kubeconfig that reads %j is not there",
+    async (text) => {
+      writeFiles(folder, { kubeconfig: text });
+      await expect(read({})).rejects.toThrow("has no context");
+    },
+  );
 
   test("is looked up in the kubeconfig that is set, which goes to the provider", async () => {
     writeFiles(folder, { "my/kubeconfig": "contexts: [{name: far}]\n" });

@@ -73,3 +73,15 @@ test("every node has to answer", async () => {
 test("an endpoint that cannot be asked is taken to answer", async () => {
   expect(await builderProblem("smith", remote("ssh://far.test"))).toBeUndefined();
 });
+
+test.each([
+  ["a file that buildx did not write", "no JSON"],
+  ["an endpoint that is no address", '{"Driver":"remote","Nodes":[{"Endpoint":"/run/b.sock"}]}'],
+])("%s is no reason to warn or to fail", async (_, text) => {
+  const env = { BUILDX_CONFIG: folderWith({ "instances/smith": text }) };
+  expect(await builderProblem("smith", env)).toBeUndefined();
+});
+
+test("the builder of a Docker engine has no file", async () => {
+  expect(await builderProblem("default", { BUILDX_CONFIG: folderWith({}) })).toBeUndefined();
+});

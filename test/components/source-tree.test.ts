@@ -94,3 +94,16 @@ test("empty folders are not content", () => {
   mkdirSync(join(root, "empty"));
   expect(readSourceTree(root, ignoreNothing)).toEqual(before);
 });
+
+test("a link through a linked folder leads somewhere", () => {
+  const root = folderWith({ "d/f.txt": "x" });
+  symlinkSync("d", join(root, "e"));
+  symlinkSync("e/f.txt", join(root, "g"));
+  symlinkSync("../e/../d/f.txt", join(root, "d/h"));
+  expect(readSourceTree(root, ignoreNothing).map(({ path }) => path)).toEqual([
+    "d/f.txt",
+    "d/h",
+    "e",
+    "g",
+  ]);
+});

@@ -194,3 +194,26 @@ test("the folders on the way get normal times even where they hold only folders"
     "a/b/c.txt": `644 ${sourceDateEpoch} c`,
   });
 });
+
+test("a link that changed since it was planned is refused", () => {
+  const plan = planWeb();
+  rmSync("apps/web/home.html");
+  symlinkSync("scripts/start.sh", "apps/web/home.html");
+  expect(() => stageContext(plan)).toThrow(
+    "apps/web/home.html changed while it was read; run the command again when it is at rest",
+  );
+});
+
+test("a Dockerfile with bytes that are no text is staged as it is", () => {
+  const bytes = Buffer.concat([
+    readFileSync("apps/web/Dockerfile"),
+    Buffer.from("# \xff\n", "latin1"),
+  ]);
+  writeFileSync("apps/web/Dockerfile", bytes);
+  expect(readFileSync(stageContext(planWeb()).dockerfile)).toEqual(bytes);
+});
+
+test("the context's ignore file is not heeded a second time", () => {
+  const { dockerfile } = stageContext(planWeb());
+  expect(readFileSync(`${dockerfile}.dockerignore`, "utf8")).toMatch(/^#.*\n$/);
+});
