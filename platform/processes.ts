@@ -37,13 +37,19 @@ interface Running {
  * Starts a service unless it runs already, and waits until it is ready.
  *
  * @returns whether it had to be started.
- * @throws PlatformError with the end of its log when it does not become ready.
+ * @throws PlatformError with the end of its log when it does not become ready, or when another server has its address.
  */
 export async function startService(state: string, service: Service): Promise<boolean> {
   const running = readRunning(state, service.name);
   if (running) {
     await waitReady(state, service, running.pid);
     return false;
+  }
+  if (await service.ready().catch(() => false)) {
+    throw new PlatformError(
+      `something else answers on ${service.address} already, perhaps the platform of another checkout; ` +
+        `end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_…, see README.md)`,
+    );
   }
   mkdirSync(join(state, "logs"), { recursive: true });
   mkdirSync(join(state, "pids"), { recursive: true });

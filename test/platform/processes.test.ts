@@ -168,3 +168,15 @@ test("a service that never becomes ready is told apart from one that ended", asy
     ),
   );
 });
+
+test("an address that another server has is not shared with it", async () => {
+  writeFileSync(join(state, "ready"), "");
+  const started = startService(state, service(serve));
+  expect(await failureOf(started)).toEqual(
+    new PlatformError(
+      "something else answers on port 4711 already, perhaps the platform of another checkout; " +
+        "end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_…, see README.md)",
+    ),
+  );
+  expect(knownServices(state)).toEqual([]);
+});
