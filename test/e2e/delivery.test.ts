@@ -36,6 +36,10 @@ interface Application {
 const application = (name: string): Application =>
   kubectl("get", "applications.argoproj.io", name, "--namespace=argocd") as Application;
 
+const chartSources = (): string =>
+  run("sh", ["-c", "find charts -type f -exec sha256sum {} + | sort"]).output;
+const sourcesBefore = chartSources();
+
 let first: Outputs;
 
 test("the first up publishes four images and two charts and makes two Applications", async () => {
@@ -114,9 +118,7 @@ test("the packaged chart carries its images by digest and leaves the sources as 
   for (const image of ["tinyolly", "webui", "opamp-server"]) {
     expect(values).toContain(first.images[image]?.digest);
   }
-  expect(run("diff", ["--recursive", `${checkout}/charts`, `${process.cwd()}/charts`]).output).toBe(
-    "",
-  );
+  expect(chartSources()).toBe(sourcesBefore);
 });
 
 test("a second up changes nothing", () => {
