@@ -162,7 +162,8 @@ function requireOnPath(tool: Tool): string {
 
 function installPackages(tools: readonly Tool[], log: (line: string) => void): void {
   const packages = [...new Set(tools.flatMap(({ debian }) => debian ?? []))];
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  // An unrelated package source that does not answer must not stand in the way.
+  const command = `apt-get update; apt-get install -y --no-install-recommends ${packages.join(" ")}`;
   if (process.getuid?.() !== 0) {
     throw new PlatformError(
       `${packages.join(", ")} must be installed, which needs root: sudo sh -c '${command}'`,

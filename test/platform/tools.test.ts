@@ -155,7 +155,7 @@ describe("what cannot be had is named:", () => {
     ).rejects.toThrow(
       new PlatformError(
         "some-package must be installed, which needs root: sudo sh -c " +
-          "'apt-get update && apt-get install -y --no-install-recommends some-package'",
+          "'apt-get update; apt-get install -y --no-install-recommends some-package'",
       ),
     );
   });
