@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
-import { type Dirent, lstatSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { type Dirent, readdirSync, readlinkSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { DigestCache } from "./digest-cache";
+import { defaultLargestFile, digestFile, notAFile, unreadable } from "./file-digest";
+import { refuseClashes, requirePortableName } from "./file-names";
+import type { FolderFiles } from "./file-status";
 import { type IgnoreRules } from "./ignore-file";
 import { InputError } from "./input-error";
+import { refuseUnfetchedSubmodule } from "./submodule";
 
 /** One file of a source folder, reduced to what decides its content. */
 export interface SourceFile {
@@ -14,36 +19,54 @@ export interface SourceFile {
   readonly digest: string;
 }
 
+/** How {@link readSourceTree} reads. None of it changes the result. */
+export interface ReadOptions {
+  /** Files with more bytes are refused, since they are mostly there by mistake. @default - {@link defaultLargestFile} */
+  readonly largestFile?: number;
+  /**
+   * File that holds digests from runs before, outside of the folder and of its own for each folder. It saves reading
+   * files whose status is the same. @default - every file is read
+   */
+  readonly cacheFile?: string;
+  /** Whether {@link cacheFile} is brought up to date. @default false */
+  readonly writeCache?: boolean;
+}
+
+/** Neighbours in byte order that are all files or all links. */
+interface Run extends FolderFiles {
+  readonly links: boolean;
+}
+
 /**
  * Lists the files below `root` that `rules` leave, in byte order of their paths. Modification times, owners and all
- * permission bits but "executable" are left out, since they differ between checkouts of the same sources.
+ * permission bits but "executable" are left out, since they differ between checkouts of the same sources; so is every
+ * `.git`, which is a folder in a clone and a file in a submodule.
  *
- * @throws InputError when a file cannot be read, is neither file nor link, or is a link to nothing inside the folder.
+ * @throws InputError when a file cannot be read, is neither file nor link, is too large or keeps changing, when a link
+ * leads to nothing inside the folder, when a submodule was not fetched, and for names that cannot be kept everywhere.
  */
-export function readSourceTree(root: string, rules: IgnoreRules): SourceFile[] {
-  const files: SourceFile[] = [];
-  const folders = new Set<string>([""]);
-
-  const walk = (folder: string): void => {
-    for (const entry of list(root, folder)) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      const ignored = rules.ignores(path);
-      if (entry.isDirectory()) {
-        if (ignored && rules.prunes(path)) continue;
-        walk(path);
-        if (!ignored) folders.add(path);
-      } else if (!ignored) {
-        files.push(readEntry(root, path, entry));
-        for (let parent = dirname(path); parent !== "."; parent = dirname(parent))
-          folders.add(parent);
-      }
+export function readSourceTree(
+  root: string,
+  rules: IgnoreRules,
+  options: ReadOptions = {},
+): SourceFile[] {
+  const { cacheFile, writeCache = false, largestFile = defaultLargestFile } = options;
+  const cache = cacheFile === undefined ? undefined : new DigestCache(root, cacheFile);
+  try {
+    const { runs, folders } = listTree(root, rules, (files) => cache?.expect(files));
+    const files: SourceFile[] = [];
+    for (const { prefix, names, links } of runs) {
+      for (const name of names)
+        files.push(
+          links ? readLink(root, prefix + name) : readFile(root, prefix, name, largestFile, cache),
+        );
     }
-  };
-  walk("");
-
-  files.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
-  checkLinks(root, files, folders);
-  return files;
+    checkLinks(root, files, folders);
+    if (writeCache) cache?.save();
+    return files;
+  } finally {
+    cache?.close();
+  }
 }
 
 /** Short text that changes with a file's content and kind, for people to compare. */
@@ -57,50 +80,123 @@ export function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-function list(root: string, folder: string): Dirent[] {
-  try {
-    return readdirSync(join(root, folder), { withFileTypes: true });
-  } catch (error) {
-    throw unreadable(join(root, folder), error);
-  }
-}
-
-function readEntry(root: string, path: string, entry: Dirent): SourceFile {
-  const full = join(root, path);
-  try {
-    if (entry.isSymbolicLink()) return { path, kind: "link", digest: sha256(readlinkSync(full)) };
-    if (!entry.isFile()) {
-      throw new InputError(
-        `${full} is neither a file, a folder nor a link; remove it or list it in the ignore file`,
-      );
-    }
-    const executable = (lstatSync(full).mode & 0o111) !== 0;
-    return { path, kind: executable ? "executable" : "file", digest: sha256(readFileSync(full)) };
-  } catch (error) {
-    throw error instanceof InputError ? error : unreadable(full, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): InputError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new InputError(
-    `${path} cannot be read (${reason}); make it readable or list it in the ignore file`,
-  );
-}
-
-function checkLinks(
+/** Lists files and links in byte order, and the folders that are not ignored; tells `expect` of files at once. */
+function listTree(
   root: string,
-  files: readonly SourceFile[],
-  folders: ReadonlySet<string>,
-): void {
+  rules: IgnoreRules,
+  expect: (files: FolderFiles) => void,
+): { runs: Run[]; folders: string[] } {
+  const runs: Run[] = [];
+  const folders: string[] = [""];
+
+  /** Whether anything below `folder` is left. */
+  const walk = (folder: string, folderIgnored: boolean): boolean => {
+    const place = join(root, folder);
+    const entries = list(place);
+    if (entries.length === 0 && !folderIgnored) refuseUnfetchedSubmodule(place);
+    const prefix = folder === "" ? "" : `${folder}/`;
+    const ignores = rules.within(folder);
+    const kept: string[] = [];
+    let names: string[] = [];
+    let links = false;
+    const endRun = (): void => {
+      if (names.length === 0) return;
+      runs.push({ prefix, names, links });
+      if (!links) expect({ prefix, names });
+      names = [];
+    };
+    for (const entry of entries) {
+      const { name } = entry;
+      if (name === ".git") continue;
+      const ignored = ignores(name);
+      const isFolder = entry.isDirectory();
+      if (ignored && (!isFolder || rules.prunes(prefix + name))) continue;
+      requirePortableName(place, name);
+      if (isFolder) {
+        endRun();
+        if (!ignored) folders.push(prefix + name);
+        if (walk(prefix + name, ignored)) kept.push(name);
+        continue;
+      }
+      const isLink = entry.isSymbolicLink();
+      if (!isLink && !entry.isFile()) throw notAFile(join(place, name));
+      if (isLink !== links) endRun();
+      links = isLink;
+      names.push(name);
+      kept.push(name);
+    }
+    endRun();
+    refuseClashes(place, kept);
+    return kept.length > 0;
+  };
+  walk("", false);
+  return { runs, folders };
+}
+
+/** Entries of a folder in the byte order of the paths that they begin. */
+function list(folder: string): Dirent[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    // UTF-16 is much faster to compare, but its surrogates do not have the order of their bytes.
+    return entries.some(({ name }) => /[\ud800-\udfff]/.test(name))
+      ? entries.sort((a, b) => Buffer.compare(Buffer.from(pathStart(a)), Buffer.from(pathStart(b))))
+      : entries.sort((a, b) => (pathStart(a) < pathStart(b) ? -1 : 1));
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+}
+
+function pathStart(entry: Dirent): string {
+  return entry.isDirectory() ? `${entry.name}/` : entry.name;
+}
+
+function readFile(
+  root: string,
+  prefix: string,
+  name: string,
+  largest: number,
+  cache: DigestCache | undefined,
+): SourceFile {
+  const known = cache?.find(prefix, name);
+  if (known !== undefined && known.size <= largest)
+    return { path: known.path, kind: kindOf(known.mode), digest: known.digest };
+  const path = prefix + name;
+  const read = digestFile(join(root, path), largest);
+  cache?.keep(path, read);
+  return { path, kind: kindOf(read.mode), digest: read.digest };
+}
+
+function kindOf(mode: number): "file" | "executable" {
+  return (mode & 0o111) === 0 ? "file" : "executable";
+}
+
+function readLink(root: string, path: string): SourceFile {
+  return { path, kind: "link", digest: sha256(readLinkText(root, path)) };
+}
+
+function readLinkText(root: string, path: string): string {
+  const link = join(root, path);
+  try {
+    return readlinkSync(link);
+  } catch (error) {
+    throw unreadable(link, error);
+  }
+}
+
+function checkLinks(root: string, files: readonly SourceFile[], folders: readonly string[]): void {
   const links = new Map<string, string>();
   for (const { path, kind } of files)
-    if (kind === "link") links.set(path, readlinkSync(join(root, path)));
-  const plain = new Set(files.filter(({ kind }) => kind !== "link").map(({ path }) => path));
+    if (kind === "link") links.set(path, readLinkText(root, path));
+  if (links.size === 0) return;
 
+  const targets = new Set(folders);
+  for (const { path, kind } of files) {
+    if (kind !== "link") targets.add(path);
+    for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) targets.add(parent);
+  }
   for (const [link, text] of links) {
     const target = followLinks(link, links);
-    if (target === undefined || !(plain.has(target) || folders.has(target))) {
+    if (target === undefined || !targets.has(target)) {
       throw new InputError(
         `${join(root, link)} is a link to "${text}", which is not among the files of ${root}; ` +
           `mend the link, remove it or list it in the ignore file`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { dockerIgnore, helmIgnore } from "../../components/ignore-file";
+import { type IgnoreRules, dockerIgnore, helmIgnore } from "../../components/ignore-file";
+import { type Random, seededRandom } from "../random";
 
 describe(".dockerignore", () => {
   test.each([
@@ -69,4 +70,72 @@ describe(".helmignore", () => {
     );
     expect(actual).toEqual(expected);
   });
+});
+
+describe("shortcuts for walking", () => {
+  const globs = [
+    "a",
+    "b",
+    "ab",
+    "*",
+    "**",
+    "a*",
+    "?",
+    "*b",
+    "[ab]",
+    "[^b]",
+    "a[^b]b",
+    "a**",
+    "**b",
+    "..",
+    "\\\\a",
+  ];
+  const names = ["a", "b", "ab", "aab", "c"];
+
+  test.each([
+    ["dockerIgnore", dockerIgnore],
+    ["helmIgnore", helmIgnore],
+  ])("%s decides within a folder as it decides on whole paths", (_, parse) => {
+    const random = seededRandom(11);
+    for (let round = 0; round < 3_000; round++) {
+      const text = randomIgnoreFile(random);
+      const rules = parse(text);
+      const folder = randomPath(random, 0);
+      const ignores = rules.within(folder);
+      for (const name of names) {
+        const path = folder === "" ? name : `${folder}/${name}`;
+        expect([text, path, ignores(name)]).toEqual([text, path, rules.ignores(path)]);
+      }
+    }
+  });
+
+  test("nothing is let in below a folder that is not walked", () => {
+    const random = seededRandom(13);
+    let pruned = 0;
+    for (let round = 0; round < 6_000; round++) {
+      const text = randomIgnoreFile(random);
+      const rules = dockerIgnore(text);
+      const folder = randomPath(random, 1);
+      if (!skips(rules, folder)) continue;
+      pruned++;
+      const path = `${folder}/${randomPath(random, 1)}`;
+      expect([text, path, rules.ignores(path)]).toEqual([text, path, true]);
+    }
+    expect(pruned).toBeGreaterThan(1_000);
+  });
+
+  function skips(rules: IgnoreRules, folder: string): boolean {
+    return rules.ignores(folder) && rules.prunes(folder);
+  }
+
+  function randomIgnoreFile(random: Random): string {
+    return Array.from({ length: 1 + random.below(4) }, () => {
+      const glob = Array.from({ length: 1 + random.below(3) }, () => random.pick(globs)).join("/");
+      return random.below(3) === 0 ? `!${glob}` : glob;
+    }).join("\n");
+  }
+
+  function randomPath(random: Random, least: number): string {
+    return Array.from({ length: least + random.below(3) }, () => random.pick(names)).join("/");
+  }
 });
