@@ -1,0 +1,145 @@
+/**
+ * Follows the sources, and after each save explains what changes and brings the stack up to date:
+ * `node --require ./run-typescript.cjs watch/cli.ts [--stack local] [--platform]`.
+ *
+ * Ctrl-C ends it with 0, once a running `up` is cancelled. Exits with 1 for options that it does not know.
+ */
+import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
+import { InputError } from "../components/input-error";
+import type { Deliverables } from "../components/plan";
+import { readStackConfiguration } from "../explain/stack-configuration";
+import { failedBuilds } from "../platform/build-log";
+import { enterPlatform } from "../platform/environment";
+import { PlatformError, readPlatformSettings } from "../platform/settings";
+import { Foreground } from "./foreground";
+import { runRound } from "./round";
+import { Rounds } from "./rounds";
+import { SourceWatcher } from "./source-watcher";
+import { Sources, sourcesOf } from "./sources";
+
+const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+async function main(): Promise<void> {
+  const { stack, platform } = readOptions();
+  if (platform) enterPlatform();
+  const foreground = new Foreground();
+  const configuration = configurationFiles(stack, platform);
+  let sources = new Sources([], configuration);
+  let announced: number | undefined;
+
+  const rounds = new Rounds(async () => {
+    sources = readSources(stack, configuration) ?? sources;
+    // Before anything is read, so that no change falls between.
+    watcher.follow(sources);
+    await runRound({
+      // In a process of its own, since modules are loaded once and the program itself may have changed.
+      explain: () =>
+        foreground.run(process.execPath, explainArgs(stack, platform), { capture: true }),
+      up: async () => {
+        const started = Date.now();
+        const { status } = await foreground.run("pulumi", upArgs(stack));
+        if (status !== 0 && platform && !rounds.stopped) showFailedBuilds(started);
+        return status;
+      },
+      print,
+      stopped: () => rounds.stopped,
+    });
+    const { length } = sources.folders;
+    if (length !== announced && !rounds.stopped) print(`watching ${length} folders; Ctrl-C ends\n`);
+    announced = length;
+  });
+  const watcher = new SourceWatcher({
+    onChange: () => {
+      rounds.changed();
+    },
+    warn: log,
+  });
+
+  const end = (): void => {
+    rounds.stop();
+    if (foreground.interrupt() === "SIGKILL")
+      log(`killed; pulumi cancel --stack ${stack} removes the lock that an up may have left`);
+  };
+  for (const signal of endingSignals) process.on(signal, end);
+  try {
+    await rounds.run();
+  } finally {
+    watcher.close();
+    for (const signal of endingSignals) process.off(signal, end);
+  }
+}
+
+function upArgs(stack: string): string[] {
+  return ["up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs"];
+}
+
+function showFailedBuilds(started: number): void {
+  for (const { image, end } of failedBuilds(readPlatformSettings(), started))
+    log(`image ${image} failed to build; the end of its log:\n${end}\n`);
+}
+
+function explainArgs(stack: string, platform: boolean): string[] {
+  const args = [...process.execArgv, "explain/cli.ts", "--stack", stack, "--exit-code"];
+  return platform ? [...args, "--platform"] : args;
+}
+
+/** With a platform, the file that PULUMI_OPTION_CONFIG_FILE names is made of the stack's own with every explanation. */
+function configurationFiles(stack: string, platform: boolean): string[] {
+  const other = platform ? undefined : process.env["PULUMI_OPTION_CONFIG_FILE"];
+  return [
+    "deliverables.ts",
+    "package.json",
+    "Pulumi.yaml",
+    `Pulumi.${stack}.yaml`,
+    ...(other === undefined ? [] : [other]),
+  ];
+}
+
+/** Undefined where deliverables.ts or the configuration is wrong: the explanation says how. */
+function readSources(stack: string, configuration: readonly string[]): Sources | undefined {
+  try {
+    const setting = readStackConfiguration(stack)["tinyolly:baseLock"] ?? "";
+    const usual = process.env["TINYOLLY_BASE_LOCK"] ?? "bases.lock.yaml";
+    const baseLock = setting === "" ? usual : setting;
+    return sourcesOf(loadDeliverables(), [...configuration, baseLock]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Deliverables as the file has them now; a module is loaded once otherwise. */
+function loadDeliverables(): Deliverables {
+  const load = createRequire(__filename);
+  const file = load.resolve("../deliverables.ts");
+  load.cache[file] = undefined;
+  // What deliverables.ts exports.
+  return (load(file) as { deliverables: Deliverables }).deliverables;
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        stack: { type: "string", default: "local" },
+        platform: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new InputError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
+  log(`watch: ${error.message}`);
+  process.exitCode = 1;
+});
