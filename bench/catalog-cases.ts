@@ -1,0 +1,51 @@
+import { makeCatalog } from "./catalog";
+import { type Command, run } from "./command";
+import { type Contender, nothing } from "./contender";
+import type { Case } from "./measure";
+import { once } from "./once";
+import type { Workplace } from "./workplace";
+
+const small = 4;
+const sizes = [400, 100, 10, small];
+
+/** Cases in which this program has many small images and nothing changes, against an empty program. */
+export function catalogCases(
+  workplace: Workplace,
+  floor: Contender,
+  rounds: number,
+  log: (line: string) => void,
+): Case[] {
+  const catalogs = sizes.map((size) => ({
+    name: `${size} images`,
+    stack: once(() => makeCatalog(workplace, size)),
+  }));
+  const setUp = once(async () => {
+    await floor.forget();
+    await run(floor.deliver(nothing));
+    for (const { name, stack } of catalogs) {
+      const { seconds } = await run((await stack()).up);
+      log(`${name}: delivered in ${seconds.toFixed(1)} s, untimed`);
+    }
+  });
+  const noChange = (of: "preview" | "up", floorCommand: Command): Case => ({
+    id: `catalog-${of}`,
+    title: `Catalog without a change, ${of}`,
+    rounds,
+    setUp,
+    entries: [
+      ...catalogs.map(({ name, stack }) => ({
+        contender: name,
+        prepare: async () => (await stack())[of],
+      })),
+      { contender: floor.name, prepare: () => floorCommand },
+    ],
+    target: {
+      formula: `3 × ${small} images`,
+      limit: (median) => 3 * median(`${small} images`),
+    },
+  });
+  return [
+    ...(floor.preview ? [noChange("preview", floor.preview)] : []),
+    noChange("up", floor.deliver(nothing)),
+  ];
+}

@@ -1,0 +1,36 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Change, Contender } from "../contender";
+import { Namespace } from "../namespace";
+import type { Workplace } from "../workplace";
+
+/** A script of `bench/` that builds, publishes and deploys: `bake`, `scripts` or `skaffold`. */
+export function shell(workplace: Workplace, checkout: string, name: string): Contender {
+  const namespace = new Namespace(`bench-${name}`, workplace);
+  const environment = ({ version, images, charts }: Change): NodeJS.ProcessEnv => ({
+    ...workplace.env,
+    VERSION: version,
+    IMAGES: images.join(" "),
+    CHARTS: charts.join(" "),
+    FOLDER: `${workplace.pushHost}/bench-${name}`,
+    PLAIN_FOLDER: `${workplace.plainPushHost}/bench-${name}`,
+    PULL_FOLDER: `${workplace.pullHost}/bench-${name}`,
+    NAMESPACE: namespace.name,
+    BUILDKIT: workplace.buildkit,
+  });
+  return {
+    name,
+    checkout,
+    deliver: (change) => ({
+      program: `bench/${name}.sh`,
+      args: [],
+      cwd: checkout,
+      env: environment(change),
+    }),
+    forget: async () => {
+      rmSync(join(checkout, ".tinyolly"), { recursive: true, force: true });
+      await namespace.make();
+    },
+    remove: () => namespace.remove(),
+  };
+}

@@ -1,0 +1,2 @@
+/** Nothing: what every Pulumi program takes at least. */
+export {};

@@ -1,0 +1,129 @@
+/**
+ * Times this program against its alternatives and writes docs/benchmark.md, docs/benchmark.svg and bench/results.json:
+ * `node --require ./run-typescript.cjs bench/run.ts [--only CASE]… [--rounds N] [--project FOLDER]`. With --only, docs/ stays as it is.
+ */
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { PlatformError, project } from "../platform/settings";
+import { catalogCases } from "./catalog-cases";
+import { CommandError, allowCommands, endCommandsOnSignals } from "./command";
+import { type Contenders, makeContenders } from "./contenders/all";
+import { deliveryCases } from "./delivery-cases";
+import { machineFacts } from "./machine";
+import { type CaseResult, measure } from "./measure";
+import { benchmarkPage } from "./page";
+import { barPlot } from "./plot";
+import { type Section, markdownTable, sections } from "./report";
+import { measureSourceTree } from "./source-tree-case";
+import { type Workplace, closeWorkplace, openWorkplace } from "./workplace";
+
+interface Options {
+  /** Ids of cases; empty means all. */
+  readonly only: readonly string[];
+  /** Rounds of every case; undefined leaves each case its own. */
+  readonly rounds: number | undefined;
+  /** Checkout that is measured. */
+  readonly project: string;
+}
+
+/** A case, or several that one program times. */
+interface Job {
+  readonly id: string;
+  readonly run: () => Promise<readonly CaseResult[]>;
+}
+
+async function main(): Promise<number> {
+  const { only, rounds, project: measured } = readOptions();
+  endCommandsOnSignals();
+  const workplace = await openWorkplace(measured, log);
+  let contenders: Contenders | undefined;
+  try {
+    contenders = await makeContenders(workplace);
+    const { results, failed } = await runJobs(only, allJobs(workplace, contenders, rounds));
+    const shown = sections(results);
+    writeFileSync(join(project, "bench/results.json"), `${JSON.stringify(results, null, 2)}\n`);
+    process.stdout.write(markdownTable(shown));
+    // What is published comes from one whole run.
+    if (only.length === 0 && !failed) await writeDocs(workplace, shown);
+    return failed ? 1 : 0;
+  } finally {
+    allowCommands();
+    for (const contender of Object.values(contenders ?? {})) await contender.remove();
+    closeWorkplace(workplace);
+  }
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      rounds: { type: "string" },
+      project: { type: "string", default: project },
+    },
+  });
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
+    throw new PlatformError(
+      `--rounds is "${values.rounds ?? ""}", but must be a whole number above 0`,
+    );
+  }
+  return { only: values.only, rounds, project: resolve(values.project) };
+}
+
+function allJobs(workplace: Workplace, contenders: Contenders, rounds: number | undefined): Job[] {
+  const cases = [
+    ...deliveryCases(contenders, { short: rounds ?? 7, long: rounds ?? 3 }, log),
+    ...catalogCases(workplace, contenders.floor, rounds ?? 5, log),
+  ];
+  return [
+    ...cases.map((one) => ({ id: one.id, run: async () => [await measure(one, log)] })),
+    { id: "source-tree", run: () => measureSourceTree(workplace, rounds ?? 7) },
+  ];
+}
+
+/** Runs what was chosen; a case that fails is told and does not end the others. */
+async function runJobs(
+  only: readonly string[],
+  jobs: readonly Job[],
+): Promise<{ results: CaseResult[]; failed: boolean }> {
+  const ids = jobs.map(({ id }) => id);
+  const unknown = only.find((id) => !ids.includes(id));
+  if (unknown !== undefined) {
+    throw new PlatformError(`--only is "${unknown}", but must be one of ${ids.join(", ")}`);
+  }
+  const results: CaseResult[] = [];
+  let failed = false;
+  for (const job of jobs) {
+    if (only.length > 0 && !only.includes(job.id)) continue;
+    try {
+      results.push(...(await job.run()));
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      failed = true;
+      log(`${job.id} was not measured: ${error.message}`);
+    }
+  }
+  return { results, failed };
+}
+
+async function writeDocs(workplace: Workplace, shown: readonly Section[]): Promise<void> {
+  const facts = await machineFacts(workplace);
+  writeFileSync(join(project, "docs/benchmark.md"), benchmarkPage(shown, facts));
+  writeFileSync(join(project, "docs/benchmark.svg"), barPlot(shown));
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (!(error instanceof PlatformError)) throw error;
+    log(`bench: ${error.message}`);
+    process.exitCode = 1;
+  },
+);
