@@ -2,19 +2,33 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PACKAGES := node_modules/.package-lock.json
-PLATFORM := node --import tsx platform/cli.ts
+PLATFORM := node --require ./run-typescript.cjs platform/cli.ts
+STACK_FLAG := $(if $(STACK),--stack '$(STACK)')
+OFFLINE_ENV := $(if $(OFFLINE),TINYOLLY_OFFLINE=1)
 
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed
-	@$(PLATFORM) deploy
+up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else
+	@$(OFFLINE_ENV) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM) deploy
 
 .PHONY: preview
-preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it
-	@$(PLATFORM) preview
+preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry
+	@$(OFFLINE_ENV) $(PLATFORM) preview
+
+.PHONY: explain
+explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; JSON=1, MARKDOWN=1, SAVE=FILE, STACK=, OFFLINE=1
+	@$(OFFLINE_ENV) node --require ./run-typescript.cjs explain/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown) $(if $(SAVE),--save '$(SAVE)')
+
+.PHONY: watch
+watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=
+	@node --require ./run-typescript.cjs watch/cli.ts --platform $(STACK_FLAG)
+
+.PHONY: bases
+bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
+	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(UPDATE),--update)
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
@@ -43,15 +57,20 @@ platform-reset: $(PACKAGES) ## Stop the platform and delete its data; tools stay
 
 .PHONY: check
 check: $(PACKAGES) ## Check format, types and rules of everything; changes nothing
-	@node --import tsx test/check.ts
+	@node --require ./run-typescript.cjs test/check.ts
 
 .PHONY: fix
 fix: $(PACKAGES) ## Format everything and mend what linters can
-	@node --import tsx test/check.ts --fix
+	@node --require ./run-typescript.cjs test/check.ts --fix
 
 .PHONY: test
 test: $(PACKAGES) ## Run every test, on a platform of its own
-	@node --import tsx test/run.ts
+	@node --require ./run-typescript.cjs test/run.ts
+
+.PHONY: bench
+bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain'
+	@$(PLATFORM) up
+	@eval "$$($(PLATFORM) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
 
 $(PACKAGES): package.json package-lock.json
 	@command -v node npm > /dev/null || { echo 'Node and npm are missing; install Node 20.19 or newer: apt-get install nodejs npm' >&2; exit 1; }

@@ -1,35 +1,39 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
-import type { ArgoCd } from "./components/application";
-import { InputError } from "./components/input-error";
-import type { PlanOptions } from "./components/plan";
-import { type Endpoints, type Tls, hostProblem, namespaceProblem } from "./components/references";
+import type { ApplicationPlan, ArgoCd } from "./components/application-spec";
+import { readBaseLock } from "./components/base-lock";
+import { InputError, readAll } from "./components/input-error";
+import type { Cluster } from "./components/live-applications";
+import type { Plan, PlanOptions } from "./components/plan";
+import type { Publishing } from "./components/record";
+import {
+  type Endpoints,
+  type Tls,
+  chartRef,
+  hostProblem,
+  namespaceProblem,
+} from "./components/references";
 import { releaseLine } from "./components/version";
 import { deliverables } from "./deliverables";
 
 /** All that a stack decides. Keys, types, defaults and meanings are declared in Pulumi.yaml. */
 export interface Settings {
-  readonly registry: Endpoints;
-  readonly builder: string;
+  /** How images and charts are published. */
+  readonly publishing: Publishing;
   /** What decides keys, tags and versions besides the sources. */
   readonly plan: PlanOptions;
+  /** File that locks base images. */
+  readonly baseLock: string;
   /** Where Applications are made; undefined where a stack only publishes. */
   readonly cluster: Cluster | undefined;
   readonly argocd: ArgoCd;
   readonly chartValues: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-}
-
-/** Where Argo CD runs; inputs of the Kubernetes provider. */
-export interface Cluster {
-  /** Path of a kubeconfig; left out means KUBECONFIG or ~/.kube/config. */
-  readonly kubeconfig?: string;
-  readonly context: string;
-  /** Keeps resources when only the kubeconfig changes. */
-  readonly clusterIdentifier: string;
+  /** Whether registry and cluster are not asked for what is published there. */
+  readonly offline: boolean;
+  /** Saved plan that must be followed; undefined for none. */
+  readonly planFile: string | undefined;
 }
 
 const keys = [
@@ -40,6 +44,9 @@ const keys = [
   "registryInClusterPlainHttp",
   "registryNamespace",
   "builder",
+  "registryCache",
+  "baseLock",
+  "largestFile",
   "platforms",
   "release",
   "deploy",
@@ -68,14 +75,22 @@ const tlsModes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
 const releasePattern =
   /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 
+/** Configuration of a stack as Pulumi hands it over: by key with namespace, all but strings as JSON. */
+export type StackConfiguration = Readonly<Record<string, string>>;
+
+const project = "tinyolly";
+
 /**
- * Reads the stack's configuration; the only place that does.
+ * Reads a stack's configuration; the only place that does.
  *
  * @throws InputError that names each wrong key, what it holds and what is allowed.
  */
-export function readSettings(): Settings {
-  const config = new pulumi.Config();
-  const problems = unknownKeys(config.name);
+export function readSettings(
+  configuration: StackConfiguration,
+  env: NodeJS.ProcessEnv = process.env,
+): Settings {
+  const config = new Configuration(configuration);
+  const problems = unknownKeys(configuration);
   const reject = (key: Key, value: unknown, allowed: string | undefined): void => {
     if (allowed !== undefined) problems.push(wrongValue(key, value, allowed));
   };
@@ -83,10 +98,10 @@ export function readSettings(): Settings {
   const registry: Endpoints = {
     push: config.require("registryPush"),
     // Checked below.
-    pushTls: config.require<Tls>("registryPushTls"),
+    pushTls: config.require("registryPushTls") as Tls,
     pull: config.require("registryPull"),
     inCluster: config.require("registryInCluster"),
-    inClusterPlainHttp: config.requireBoolean("registryInClusterPlainHttp"),
+    inClusterPlainHttp: config.boolean("registryInClusterPlainHttp"),
     namespace: config.require("registryNamespace"),
   };
   reject("registryPush", registry.push, hostProblem(registry.push));
@@ -101,7 +116,8 @@ export function readSettings(): Settings {
     builder,
     /^[\w.-]+$/.test(builder) ? undefined : "the name of a buildx builder, such as tinyolly",
   );
-  const platforms = config.requireObject<string[]>("platforms");
+  // Pulumi has checked that it is a list of strings.
+  const platforms = config.json("platforms") as string[];
   const platformsFit =
     platforms.length > 0 &&
     new Set(platforms).size === platforms.length &&
@@ -112,21 +128,29 @@ export function readSettings(): Settings {
     platformsFit ? undefined : `one or more different ones of ${platformNames.join(", ")}`,
   );
 
-  const release = config.get("release") ?? "";
+  const baseLock =
+    config.require("baseLock") || (env["TINYOLLY_BASE_LOCK"] ?? "") || "bases.lock.yaml";
+  const [bases = new Map<string, string>()] = readAll([baseLock], problems, readBaseLock);
+  const largestFile = config.number("largestFile");
+  const largestFits = Number.isSafeInteger(largestFile) && largestFile > 0;
+  reject("largestFile", largestFile, largestFits ? undefined : "a whole number of bytes above 0");
+
+  const release = config.require("release");
   const releaseFits = release === "" || releasePattern.test(release);
   reject("release", release, releaseFits ? undefined : "a release such as v2.1.8, or nothing");
 
-  const deploy = config.requireBoolean("deploy");
-  const kubeconfig = config.get("kubeconfig") ?? "";
+  const deploy = config.boolean("deploy");
+  const kubeconfig = config.require("kubeconfig");
   const context = config.require("kubeContext");
   const cluster: Cluster = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     context,
     clusterIdentifier: context,
   };
-  if (deploy) problems.push(...contextProblems(cluster));
+  if (deploy) problems.push(...contextProblems(cluster, env));
 
-  const chartValues = config.requireObject<Record<string, Record<string, unknown>>>("chartValues");
+  // Checked below.
+  const chartValues = config.json("chartValues") as Record<string, Record<string, unknown>>;
   const charts = Object.keys(deliverables.charts);
   const valuesFit = Object.entries(chartValues).every(
     ([name, values]) => charts.includes(name) && isMap(values),
@@ -145,18 +169,23 @@ export function readSettings(): Settings {
       value.trim() === "" ? "something; its default is in Pulumi.yaml" : undefined,
     );
   }
-  const waitSeconds = config.requireNumber("waitSeconds");
+  const waitSeconds = config.number("waitSeconds");
   const waitFits = Number.isInteger(waitSeconds) && waitSeconds >= 0 && waitSeconds <= 3600;
   reject("waitSeconds", waitSeconds, waitFits ? undefined : "a whole number from 0 to 3600");
 
+  const planFile = env["TINYOLLY_PLAN"] ?? "";
+
   const settings: Settings = {
-    registry,
-    builder,
+    publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },
     plan: {
       platforms,
-      versions: { line: releaseLine(newestVersion()), release: release || undefined },
+      versions: { line: releaseLine(ownVersion()), release: release || undefined },
       pullFolder: `${registry.pull}/${registry.namespace}`,
+      bases,
+      largestFile,
+      digestCache: join(tmpdir(), `tinyolly-digests-${process.getuid?.() ?? ""}`),
     },
+    baseLock,
     cluster: deploy ? cluster : undefined,
     argocd: {
       namespace: config.require("argocdNamespace"),
@@ -165,15 +194,64 @@ export function readSettings(): Settings {
       waitSeconds,
     },
     chartValues,
+    offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
+    planFile: planFile === "" ? undefined : planFile,
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));
   return settings;
 }
 
+/** The Applications that a stack makes of its charts. */
+export function planApplications({ charts }: Plan, settings: Settings): ApplicationPlan[] {
+  const { publishing, cluster, argocd, chartValues } = settings;
+  if (!cluster) return [];
+  return charts.map((chart) => ({
+    chart,
+    source: chartRef(publishing.endpoints, chart.name),
+    plainHttp: publishing.endpoints.inClusterPlainHttp,
+    context: cluster.context,
+    values: chartValues[chart.name],
+    argocd,
+  }));
+}
+
+/** Typed access to declared keys; Pulumi has checked their types, and Pulumi.yaml has a default for each. */
+class Configuration {
+  readonly #values: StackConfiguration;
+
+  public constructor(values: StackConfiguration) {
+    this.#values = values;
+  }
+
+  public require(key: Key): string {
+    const value = this.#values[`${project}:${key}`];
+    if (value === undefined)
+      throw new InputError(`"${key}" is not set; set it with: pulumi config set ${key} …`);
+    return value;
+  }
+
+  public boolean(key: Key): boolean {
+    return this.require(key) === "true";
+  }
+
+  public number(key: Key): number {
+    return Number(this.require(key));
+  }
+
+  public json(key: Key): unknown {
+    try {
+      return JSON.parse(this.require(key));
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(wrongValue(key, this.require(key), "JSON"));
+    }
+  }
+}
+
 /** Pulumi checks the types of declared keys and lets every other key pass. */
-function unknownKeys(project: string): string[] {
+function unknownKeys(configuration: StackConfiguration): string[] {
   const known: readonly string[] = keys;
-  return Object.keys(pulumi.runtime.allConfig())
+  return Object.keys(configuration)
     .filter(
       (key) => key.startsWith(`${project}:`) && !known.includes(key.slice(project.length + 1)),
     )
@@ -196,8 +274,8 @@ function isMap(value: unknown): boolean {
 }
 
 /** Found here, since the provider would only say so after the images are built. */
-function contextProblems({ kubeconfig, context }: Cluster): string[] {
-  const named = kubeconfig ?? process.env["KUBECONFIG"] ?? "";
+function contextProblems({ kubeconfig, context }: Cluster, env: NodeJS.ProcessEnv): string[] {
+  const named = kubeconfig ?? env["KUBECONFIG"] ?? "";
   const files = (named === "" ? join(homedir(), ".kube/config") : named)
     .split(delimiter)
     .filter((file) => existsSync(file));
@@ -228,16 +306,8 @@ function contextNames(file: string): string[] {
   }
 }
 
-/** Newest version tag before HEAD, else the version in package.json. */
-function newestVersion(): string {
-  try {
-    const args = ["describe", "--tags", "--abbrev=0", "--match=v[0-9]*.[0-9]*.[0-9]*"];
-    return execFileSync("git", args, {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  } catch {
-    // package.json of this project has a version.
-    return (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;
-  }
+/** Version in package.json, which is the same in every checkout; a shallow clone has no tags, an archive no Git. */
+function ownVersion(): string {
+  // package.json of this project has a version.
+  return (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;
 }

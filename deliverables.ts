@@ -3,10 +3,11 @@ import type { Deliverables } from "./components/plan";
 /** What TinyOlly ships. A fifth image is one entry here and its folder. */
 export const deliverables = {
   images: {
-    tinyolly: { path: "apps/tinyolly" },
+    "python-base": { path: "apps/python-base" },
+    tinyolly: { path: "apps/tinyolly", needs: ["python-base"] },
     webui: { path: "apps/tinyolly-ui" },
     "opamp-server": { path: "apps/opamp-server" },
-    demo: { path: "apps/demo" },
+    demo: { path: "apps/demo", needs: ["python-base"] },
   },
   charts: {
     tinyolly: {

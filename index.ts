@@ -1,72 +1,73 @@
 import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import { Application } from "./components/application";
-import { warnAboutBuilder } from "./components/builder-warning";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
+import { driftMessages, observe } from "./components/observation";
 import { planDeliverables } from "./components/plan";
 import { Registry } from "./components/registry";
 import { orRunError } from "./components/run-error";
-import { readSettings } from "./config";
+import { followPlan, planRecords } from "./components/saved-plan";
+import { readStackState } from "./components/stack-state";
+import { warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./components/warnings";
+import { planApplications, readSettings } from "./config";
 import { deliverables } from "./deliverables";
 
-const settings = orRunError(readSettings);
-const plan = orRunError(() => planDeliverables(deliverables, settings.plan));
+export = async () => {
+  const settings = await orRunError(() => readSettings(pulumi.runtime.allConfig()));
+  const { publishing, cluster, baseLock, offline, planFile } = settings;
+  const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
+  const applicationPlans = planApplications(plan, settings);
+  const records = planRecords(plan, applicationPlans, publishing);
+  await orRunError(() => {
+    followPlan(planFile, plan, records);
+  });
 
-void warnAboutBuilder(settings.builder);
+  const state = await readStackState();
+  const { endpoints } = publishing;
+  const observed = await orRunError(() =>
+    observe({ plan, state, endpoints, applications: applicationPlans, cluster, offline }),
+  );
+  void warnAboutBases(plan, baseLock);
+  void warnAboutBuilder(publishing.builder);
+  void warnAboutDrift(driftMessages(observed));
 
-const registry = new Registry("registry", settings.registry);
+  const registry = new Registry("registry", endpoints);
 
-const builtImages = new Map(
-  plan.images.map((image) => [
-    image.name,
-    new Image(image.name, { plan: image, registry, builder: settings.builder }),
-  ]),
-);
+  const images = new Map<string, Image>();
+  for (const image of plan.images) {
+    const republication = observed.images.get(image.name);
+    const args = { plan: image, images, registry, publishing, republication };
+    images.set(image.name, new Image(image.name, args));
+  }
 
-const publishedCharts = new Map(
-  plan.charts.map((chart) => [
-    chart.name,
-    new Chart(chart.name, { plan: chart, images: builtImages, registry }),
-  ]),
-);
+  const charts = new Map<string, Chart>();
+  for (const chart of plan.charts) {
+    const republication = observed.charts.get(chart.name);
+    const args = { plan: chart, images, registry, publishing, republication };
+    charts.set(chart.name, new Chart(chart.name, args));
+  }
 
-const provider = settings.cluster && new kubernetes.Provider("cluster", settings.cluster);
+  const applications = new Map<string, Application>();
+  const options = cluster ? { provider: new kubernetes.Provider("cluster", cluster) } : {};
+  for (const application of applicationPlans) {
+    const { name } = application.chart;
+    const args = { plan: application, charts, repair: observed.applications.get(name) };
+    applications.set(name, new Application(name, args, options));
+  }
 
-const runningApplications = new Map(
-  plan.charts.flatMap(({ name, namespace, keepSecrets }) => {
-    const chart = publishedCharts.get(name);
-    if (!provider || !chart) return [];
-    const values = settings.chartValues[name];
-    return [
-      [
-        name,
-        new Application(
-          name,
-          { chart, registry, namespace, keepSecrets, values, argocd: settings.argocd },
-          { provider },
-        ),
-      ],
-    ] as const;
-  }),
-);
-
-/** Tag, digest and pull repository of each image, by name. */
-export const images = outputs(builtImages, ({ repository, tag, digest }) => ({
-  repository,
-  tag,
-  digest,
-}));
-/** Version, digest and source of each chart, by name. */
-export const charts = outputs(publishedCharts, ({ source, version, digest }) => ({
-  source,
-  version,
-  digest,
-}));
-/** Name and revision of each Application, by chart; empty where the stack only publishes. */
-export const applications = outputs(runningApplications, ({ applicationName, revision }) => ({
-  name: applicationName,
-  revision,
-}));
+  return {
+    /** Tag, digest and pull repository of each image, by name. */
+    images: outputs(images, ({ repository, tag, digest }) => ({ repository, tag, digest })),
+    /** Version, digest and source of each chart, by name. */
+    charts: outputs(charts, ({ source, version, digest }) => ({ source, version, digest })),
+    /** Name and revision of each Application, by chart; empty where the stack only publishes. */
+    applications: outputs(applications, ({ applicationName, revision }) => ({
+      name: applicationName,
+      revision,
+    })),
+  };
+};
 
 function outputs<R, T>(
   resources: ReadonlyMap<string, R>,

@@ -6,7 +6,8 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/*.test.ts", "test/components/**/*.test.ts", "test/platform/**/*.test.ts"],
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/contract/**", "test/e2e/**"],
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 20_000,

@@ -1,41 +1,33 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { type ApplicationPlan, applicationRecord, applicationSpec } from "./application-spec";
 import type { Chart } from "./chart";
-import type { Registry } from "./registry";
+import type { ApplicationDrift } from "./drift";
+import { repairsAnnotation } from "./recorded";
 
 /** Inputs of {@link Application}. */
 export interface ApplicationArgs {
-  /** Chart that Argo CD deploys. */
-  readonly chart: Chart;
-  /** Registry that holds the chart. */
-  readonly registry: Registry;
-  /** Namespace into which the chart is deployed; made when it is missing. */
-  readonly namespace: string;
-  /** Secrets in that namespace whose content Argo CD leaves as the chart first made it. @default - none */
-  readonly keepSecrets?: readonly string[];
-  /** Values that only the environment decides. @default - none */
-  readonly values?: Readonly<Record<string, unknown>> | undefined;
-  /** Where and as what Argo CD runs. */
-  readonly argocd: ArgoCd;
+  /** What to apply. */
+  readonly plan: ApplicationPlan;
+  /** Charts by name, among them the one that Argo CD deploys. */
+  readonly charts: ReadonlyMap<string, Chart>;
+  /** Whether it is put right without a change of its own. @default - it is not */
+  readonly repair?: Repair | undefined;
 }
 
-/** Where and as what Argo CD runs. */
-export interface ArgoCd {
-  /** Namespace of Applications and repository Secrets. */
-  readonly namespace: string;
-  /** Project of the Applications. */
-  readonly project: string;
-  /** API server to deploy to, as Argo CD knows it. */
-  readonly destinationServer: string;
-  /** Seconds to wait for Synced and Healthy at the new revision; 0 does not wait. */
-  readonly waitSeconds: number;
+/** How an Application that is as planned is put right. */
+export interface Repair {
+  /** How often it was and will be put right; part of the inputs, so that one more is a change. */
+  readonly repairs: number;
+  /** What is wrong in the cluster now; undefined when nothing is. */
+  readonly drift: ApplicationDrift | undefined;
 }
 
 /**
  * An Argo CD Application that keeps a cluster at exactly one pushed chart version.
  *
  * @example
- * new Application("tinyolly-application", { chart, registry, namespace: "tinyolly", argocd }, { provider: cluster });
+ * new Application("tinyolly", { plan, charts }, { provider: cluster });
  */
 export class Application extends pulumi.ComponentResource {
   /** Name of the Application in Argo CD's namespace. */
@@ -44,10 +36,14 @@ export class Application extends pulumi.ComponentResource {
   public readonly revision: pulumi.Output<string>;
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("tinyolly:index:Application", name, {}, opts);
-    const { chart, registry, argocd, keepSecrets = [] } = args;
+    const { plan, repair = { repairs: 0, drift: undefined } } = args;
+    const chart = requireChart(args);
+    const { argocd } = plan;
+    const { repairs, drift } = repair;
+    const again = repairs === 0 ? {} : { repairs };
+    super("tinyolly:index:Application", name, { ...applicationRecord(plan), ...again }, opts);
 
-    const repository = registry.endpoints.inClusterPlainHttp
+    const repository = plan.plainHttp
       ? [
           new kubernetes.core.v1.Secret(
             `${name}-repository`,
@@ -72,31 +68,24 @@ export class Application extends pulumi.ComponentResource {
         metadata: {
           name,
           namespace: argocd.namespace,
-          annotations: waitAnnotations(chart, argocd.waitSeconds),
-          finalizers: ["resources-finalizer.argocd.argoproj.io"],
-        },
-        spec: {
-          project: argocd.project,
-          source: {
-            repoURL: chart.source,
-            path: ".",
-            targetRevision: chart.version,
-            ...(args.values === undefined ? {} : { helm: { valuesObject: args.values } }),
+          annotations: {
+            // What was edited by hand belongs to another field manager.
+            "pulumi.com/patchForce": "true",
+            ...(repairs === 0 ? {} : { [repairsAnnotation]: String(repairs) }),
+            ...waitAnnotations(chart, argocd.waitSeconds),
           },
-          destination: { server: argocd.destinationServer, namespace: args.namespace },
-          syncPolicy: {
-            automated: { prune: true, selfHeal: true },
-            syncOptions: [
-              "CreateNamespace=true",
-              ...(keepSecrets.length === 0 ? [] : ["RespectIgnoreDifferences=true"]),
-            ],
-          },
-          ...(keepSecrets.length === 0
-            ? {}
-            : { ignoreDifferences: keepSecrets.map((secret) => secretContent(secret)) }),
+          finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
         },
+        spec: applicationSpec(plan),
       },
-      { parent: this, dependsOn: [chart, ...repository] },
+      {
+        parent: this,
+        dependsOn: [chart, ...repository],
+        // The plugin cannot update what is gone, and its name cannot be taken twice.
+        ...(drift?.cause === "missing-application"
+          ? { replaceOnChanges: ["metadata.annotations"], deleteBeforeReplace: true }
+          : {}),
+      },
     );
 
     this.applicationName = application.metadata.name;
@@ -105,8 +94,12 @@ export class Application extends pulumi.ComponentResource {
   }
 }
 
-function secretContent(name: string): Record<string, unknown> {
-  return { kind: "Secret", name, jsonPointers: ["/data"] };
+function requireChart({ plan, charts }: ApplicationArgs): Chart {
+  const { name } = plan.chart;
+  const chart = charts.get(name);
+  if (!chart)
+    throw new pulumi.RunError(`Application "${name}" deploys chart "${name}", which was not made`);
+  return chart;
 }
 
 /** Waiting for the chart's digest keeps the status of an older revision from ending the wait. */

@@ -3,9 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Image } from "./image";
 import type { ChartPlan } from "./plan";
 import type { ImageValue, PublishedChart, PublishRequest } from "./publish-chart";
+import { type Publishing, chartRecord } from "./record";
+import { pushesVariable } from "./recorded";
 import { type ChartRef, chartPushFolder } from "./references";
 import type { Registry } from "./registry";
-import { sourceMark } from "./source-tree";
+import type { Republication } from "./republication";
+import { republishedDigest } from "./republished-digest";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
@@ -15,6 +18,10 @@ export interface ChartArgs {
   readonly images: ReadonlyMap<string, Image>;
   /** Where the package is pushed and read back. */
   readonly registry: Registry;
+  /** How it is published. */
+  readonly publishing: Publishing;
+  /** Whether it is pushed again without a change. @default - it is not */
+  readonly republication?: Republication | undefined;
 }
 
 /**
@@ -22,7 +29,7 @@ export interface ChartArgs {
  * the images by digest; the sources stay as they are.
  *
  * @example
- * const chart = new Chart("tinyolly-chart", { plan, images, registry });
+ * const chart = new Chart("tinyolly", { plan, images, registry, publishing });
  */
 export class Chart extends pulumi.ComponentResource {
   /** Version that is pushed; known in preview. */
@@ -33,8 +40,10 @@ export class Chart extends pulumi.ComponentResource {
   public readonly digest: pulumi.Output<string>;
 
   public constructor(name: string, args: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, registry } = args;
-    super("tinyolly:index:Chart", name, { sources: chartSources(plan), key: plan.key }, opts);
+    const { plan, registry, publishing, republication } = args;
+    const pushes = republication?.pushes ?? 0;
+    const again = pushes === 0 ? {} : { pushes };
+    super("tinyolly:index:Chart", name, { ...chartRecord(plan, publishing), ...again }, opts);
 
     const request = pulumi.output({
       chart: plan.name,
@@ -49,8 +58,9 @@ export class Chart extends pulumi.ComponentResource {
     const publish = new command.local.Command(
       name,
       {
-        create: "node --import tsx components/publish-chart.ts",
+        create: "node --require ./run-typescript.cjs components/publish-chart.ts",
         stdin: request.apply((value: PublishRequest) => JSON.stringify(value)),
+        ...(pushes === 0 ? {} : { environment: { [pushesVariable]: String(pushes) } }),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,
       },
@@ -59,7 +69,9 @@ export class Chart extends pulumi.ComponentResource {
 
     this.version = pulumi.output(plan.version);
     this.source = pulumi.output(registry.chartRef(plan.name));
-    this.digest = publish.stdout.apply((line) => publishedChart(line).digest);
+    this.digest =
+      republishedDigest(republication) ??
+      publish.stdout.apply((line) => publishedChart(line).digest);
     this.registerOutputs({ version: this.version, source: this.source, digest: this.digest });
   }
 }
@@ -77,10 +89,6 @@ function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<
     });
   }
   return values;
-}
-
-function chartSources(plan: ChartPlan): Record<string, string> {
-  return Object.fromEntries(plan.files.map((file) => [file.path, sourceMark(file)]));
 }
 
 function publishedChart(line: string): PublishedChart {

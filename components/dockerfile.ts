@@ -6,6 +6,8 @@ export interface Stage {
   readonly name: string | undefined;
   /** Image or stage it starts from, with build arguments filled in. */
   readonly from: string;
+  /** Images and stages from which it copies or mounts files. */
+  readonly sources: readonly string[];
 }
 
 const instructions = new Set(
@@ -26,7 +28,7 @@ export function parseDockerfile(
   buildArgs: Readonly<Record<string, string>> = {},
 ): Stage[] {
   const args: Record<string, string> = {};
-  const stages: Stage[] = [];
+  const stages: (Stage & { readonly sources: string[] })[] = [];
 
   for (const { line, statement } of statements(path, text)) {
     const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(statement) ?? [];
@@ -52,7 +54,13 @@ export function parseDockerfile(
       const match = /^(?:--platform=\S+\s+)?(\S+)(?:\s+as\s+(\S+))?$/i.exec(rest.trim());
       if (!match)
         fail(`"FROM ${rest.trim()}" is not of the form FROM [--platform=…] image [AS name]`);
-      stages.push({ from: fill(match?.[1] ?? "", args), name: match?.[2]?.toLowerCase() });
+      const [, from = "", name] = match ?? [];
+      stages.push({ from: fill(from, args), name: name?.toLowerCase(), sources: [] });
+    }
+    if (["add", "copy", "run"].includes(instruction)) {
+      const flags = /^(?:--\S+\s+)*/.exec(rest)?.[0] ?? "";
+      for (const [, source = ""] of flags.matchAll(/--(?:from=|mount=(?:\S*?,)?from=)([^\s,]+)/gi))
+        stages.at(-1)?.sources.push(source);
     }
   }
   if (stages.length === 0)
@@ -60,12 +68,15 @@ export function parseDockerfile(
   return stages;
 }
 
-/** Images outside the Dockerfile that its stages start from: neither earlier stages nor `scratch`. */
+/** Images outside the Dockerfile that its stages start or copy from: neither earlier stages nor `scratch`. */
 export function baseImages(stages: readonly Stage[]): string[] {
   const bases = new Set<string>();
   const names = new Set<string>(["scratch"]);
-  for (const { from, name } of stages) {
-    if (!names.has(from.toLowerCase())) bases.add(from);
+  for (const [i, { from, name, sources }] of stages.entries()) {
+    for (const image of [from, ...sources]) {
+      const isStage = names.has(image.toLowerCase()) || (/^\d+$/.test(image) && Number(image) < i);
+      if (!isStage) bases.add(image);
+    }
     if (name !== undefined) names.add(name);
   }
   return [...bases];
@@ -73,9 +84,17 @@ export function baseImages(stages: readonly Stage[]): string[] {
 
 /** Image of the frontend that a `# syntax=` line at the top asks for; undefined for the builder's own. */
 export function syntaxImage(text: string): string | undefined {
-  const directives = /^\uFEFF?(?:#.*\n)*/.exec(`${text}\n`)?.[0] ?? "";
-  return /^#\s*syntax\s*=\s*(\S+)\s*$/im.exec(directives)?.[1];
+  return syntaxLine.exec(text)?.[2];
 }
+
+/** The Dockerfile with its `# syntax=` line bound to a digest; build contexts cannot replace that image. */
+export function pinSyntax(text: string, digest: string): string {
+  return text.replace(syntaxLine, `$1$2@${digest}$3`);
+}
+
+/** Directives are the lines `# key=value` before anything else. */
+const syntaxLine =
+  /^(\uFEFF?(?:#[ \t]*\w+[ \t]*=.*\n)*?#[ \t]*syntax[ \t]*=[ \t]*)(\S+)([ \t]*(?:\r?\n|$))/i;
 
 interface Statement {
   readonly line: number;

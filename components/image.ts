@@ -1,26 +1,33 @@
 import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { ImagePlan } from "./plan";
+import { type Publishing, imageRecord } from "./record";
+import { pushesVariable } from "./recorded";
 import type { PullRef } from "./references";
 import type { Registry } from "./registry";
-import { sourceMark } from "./source-tree";
-import { sourceDateEpoch, stageContext } from "./staging";
+import type { Republication } from "./republication";
+import { republishedDigest } from "./republished-digest";
+import { reserveContext, sourceDateEpoch, stageContext } from "./staging";
 
 /** Inputs of {@link Image}. */
 export interface ImageArgs {
   /** What to build: sources, key and tag. */
   readonly plan: ImagePlan;
+  /** Images that its Dockerfile takes, by name. @default - none */
+  readonly images?: ReadonlyMap<string, Image>;
   /** Where the image is pushed and pulled. */
   readonly registry: Registry;
-  /** Name of the buildx builder. */
-  readonly builder: string;
+  /** How it is built and published. */
+  readonly publishing: Publishing;
+  /** Whether it is pushed again without a change. @default - it is not */
+  readonly republication?: Republication | undefined;
 }
 
 /**
  * One multi-platform OCI image, built by BuildKit and pushed under a tag that changes exactly when its content does.
  *
  * @example
- * const webui = new Image("webui", { plan, registry, builder: "tinyolly" });
+ * const webui = new Image("webui", { plan, registry, publishing });
  */
 export class Image extends pulumi.ComponentResource {
   /** `host/repository` from which nodes pull; known in preview. */
@@ -29,25 +36,36 @@ export class Image extends pulumi.ComponentResource {
   public readonly tag: pulumi.Output<string>;
   /** `sha256:…` of the image, or of its index when it has several platforms; unknown until it is pushed. */
   public readonly digest: pulumi.Output<string>;
+  /** `host/repository:tag@digest` from which builds pull it. */
+  public readonly buildReference: pulumi.Output<string>;
 
   public constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, registry } = args;
-    super("tinyolly:index:Image", name, { sources: imageSources(plan), key: plan.key }, opts);
+    const { plan, registry, publishing, republication } = args;
+    const pushes = republication?.pushes ?? 0;
+    const again = pushes === 0 ? {} : { pushes };
+    super("tinyolly:index:Image", name, { ...imageRecord(plan, publishing), ...again }, opts);
 
-    const staged = stageContext(plan);
     const image = new dockerbuild.Image(
       name,
       {
         tags: [registry.pushRef(plan.name, plan.tag)],
-        context: { location: staged.context },
-        dockerfile: { location: staged.dockerfile },
+        context: {
+          location: pulumi.runtime.isDryRun() ? reserveContext(plan) : stageContext(plan),
+          named: baseContexts(args),
+        },
+        dockerfile: { inline: plan.dockerfile.text },
         ...(plan.target === undefined ? {} : { target: plan.target }),
         platforms: plan.platforms.map(toPlatform),
-        buildArgs: { ...plan.buildArgs, SOURCE_DATE_EPOCH: String(sourceDateEpoch) },
-        builder: { name: args.builder },
+        buildArgs: {
+          ...plan.buildArgs,
+          SOURCE_DATE_EPOCH: String(sourceDateEpoch),
+          ...(pushes === 0 ? {} : { [pushesVariable]: String(pushes) }),
+        },
+        builder: { name: publishing.builder },
         buildOnPreview: false,
         push: false,
-        exports: [{ raw: exportSpec(registry) }],
+        exports: [{ raw: `type=registry,rewrite-timestamp=true${insecure(registry)}` }],
+        ...registryCache(args),
       },
       // The registry keeps what was published: other stacks and releases may share the digest.
       { parent: this, retainOnDelete: true },
@@ -55,27 +73,48 @@ export class Image extends pulumi.ComponentResource {
 
     this.repository = pulumi.output(registry.pullRef(plan.name));
     this.tag = pulumi.output(plan.tag);
-    this.digest = image.digest.apply(requireDigest);
+    this.digest = republishedDigest(republication) ?? image.digest.apply(requireDigest);
+    this.buildReference = pulumi.interpolate`${registry.pushRef(plan.name, plan.tag)}@${this.digest}`;
     this.registerOutputs({ repository: this.repository, tag: this.tag, digest: this.digest });
   }
 }
 
-/** What the engine compares, so that a preview names the changed files. */
-function imageSources(plan: ImagePlan): Record<string, string> {
-  const files = plan.files.map((file): [string, string] => [file.path, sourceMark(file)]);
+/**
+ * Binds what `FROM` names to digests: images from elsewhere to those of the lock, own ones to those just pushed. A build
+ * context of the same name does so without a change of the Dockerfile.
+ */
+function baseContexts({
+  plan,
+  images,
+}: ImageArgs): Record<string, { location: pulumi.Input<string> }> {
+  const contexts: Record<string, { location: pulumi.Input<string> }> = {};
+  for (const [reference, digest] of plan.bases) {
+    if (digest !== "" && !reference.includes("@"))
+      contexts[reference] = { location: `docker-image://${reference}@${digest}` };
+  }
+  for (const { name } of plan.needs) {
+    const image = images?.get(name);
+    if (!image)
+      throw new pulumi.RunError(`image "${plan.name}" needs "${name}", which was not made`);
+    contexts[name] = { location: pulumi.interpolate`docker-image://${image.buildReference}` };
+  }
+  return contexts;
+}
+
+/** Lets builders that come and go, such as those of CI, take layers from the registry. */
+function registryCache({ plan, registry, publishing }: ImageArgs) {
+  if (!publishing.registryCache) return {};
+  const cache = `type=registry,ref=${registry.pushRef(plan.name, "cache")}${insecure(registry)}`;
   return {
-    ...Object.fromEntries(files),
-    [plan.dockerfile.path]: plan.dockerfile.digest.slice(0, 12),
+    cacheFrom: [{ raw: cache }],
+    // A cache that cannot be written is no reason to fail.
+    cacheTo: [{ raw: `${cache},mode=max,ignore-error=true` }],
   };
 }
 
-/**
- * The typed export's `insecure` is not what BuildKit reads, hence the raw form. Rewritten timestamps make the digest
- * of a rebuild equal.
- */
-function exportSpec({ endpoints }: Registry): string {
-  const insecure = endpoints.pushTls === "verify" ? "" : ",registry.insecure=true";
-  return `type=registry,rewrite-timestamp=true${insecure}`;
+/** The typed export's `insecure` is not what BuildKit reads. */
+function insecure({ endpoints }: Registry): string {
+  return endpoints.pushTls === "verify" ? "" : ",registry.insecure=true";
 }
 
 function toPlatform(platform: string): dockerbuild.Platform {

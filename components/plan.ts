@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Document, isMap, parseDocument } from "yaml";
-import { parseDockerfile } from "./dockerfile";
-import { type IgnoreRules, dockerIgnore, helmIgnore, ignoreNothing } from "./ignore-file";
+import { type BaseLock, isDigest } from "./base-lock";
+import { readChartSources } from "./chart-sources";
+import { type Stage, baseImages, parseDockerfile, pinSyntax, syntaxImage } from "./dockerfile";
+import { type IgnoreRules, dockerIgnore, ignoreNothing } from "./ignore-file";
+import { inOrderOfNeed } from "./image-order";
 import { InputError, readAll } from "./input-error";
-import { type SourceFile, readSourceTree, sha256 } from "./source-tree";
+import { type ReadOptions, type SourceFile, readSourceTree, sha256 } from "./source-tree";
 import { type VersionScheme, chartVersion, chartVersionPattern, imageTag } from "./version";
 
 /** An image to ship: a folder with a Dockerfile. */
@@ -17,6 +20,8 @@ export interface ImageDeliverable {
   readonly target?: string;
   /** Build arguments; they end up in the image's history, so no secrets. @default - none */
   readonly buildArgs?: Readonly<Record<string, string>>;
+  /** Other images of {@link Deliverables} that its Dockerfile starts or copies from, by their names. @default - none */
+  readonly needs?: readonly string[];
 }
 
 /** A chart to ship: a folder with a Chart.yaml, and the images it runs. */
@@ -45,16 +50,29 @@ export interface ImagePlan {
   readonly name: string;
   /** Build context, relative to the project. */
   readonly path: string;
-  /** Dockerfile, relative to the project, and the SHA-256 of its bytes. */
-  readonly dockerfile: { readonly path: string; readonly digest: string };
+  readonly dockerfile: PlannedDockerfile;
   readonly target: string | undefined;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly platforms: readonly string[];
+  /** Locked digest of each image that the Dockerfile takes from elsewhere; `""` where the lock has none. */
+  readonly bases: ReadonlyMap<string, string>;
+  /** Images of this plan that the Dockerfile takes. */
+  readonly needs: readonly ImagePlan[];
   /** What `.dockerignore` leaves of the context. */
   readonly files: readonly SourceFile[];
   /** SHA-256 over all that decides the image's content. */
   readonly key: string;
   readonly tag: string;
+}
+
+/** A Dockerfile as it is handed to the builder. */
+export interface PlannedDockerfile {
+  /** Path relative to the project. */
+  readonly path: string;
+  /** SHA-256 of its bytes, in hex. */
+  readonly digest: string;
+  /** Its text, with the frontend of a `# syntax=` line bound to its locked digest. */
+  readonly text: string;
 }
 
 /** A chart as it would be packaged now. */
@@ -73,8 +91,15 @@ export interface ChartPlan {
   readonly appVersion: string;
 }
 
+/**
+ * Numbers of the ways in which this program makes artifacts. One is raised when the same sources shall be built or
+ * packaged anew, since the program makes something else of them.
+ */
+export const recipes = { image: 2, chart: 2 } as const;
+
 /** What `up` would ship; known without builder, registry or cluster. */
 export interface Plan {
+  /** Every image after those that it needs. */
   readonly images: readonly ImagePlan[];
   readonly charts: readonly ChartPlan[];
 }
@@ -85,6 +110,11 @@ export interface PlanOptions {
   readonly versions: VersionScheme;
   /** Prefix of every image that nodes pull: `host/namespace`. */
   readonly pullFolder: string;
+  readonly bases: BaseLock;
+  /** Size in bytes above which a source file is refused. @default - the usual one */
+  readonly largestFile?: number;
+  /** Folder for digests of files that were read before, which only save reading. @default - every file is read */
+  readonly digestCache?: string;
 }
 
 /**
@@ -94,9 +124,11 @@ export interface PlanOptions {
  */
 export function planDeliverables(deliverables: Deliverables, options: PlanOptions): Plan {
   const problems: string[] = [];
-  const images = readAll(Object.entries(deliverables.images), problems, ([name, image]) =>
-    planImage(name, image, options),
-  );
+  const images: ImagePlan[] = [];
+  readAll(inOrderOfNeed(deliverables.images, problems), problems, (name) => {
+    const image = deliverables.images[name];
+    if (image) images.push(planImage(name, image, deliverables, images, options));
+  });
   const charts = readAll(Object.entries(deliverables.charts), problems, ([name, chart]) =>
     planChart(name, chart, deliverables, images, options),
   );
@@ -104,37 +136,118 @@ export function planDeliverables(deliverables: Deliverables, options: PlanOption
   return { images, charts };
 }
 
+/** References to images outside the deliverables that an unlocked tag decides, each once. */
+export function unlockedBases({ images }: Plan): string[] {
+  const unlocked = images.flatMap(({ bases }) =>
+    [...bases].flatMap(([reference, digest]) => (digest === "" ? [reference] : [])),
+  );
+  return [...new Set(unlocked)].sort();
+}
+
+/** References in an image's Dockerfile to images that the deliverables do not have, frontend included. */
+export function outsideBases(name: string, image: ImageDeliverable): string[] {
+  return takenFromOutside(name, image, readDockerfile(name, image));
+}
+
 function planImage(
   name: string,
   image: ImageDeliverable,
-  { platforms, versions }: PlanOptions,
+  deliverables: Deliverables,
+  planned: readonly ImagePlan[],
+  options: PlanOptions,
 ): ImagePlan {
+  const { platforms, versions, bases: lock } = options;
   const { path, target, buildArgs = {} } = image;
   requireFolder(path, `image "${name}"`);
-  const dockerfile = image.dockerfile ?? join(path, "Dockerfile");
-  const text = readText(dockerfile, `image "${name}"`);
-  const stages = parseDockerfile(dockerfile, text, buildArgs);
+  const read = readDockerfile(name, image);
+  const { dockerfile, text, stages } = read;
   if (target !== undefined && !stages.some((stage) => stage.name === target.toLowerCase())) {
     throw new InputError(
       `image "${name}": ${dockerfile} has no stage "${target}"; name one of its stages with AS`,
     );
   }
-  const files = readSourceTree(path, imageIgnoreRules(path, dockerfile));
+  const outside = takenFromOutside(name, image, read);
+  const undeclared = outside.find((base) => Object.hasOwn(deliverables.images, base));
+  if (undeclared !== undefined) {
+    throw new InputError(
+      `image "${name}": ${dockerfile} takes "${undeclared}", which deliverables.ts has; add needs: ["${undeclared}"] to "${name}" there`,
+    );
+  }
+  const bases = new Map(outside.map((base) => [base, lockedDigest(base, lock)]));
+  const needs = planned.filter((other) => image.needs?.includes(other.name));
+  // BuildKit would heed the file once more if it were in the context.
+  const files = readSourceTree(
+    path,
+    imageIgnoreRules(path, dockerfile),
+    reading(path, options),
+  ).filter((file) => file.path !== ".dockerignore");
+  const syntax = syntaxImage(text);
+  const pins = syntax !== undefined && !syntax.includes("@");
+  const syntaxDigest = pins ? (bases.get(syntax) ?? "") : "";
   const digest = sha256(readFileSync(dockerfile));
   const key = sha256(
-    JSON.stringify([digest, files, Object.entries(buildArgs).sort(), target, platforms]),
+    JSON.stringify([
+      recipes.image,
+      digest,
+      files,
+      Object.entries(buildArgs).sort(),
+      target,
+      platforms,
+      [...bases].sort(),
+      needs.map((need) => [need.name, need.key]).sort(),
+    ]),
   );
   return {
     name,
     path,
-    dockerfile: { path: dockerfile, digest },
+    dockerfile: {
+      path: dockerfile,
+      digest,
+      text: syntaxDigest === "" ? text : pinSyntax(text, syntaxDigest),
+    },
     target,
     buildArgs,
     platforms,
+    bases,
+    needs,
     files,
     key,
     tag: imageTag(versions, key),
   };
+}
+
+/** Digest that a reference carries itself or that the lock has for it; `""` for neither. */
+function lockedDigest(reference: string, lock: BaseLock): string {
+  const own = reference.slice(reference.indexOf("@") + 1);
+  return isDigest(own) ? own : (lock.get(reference) ?? "");
+}
+
+interface ReadDockerfile {
+  readonly dockerfile: string;
+  readonly text: string;
+  readonly stages: readonly Stage[];
+}
+
+function readDockerfile(name: string, image: ImageDeliverable): ReadDockerfile {
+  const { path, dockerfile = join(path, "Dockerfile"), buildArgs } = image;
+  const text = readText(dockerfile, `image "${name}"`);
+  return { dockerfile, text, stages: parseDockerfile(dockerfile, text, buildArgs) };
+}
+
+function takenFromOutside(
+  name: string,
+  { needs = [] }: ImageDeliverable,
+  { dockerfile, text, stages }: ReadDockerfile,
+): string[] {
+  const taken = baseImages(stages);
+  const unused = needs.find((need) => !taken.includes(need));
+  if (unused !== undefined) {
+    throw new InputError(
+      `image "${name}" needs "${unused}", but ${dockerfile} neither starts nor copies from it; ` +
+        `write FROM ${unused}, or take it out of needs in deliverables.ts`,
+    );
+  }
+  return taken.filter((base) => !needs.includes(base)).concat(syntaxImage(text) ?? []);
 }
 
 function planChart(
@@ -142,8 +255,9 @@ function planChart(
   chart: ChartDeliverable,
   deliverables: Deliverables,
   images: readonly ImagePlan[],
-  { versions, pullFolder }: PlanOptions,
+  options: PlanOptions,
 ): ChartPlan {
+  const { versions, pullFolder } = options;
   const { path, namespace } = chart;
   requireFolder(path, `chart "${name}"`);
   const ownVersion = readChartVersion(path, name);
@@ -165,14 +279,14 @@ function planChart(
     const image = images.find((candidate) => candidate.name === imageName);
     if (image) taken.set(valuesPath, image);
   }
-  const files = readSourceTree(path, chartIgnoreRules(path));
+  const files = readChartSources(path, reading(path, options));
   const imageKeys = [...taken].map(([valuesPath, image]) => [
     valuesPath,
     image.name,
     image.key,
     image.tag,
   ]);
-  const key = sha256(JSON.stringify([files, imageKeys, pullFolder]));
+  const key = sha256(JSON.stringify([recipes.chart, files, imageKeys, pullFolder]));
   return {
     name,
     path,
@@ -183,6 +297,15 @@ function planChart(
     key,
     version: chartVersion(versions, ownVersion, key),
     appVersion: imageTag(versions, key),
+  };
+}
+
+function reading(path: string, { largestFile, digestCache }: PlanOptions): ReadOptions {
+  return {
+    ...(largestFile === undefined ? {} : { largestFile }),
+    ...(digestCache === undefined
+      ? {}
+      : { cacheFile: join(digestCache, sha256(resolve(path)).slice(0, 24)), writeCache: true }),
   };
 }
 
@@ -210,11 +333,6 @@ function imageIgnoreRules(path: string, dockerfile: string): IgnoreRules {
     existsSync(candidate),
   );
   return file === undefined ? ignoreNothing : dockerIgnore(readFileSync(file, "utf8"));
-}
-
-function chartIgnoreRules(path: string): IgnoreRules {
-  const file = join(path, ".helmignore");
-  return existsSync(file) ? helmIgnore(readFileSync(file, "utf8")) : ignoreNothing;
 }
 
 function requireFolder(path: string, owner: string): void {

@@ -1,5 +1,5 @@
 /**
- * Packages one chart and pushes it: `node --import tsx components/publish-chart.ts < request.json`.
+ * Packages one chart and pushes it: `node --require ./run-typescript.cjs components/publish-chart.ts < request.json`.
  *
  * Reads a {@link PublishRequest} from standard input, prints a {@link PublishedChart} as one line, and leaves the
  * chart's sources as they are. An existing version is left alone when its bytes are the same, and never overwritten.
@@ -7,7 +7,6 @@
  */
 import { spawnSync } from "node:child_process";
 import {
-  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -19,10 +18,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { helmIgnore, ignoreNothing } from "./ignore-file";
+import { readChartSources } from "./chart-sources";
 import { InputError } from "./input-error";
 import type { PushRef, Tls } from "./references";
-import { readSourceTree } from "./source-tree";
 import { sourceDateEpoch, stageFiles } from "./staging";
 
 /** An image as a chart's values hold it. */
@@ -83,11 +81,7 @@ function main(): void {
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
 function packageChart(request: PublishRequest, folder: string): string {
   const copy = join(folder, request.chart);
-  const ignoreFile = join(request.path, ".helmignore");
-  const rules = existsSync(ignoreFile)
-    ? helmIgnore(readFileSync(ignoreFile, "utf8"))
-    : ignoreNothing;
-  stageFiles(request.path, readSourceTree(request.path, rules), copy);
+  stageFiles(request.path, readChartSources(request.path), copy);
   edit(join(copy, "Chart.yaml"), { version: request.version, appVersion: request.appVersion });
   edit(join(copy, "values.yaml"), request.images);
   utimesSync(copy, sourceDateEpoch, sourceDateEpoch);

@@ -50,10 +50,15 @@ export function namespaceProblem(value: string): string | undefined {
     : "lower-case path segments, such as tinyolly or owner/tinyolly";
 }
 
+/** Folder of the registry into which builds push: `host/namespace`. */
+export function imageFolder(at: Endpoints): string {
+  return `${at.push}/${at.namespace}`;
+}
+
 /** Where builds push `image`. */
 export function pushRef(at: Endpoints, image: string, tag: string): PushRef {
   // The one place where a push reference is made.
-  return `${at.push}/${at.namespace}/${image}:${tag}` as PushRef;
+  return `${imageFolder(at)}/${image}:${tag}` as PushRef;
 }
 
 /** Where nodes pull `image`. */
@@ -72,4 +77,9 @@ export function chartRef(at: Endpoints, chart: string): ChartRef {
 export function chartPushFolder(at: Endpoints): PushRef {
   // Helm appends the chart's name and version itself.
   return `oci://${at.push}/${at.namespace}/charts` as PushRef;
+}
+
+/** Where helm pushes `chart`, with its version. */
+export function chartPushRef(at: Endpoints, chart: string, version: string): string {
+  return `${chartPushFolder(at)}/${chart}:${version}`;
 }

@@ -9,7 +9,7 @@ export type RegistryArgs = Endpoints;
  * One OCI registry under its three names: builds push to it, nodes pull images and Argo CD pulls charts from it.
  *
  * @example
- * const registry = new Registry("registry", settings.registry);
+ * const registry = new Registry("registry", endpoints);
  * registry.pullRef("webui"); // docker-registry.registry.svc.cluster.local:5000/tinyolly/webui
  */
 export class Registry extends pulumi.ComponentResource {

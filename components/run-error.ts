@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { InputError } from "./input-error";
 
 /** Runs `read` and turns wrong input into an error that Pulumi prints without a stack trace. */
-export function orRunError<T>(read: () => T): T {
+export async function orRunError<T>(read: () => T | Promise<T>): Promise<T> {
   try {
-    return read();
+    return await read();
   } catch (error) {
     throw error instanceof InputError ? new pulumi.RunError(error.message) : error;
   }

@@ -10,6 +10,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -24,44 +25,69 @@ import { type SourceFile, sha256 } from "./source-tree";
 export const sourceDateEpoch = 315532800;
 
 const stagingFolder = ".tinyolly/contexts";
+const completeMark = "complete";
 const oneDay = 24 * 60 * 60 * 1000;
 
-/** Paths of a staged build context, relative to the project. */
-export interface StagedContext {
-  readonly context: string;
-  readonly dockerfile: string;
-}
-
 /**
- * Copies an image's files to a folder named by their key, with normal modes and times. The docker-build plugin hashes
- * permission bits and compares paths, and BuildKit copies modes and times into layers, so builds of the sources
- * themselves would differ between checkouts. A folder that is there already is used as it is.
+ * Copies an image's files to a folder named by their key, with normal modes and times, since BuildKit copies modes and
+ * times into layers, so builds of the sources themselves would differ between checkouts. A folder that is there already
+ * is used as it is. Returns its path, relative to the project.
  *
  * @throws InputError when a file changed since it was planned.
  */
-export function stageContext(plan: ImagePlan): StagedContext {
-  const folder = join(stagingFolder, `${plan.name}-${plan.key.slice(0, 12)}`);
-  const staged = { context: join(folder, "context"), dockerfile: join(folder, "Dockerfile") };
-  if (existsSync(folder)) {
+export function stageContext(plan: ImagePlan): string {
+  const folder = contextFolder(plan);
+  const context = join(folder, "context");
+  if (existsSync(join(folder, completeMark))) {
     utimesSync(folder, new Date(), new Date());
-    return staged;
+    return context;
   }
   mkdirSync(stagingFolder, { recursive: true });
   removeOldContexts(plan.name);
   const draft = mkdtempSync(join(stagingFolder, ".draft-"));
   try {
     stageFiles(plan.path, plan.files, join(draft, "context"));
-    stageFile(plan.dockerfile.path, "file", plan.dockerfile.digest, join(draft, "Dockerfile"));
-    // BuildKit would otherwise read the context's ignore file, which need not be the one that was heeded.
-    writeFileSync(join(draft, "Dockerfile.dockerignore"), "# Only what is needed was staged.\n");
+    writeFileSync(join(draft, completeMark), "");
     chmodSync(draft, 0o755);
+    removeEmpty(context);
     renameSync(draft, folder);
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     // Another run staged the same content in the meantime.
-    if (!existsSync(folder)) throw error;
+    if (!existsSync(join(folder, completeMark))) throw error;
   }
-  return staged;
+  return context;
+}
+
+const reserved = new Set<string>();
+
+/**
+ * Path that {@link stageContext} would give. The docker-build plugin asks in a preview that the folder exists, so an
+ * empty one stands in for it until the program ends.
+ */
+export function reserveContext(plan: ImagePlan): string {
+  const context = join(contextFolder(plan), "context");
+  mkdirSync(context, { recursive: true });
+  if (reserved.size === 0) {
+    process.once("exit", () => {
+      for (const folder of reserved) removeEmpty(folder);
+    });
+  }
+  reserved.add(context);
+  return context;
+}
+
+function contextFolder({ name, key }: ImagePlan): string {
+  return join(stagingFolder, `${name}-${key.slice(0, 12)}`);
+}
+
+/** Removes a folder of the staging area, and those above it, as far as they are empty. */
+function removeEmpty(folder: string): void {
+  try {
+    for (let at = folder; at !== "."; at = dirname(at)) rmdirSync(at);
+  } catch {
+    // It holds something, or is not there.
+  }
 }
 
 /** Copies `files` of the folder `from` to the new folder `to`, with normal modes and times. */

@@ -12,12 +12,12 @@ export interface VersionScheme {
   readonly release?: string | undefined;
 }
 
-/** Line of releases (`v2.1`) of the newest version tag (`v2.1.8`) or a plain version (`2.1.0`). */
+/** Line of releases (`v2.1`) of a version (`2.1.0`). */
 export function releaseLine(version: string): string {
   const match = /^v?(\d+)\.(\d+)\./.exec(version);
   if (!match)
     throw new InputError(
-      `"${version}" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH`,
+      `"${version}" is not a version such as 2.1.0; give package.json one of the form MAJOR.MINOR.PATCH`,
     );
   return `v${match[1]}.${match[2]}`;
 }

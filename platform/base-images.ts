@@ -1,18 +1,13 @@
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import { baseImages, parseDockerfile, syntaxImage } from "../components/dockerfile";
+import { writeBaseLock } from "../components/base-lock";
+import { outsideBases } from "../components/plan";
+import { RegistryClient } from "../components/registry-client";
 import { deliverables } from "../deliverables";
 import { buildkitAddress, get } from "./services";
 import { dockerfileFrontend } from "./catalog";
+import { mirrorLock } from "./mirror-lock";
 import { provideTools } from "./tools";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 
@@ -22,16 +17,12 @@ const root = `library/debian:${suite}-slim`;
 const npmVersion = "11.6.2";
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
-/** Images of Docker Hub that builds of the deliverables pull, such as `library/python:3.14-slim`. */
+/** References to images outside the deliverables in the Dockerfiles of this checkout, such as `python:3.14-slim`. */
 export function requiredBases(): string[] {
-  const references = Object.values(deliverables.images).flatMap(({ path }) => {
-    const file = join(path, "Dockerfile");
-    const full = join(project, file);
-    if (!existsSync(full)) return [];
-    const text = readFileSync(full, "utf8");
-    return [...baseImages(parseDockerfile(file, text)), syntaxImage(text) ?? []].flat();
-  });
-  return [...new Set(references.flatMap(hubName))].sort();
+  const references = Object.entries(deliverables.images).flatMap(([name, image]) =>
+    outsideBases(name, image),
+  );
+  return [...new Set(references)].sort();
 }
 
 /**
@@ -42,10 +33,21 @@ export async function provideBases(
   settings: PlatformSettings,
   log: (line: string) => void,
 ): Promise<void> {
+  const bases = requiredBases();
+  const names = bases.flatMap(hubName);
   const missing: string[] = [];
-  for (const base of requiredBases()) if (!(await isMirrored(settings, base))) missing.push(base);
-  if (missing.length === 0 || (await dockerHubAnswers())) return;
+  for (const base of names) if (!(await isMirrored(settings, base))) missing.push(base);
+  if (missing.length > 0 && (await dockerHubAnswers())) return;
+  await makeBases(settings, missing, log);
+  await lockBases(settings, bases);
+}
 
+async function makeBases(
+  settings: PlatformSettings,
+  missing: readonly string[],
+  log: (line: string) => void,
+): Promise<void> {
+  if (missing.length === 0) return;
   const wanted = [
     ...((await isMirrored(settings, root)) ? [] : [root]),
     ...missing.filter((base) => base !== root),
@@ -57,6 +59,25 @@ export async function provideBases(
     log(
       `[${i + 1}/${wanted.length}] base image ${base}: made in ${((Date.now() - started) / 1000).toFixed(0)} s`,
     );
+  }
+}
+
+/** Binds the bases to what the mirror holds now, so that one that is made anew is seen as moved. */
+async function lockBases(settings: PlatformSettings, bases: readonly string[]): Promise<void> {
+  const client = new RegistryClient({
+    host: `localhost:${settings.ports.registry}`,
+    tls: "plain-http",
+  });
+  try {
+    const lock = new Map<string, string>();
+    for (const base of bases) {
+      const [name = "", tag = ""] = (hubName(base)[0] ?? "").split(":");
+      const manifest = name === "" ? undefined : await client.manifest(`mirror/${name}`, tag);
+      if (manifest) lock.set(base, manifest.digest);
+    }
+    writeBaseLock(mirrorLock(settings), lock);
+  } finally {
+    client.close();
   }
 }
 

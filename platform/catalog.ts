@@ -104,8 +104,7 @@ export const platformTools: readonly Tool[] = [
       patch: {
         module: "github.com/argoproj/argo-cd/v3",
         file: "controller/appcontroller.go",
-        from: '"0.0.0.0:%d"',
-        to: '"127.0.0.1:%d"',
+        edits: [['"0.0.0.0:%d"', '"127.0.0.1:%d"']],
       },
     },
   },
@@ -153,6 +152,16 @@ export const pulumiTools: readonly Tool[] = [
       package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
       variables: {
         "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${pulumiVersion}`,
+      },
+      // The CLI hands over the runtime options of Pulumi.yaml in a way that this older host does not know, and its own
+      // defaults would check the program's types in every run.
+      patch: {
+        module: "github.com/pulumi/pulumi/sdk/v3",
+        file: "nodejs/cmd/pulumi-language-nodejs/main.go",
+        edits: [
+          ['"typescript", true,', '"typescript", false,'],
+          ['"nodeargs", "",', '"nodeargs", "--require ./run-typescript.cjs",'],
+        ],
       },
     },
   },

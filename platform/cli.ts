@@ -1,5 +1,6 @@
-/** The platform's commands, as the Makefile calls them: `node --import tsx platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
+/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
 import { spawnSync } from "node:child_process";
+import { InputError } from "../components/input-error";
 import { failedBuilds } from "./build-log";
 import { readDeployment, deploymentTable } from "./deployment";
 import { environment } from "./environment";
@@ -111,7 +112,7 @@ main().then(
     process.exitCode = status;
   },
   (error: unknown) => {
-    if (!(error instanceof PlatformError)) throw error;
+    if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
     log(`platform: ${error.message}`);
     process.exitCode = 1;
   },

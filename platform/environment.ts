@@ -1,9 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { mirrorLock } from "./mirror-lock";
 import { pulumiBin, pulumiHome } from "./pulumi";
 import { buildxFolder, kubeconfigFile } from "./services";
-import { type PlatformSettings, portVariables, project, registryHosts } from "./settings";
+import {
+  type PlatformSettings,
+  portVariables,
+  project,
+  readPlatformSettings,
+  registryHosts,
+} from "./settings";
 
 /** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the platform. */
 export function environment(settings: PlatformSettings): Record<string, string> {
@@ -19,8 +26,19 @@ export function environment(settings: PlatformSettings): Record<string, string> 
     DOCKER_BUILDKIT: "1",
     KUBECONFIG: kubeconfigFile(settings),
     PATH: [toolFolder(settings), pulumiBin(home), process.env["PATH"] ?? ""].join(":"),
+    ...(existsSync(mirrorLock(settings))
+      ? {
+          TINYOLLY_BASE_LOCK: mirrorLock(settings),
+          TINYOLLY_BASE_MIRROR: `localhost:${settings.ports.registry}/mirror`,
+        }
+      : {}),
     ...(configFile === undefined ? {} : { PULUMI_OPTION_CONFIG_FILE: configFile }),
   };
+}
+
+/** Makes the environment of the embedded platform that of this process. */
+export function enterPlatform(): void {
+  Object.assign(process.env, environment(readPlatformSettings()));
 }
 
 /** Folder with a link to each tool. */

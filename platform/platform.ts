@@ -17,7 +17,7 @@ import {
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { argocdFactories, kubeconfigFile, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, project } from "./settings";
-import { linkTools, provideTools } from "./tools";
+import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
 
@@ -51,6 +51,8 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
     log,
   );
   await provideBases(settings, log);
+  // The lock of the bases is there only now.
+  Object.assign(process.env, environment(settings));
   await provideArgoCdObjects(settings, log);
   await startAll(
     settings,
@@ -160,18 +162,13 @@ function argocdCrds({ cache }: PlatformSettings, log: Log): string {
   const folder = join(cache, `argocd-crds-${argocdModule.version}`);
   if (existsSync(folder)) return folder;
   log(`CRDs of Argo CD ${argocdModule.version}: fetching`);
-  const run = spawnSync("go", ["mod", "download", "-json", argocdModule.path], {
-    cwd: join(project, "platform/tools/argocd"),
-    env: { ...process.env, GOTOOLCHAIN: argocdModule.toolchain },
-    encoding: "utf8",
+  const module = moduleFolder(argocdModule.path, join(project, "platform/tools/argocd"), {
+    ...process.env,
+    GOTOOLCHAIN: argocdModule.toolchain,
   });
-  if (run.status !== 0)
-    throw new PlatformError(`the CRDs of Argo CD could not be fetched: ${run.stderr.trim()}`);
-  // The output of `go mod download -json` for one module.
-  const { Dir } = JSON.parse(run.stdout) as { Dir: string };
   const draft = `${folder}.draft`;
   rmSync(draft, { recursive: true, force: true });
-  cpSync(join(Dir, "manifests/crds"), draft, {
+  cpSync(join(module, "manifests/crds"), draft, {
     recursive: true,
     filter: (file) => !file.endsWith("kustomization.yaml"),
   });

@@ -45,7 +45,7 @@ export async function providePulumi(
   log: (line: string) => void,
 ): Promise<ReadyPlugin[]> {
   const home = pulumiHome(settings);
-  const missingCli = !existsSync(join(pulumiBin(home), "pulumi"));
+  const missingCli = !existsSync(join(pulumiBin(home), "pulumi")) || isOutdatedCli(settings, home);
   const missing = pulumiPlugins.filter(
     (plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin),
   );
@@ -65,6 +65,7 @@ async function provideCli(
   log: (line: string) => void,
 ): Promise<void> {
   const bin = pulumiBin(home);
+  rmSync(bin, { recursive: true, force: true });
   if (online) {
     log(`pulumi ${pulumiVersion}: installing`);
     const run = spawnSync("node", [join(project, "node_modules/pulumi/run.js"), "version"], {
@@ -74,13 +75,32 @@ async function provideCli(
     if (run.status === 0) return;
   }
   const tools = await provideTools(pulumiTools, settings.cache, log);
-  rmSync(bin, { recursive: true, force: true });
   mkdirSync(bin, { recursive: true });
   for (const { tool, path } of tools.values()) copyFileSync(path, join(bin, tool.name));
-  const dynamic = join(bin, "pulumi-resource-pulumi-nodejs");
-  const script =
-    '#!/bin/sh\nexec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider" "$@"\n';
-  writeFileSync(dynamic, script, { mode: 0o755 });
+  writeFileSync(join(bin, dynamicProvider.name), dynamicProvider.script, { mode: 0o755 });
+  writeFileSync(join(bin, noteName), cliRecipe(settings));
+}
+
+/** Runs the provider of dynamic resources, which the CLI wants beside itself. */
+const dynamicProvider = {
+  name: "pulumi-resource-pulumi-nodejs",
+  script: '#!/bin/sh\nexec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider" "$@"\n',
+} as const;
+
+/** Whether the CLI was made here, and would be made in another way now. */
+function isOutdatedCli(settings: PlatformSettings, home: string): boolean {
+  const bin = pulumiBin(home);
+  const madeHere = readText(join(bin, dynamicProvider.name)) === dynamicProvider.script;
+  return madeHere && readText(join(bin, noteName)) !== cliRecipe(settings);
+}
+
+/** Names of the cache folders of the CLI's programs, which stand for all that decides their builds. */
+function cliRecipe({ cache }: PlatformSettings): string {
+  return pulumiTools.map((tool) => `${basename(dirname(cachedPath(tool, cache)))}\n`).join("");
+}
+
+function readText(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
 /** Takes an official plugin that the user has from other work. Returns whether there is one. */

@@ -102,6 +102,9 @@ function buildkitd(settings: PlatformSettings): Service {
     `  mirrors = ["${mirror}/mirror"]`,
     `[registry."${mirror}"]`,
     `  http = true`,
+    // Images start from others that were pushed there.
+    `[registry."${registryHosts.tls}:${ports.registryTls}"]`,
+    `  insecure = true`,
     ``,
   ].join("\n");
   const file = writeConfig(settings, "buildkitd.toml", config);

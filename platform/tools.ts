@@ -48,8 +48,8 @@ interface GoBuild {
   readonly patch?: {
     readonly module: string;
     readonly file: string;
-    readonly from: string;
-    readonly to: string;
+    /** Texts and what stands in their place. */
+    readonly edits: readonly (readonly [from: string, to: string])[];
   };
 }
 
@@ -213,22 +213,21 @@ async function buildTool(
     ([name, value]) => `-X ${name}=${value}`,
   );
   const module = join(project, "platform", go.module);
-  const args = [
-    "build",
-    ...patchedModule(go, module, draft, env),
-    "-trimpath",
-    "-buildvcs=false",
-    `-ldflags=${["-s -w", ...variables].join(" ")}`,
-    "-o",
-    join(draft, tool.name),
-    go.package,
-  ];
-
   log(`${label}: building`);
   const ticker = setInterval(() => {
     log(`${label}: still building after ${seconds()}`);
   }, 60_000);
   try {
+    const args = [
+      "build",
+      ...patchedModule(go, module, draft, env),
+      "-trimpath",
+      "-buildvcs=false",
+      `-ldflags=${["-s -w", ...variables].join(" ")}`,
+      "-o",
+      join(draft, tool.name),
+      go.package,
+    ];
     const { status, output } = await run("go", args, module, env);
     if (status !== 0) throw new PlatformError(`${label} could not be built:\n${lastLines(output)}`);
     chmodSync(draft, 0o755);
@@ -250,22 +249,20 @@ function patchedModule(
   env: NodeJS.ProcessEnv,
 ): string[] {
   if (!patch) return [];
-  const list = spawnSync("go", ["mod", "download", "-json", patch.module], {
-    cwd: module,
-    env,
+  const copy = join(draft, "module");
+  const folder = moduleFolder(patch.module, module, env);
+  const copying = spawnSync("cp", ["--recursive", "--no-preserve=mode", folder, copy], {
     encoding: "utf8",
   });
-  if (list.status !== 0)
-    throw new PlatformError(`${patch.module} could not be fetched: ${list.stderr.trim()}`);
-  // The output of `go mod download -json` for one module.
-  const { Dir } = JSON.parse(list.stdout) as { Dir: string };
-  const copy = join(draft, "module");
-  spawnSync("cp", ["--recursive", "--no-preserve=mode", Dir, copy]);
+  if (copying.status !== 0)
+    throw new PlatformError(`${folder} could not be copied: ${copying.stderr.trim()}`);
   const file = join(copy, patch.file);
-  const text = readFileSync(file, "utf8");
-  if (!text.includes(patch.from))
-    throw new PlatformError(`${patch.file} has no ${patch.from} to replace`);
-  writeFileSync(file, text.replace(patch.from, patch.to));
+  let text = readFileSync(file, "utf8");
+  for (const [from, to] of patch.edits) {
+    if (!text.includes(from)) throw new PlatformError(`${patch.file} has no ${from} to replace`);
+    text = text.replace(from, to);
+  }
+  writeFileSync(file, text);
   const modfile = join(draft, "go.mod");
   writeFileSync(
     modfile,
@@ -273,6 +270,27 @@ function patchedModule(
   );
   copyFileSync(join(module, "go.sum"), join(draft, "go.sum"));
   return [`-modfile=${modfile}`];
+}
+
+/**
+ * Folder of the Go module cache that holds `path` in the version that the go.mod in the folder `module` requires.
+ *
+ * @throws PlatformError when it cannot be fetched.
+ */
+export function moduleFolder(
+  path: string,
+  module: string,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  const run = spawnSync("go", ["mod", "download", "-json", path], {
+    cwd: module,
+    env,
+    encoding: "utf8",
+  });
+  if (run.status !== 0)
+    throw new PlatformError(`${path} could not be fetched: ${run.stderr.trim()}`);
+  // The output of `go mod download -json` for one module.
+  return (JSON.parse(run.stdout) as { Dir: string }).Dir;
 }
 
 function run(

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../components/input-error";
 import { readSettings } from "../config";
-import { enterFolderWith, writeFiles } from "./folders";
+import { enterFolderWith, folderWith, writeFiles } from "./folders";
+import { planShop, shop, shopFiles } from "./shop";
 import { handedOver, stackConfig } from "./stacks";
 
 const kubeconfig = "contexts: [{name: kind}, {name: tinyolly}]\n";
@@ -14,89 +14,112 @@ let folder = "";
 beforeEach(() => {
   folder = enterFolderWith({ "package.json": '{"version": "2.1.0"}', kubeconfig });
   vi.stubEnv("KUBECONFIG", join(folder, "kubeconfig"));
+  vi.stubEnv("TMPDIR", folder);
   return () => vi.unstubAllEnvs();
 });
 
 /** Reads the settings of the local stack with some keys changed. */
-async function read(
+function read(
   changes: Readonly<Record<string, unknown>> = {},
   stack: "local" | "prod" = "local",
+  env: NodeJS.ProcessEnv = {},
 ) {
-  await pulumi.runtime.setMocks(
-    { newResource: () => ({ id: undefined, state: {} }), call: () => ({}) },
-    "tinyolly",
-    stack,
-  );
-  pulumi.runtime.setAllConfig(handedOver({ ...stackConfig(stack), ...changes }));
-  return readSettings();
+  const { KUBECONFIG } = process.env;
+  return readSettings(handedOver({ ...stackConfig(stack), ...changes }), { KUBECONFIG, ...env });
 }
 
 describe("the settings of", () => {
-  test("the local stack", async () => {
-    expect(await read()).toEqual({
-      registry: {
-        push: "registry.tinyolly.test:49443",
-        pushTls: "skip-verify",
-        pull: "docker-registry.registry.svc.cluster.local:5000",
-        inCluster: "docker-registry.registry.svc.cluster.local:5000",
-        inClusterPlainHttp: true,
-        namespace: "tinyolly",
+  const argocd = {
+    namespace: "argocd",
+    project: "default",
+    destinationServer: "https://kubernetes.default.svc",
+    waitSeconds: 0,
+  };
+
+  test("the local stack", () => {
+    expect(read()).toEqual({
+      publishing: {
+        endpoints: {
+          push: "registry.tinyolly.test:49443",
+          pushTls: "skip-verify",
+          pull: "docker-registry.registry.svc.cluster.local:5000",
+          inCluster: "docker-registry.registry.svc.cluster.local:5000",
+          inClusterPlainHttp: true,
+          namespace: "tinyolly",
+        },
+        builder: "tinyolly",
+        registryCache: false,
       },
-      builder: "tinyolly",
       plan: {
         platforms: ["linux/amd64"],
         versions: { line: "v2.1", release: undefined },
         pullFolder: "docker-registry.registry.svc.cluster.local:5000/tinyolly",
+        bases: new Map(),
+        largestFile: 2 ** 30,
+        digestCache: `${folder}/tinyolly-digests-${process.getuid?.() ?? ""}`,
       },
+      baseLock: "bases.lock.yaml",
       cluster: { context: "tinyolly", clusterIdentifier: "tinyolly" },
-      argocd: {
-        namespace: "argocd",
-        project: "default",
-        destinationServer: "https://kubernetes.default.svc",
-        waitSeconds: 0,
-      },
+      argocd,
       chartValues: {},
+      offline: false,
+      planFile: undefined,
     });
   });
 
-  test("the prod stack", async () => {
-    expect(await read({}, "prod")).toEqual({
-      registry: {
-        push: "ghcr.io",
-        pushTls: "verify",
-        pull: "ghcr.io",
-        inCluster: "ghcr.io",
-        inClusterPlainHttp: false,
-        namespace: "ryanfaircloth/tinyolly",
+  test("the prod stack", () => {
+    expect(read({}, "prod")).toEqual({
+      publishing: {
+        endpoints: {
+          push: "ghcr.io",
+          pushTls: "verify",
+          pull: "ghcr.io",
+          inCluster: "ghcr.io",
+          inClusterPlainHttp: false,
+          namespace: "ryanfaircloth/tinyolly",
+        },
+        builder: "tinyolly",
+        registryCache: true,
       },
-      builder: "tinyolly",
       plan: {
         platforms: ["linux/amd64", "linux/arm64"],
         versions: { line: "v2.1", release: undefined },
         pullFolder: "ghcr.io/ryanfaircloth/tinyolly",
+        bases: new Map(),
+        largestFile: 2 ** 30,
+        digestCache: `${folder}/tinyolly-digests-${process.getuid?.() ?? ""}`,
       },
+      baseLock: "bases.lock.yaml",
       cluster: undefined,
-      argocd: {
-        namespace: "argocd",
-        project: "default",
-        destinationServer: "https://kubernetes.default.svc",
-        waitSeconds: 0,
-      },
+      argocd,
       chartValues: {},
+      offline: false,
+      planFile: undefined,
     });
   });
 });
 
-test("a release, values and a wait are read", async () => {
+test("every key that Pulumi.yaml declares is read, and no other", () => {
+  const declared = stackConfig("local");
+  for (const key of Object.keys(declared)) {
+    const { [key]: left, ...others } = declared;
+    expect(left).toBeDefined();
+    expect(() => readSettings(handedOver(others), {}), key).toThrow(
+      new InputError(`"${key}" is not set; set it with: pulumi config set ${key} …`),
+    );
+  }
+});
+
+test("a release, values and a wait are read", () => {
   const chartValues = { tinyolly: { webui: { replicas: 2 } }, "tinyolly-demos": {} };
-  const settings = await read({ release: "v2.1.8", chartValues, waitSeconds: 300 });
+  const settings = read({ release: "v2.1.8", chartValues, waitSeconds: 300 });
   expect(settings.plan.versions.release).toBe("v2.1.8");
   expect(settings.chartValues).toEqual(chartValues);
   expect(settings.argocd.waitSeconds).toBe(300);
 });
 
-test.each(["v2.1.8", "v0.0.1", "v2.2.0-rc.1"])("%s is a release", async (release) => {
-  expect((await read({ release })).plan.versions.release).toBe(release);
+test.each(["v2.1.8", "v0.0.1", "v2.2.0-rc.1"])("%s is a release", (release) => {
+  expect(read({ release }).plan.versions.release).toBe(release);
 });
 
 describe("a key that", () => {
@@ -111,7 +134,7 @@ describe("a key that", () => {
       { registryPsuh: "ghcr.io" },
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
-        "registryNamespace, builder, platforms, release, deploy, kubeconfig, kubeContext, argocdNamespace, " +
+        "registryNamespace, builder, registryCache, baseLock, largestFile, platforms, release, deploy, kubeconfig, kubeContext, argocdNamespace, " +
         "argocdProject, destinationServer, waitSeconds, chartValues",
     ],
     [
@@ -120,6 +143,12 @@ describe("a key that", () => {
       '"registryPushTls" is "none", but must be one of verify, skip-verify, plain-http; ' +
         "set it with: pulumi config set registryPushTls …",
     ],
+    ...[-1, 0, 1.5, 2 ** 53].map((largestFile): [string, Record<string, unknown>, string] => [
+      `should be bytes of a file and is ${largestFile}`,
+      { largestFile },
+      `"largestFile" is ${largestFile}, but must be a whole number of bytes above 0; ` +
+        "set it with: pulumi config set largestFile …",
+    ]),
     ...[-1, 3601, 1.5].map((waitSeconds): [string, Record<string, unknown>, string] => [
       `should be seconds to wait and is ${waitSeconds}`,
       { waitSeconds },
@@ -216,15 +245,93 @@ describe("a key that", () => {
         '"builder" is "", but must be the name of a buildx builder, such as tinyolly; ' +
         "set it with: pulumi config set builder …",
     ],
-  ])("%s is named with what is allowed", async (_, changes, message) => {
-    await expect(read(changes)).rejects.toThrow(new InputError(message));
+    ...["platforms", "chartValues"].map((key): [string, Record<string, unknown>, string] => [
+      `should be ${key} and is not even JSON`,
+      { [key]: "linux/amd64" },
+      `"${key}" is "linux/amd64", but must be JSON; set it with: pulumi config set ${key} …`,
+    ]),
+  ])("%s is named with what is allowed", (_, changes, message) => {
+    expect(() => read(changes)).toThrow(new InputError(message));
   });
 });
 
-test("keys of other namespaces are none of ours", async () => {
-  await read();
-  pulumi.runtime.setConfig("kubernetes:context", "elsewhere");
-  expect(() => readSettings()).not.toThrow();
+test("keys of other namespaces are none of ours", () => {
+  const configuration = { ...handedOver(stackConfig("local")), "kubernetes:context": "elsewhere" };
+  expect(() => readSettings(configuration)).not.toThrow();
+});
+
+test("builds share layers through the registry where the stack says so", () => {
+  expect(read({ registryCache: true }).publishing.registryCache).toBe(true);
+});
+
+test("the largest file that is taken is the stack's", () => {
+  expect(read({ largestFile: 4711 }).plan.largestFile).toBe(4711);
+});
+
+describe("the lock of base images", () => {
+  const nginx = `sha256:${"1".repeat(64)}`;
+  const node = `sha256:${"2".repeat(64)}`;
+  const python = `sha256:${"3".repeat(64)}`;
+
+  beforeEach(() => {
+    writeFiles(folder, {
+      "bases.lock.yaml": `nginx: ${nginx}\n`,
+      "machine.yaml": `node: ${node}\n`,
+      "stack.yaml": `python: ${python}\n`,
+    });
+  });
+
+  test.each([
+    ["bases.lock.yaml", "where nothing is said", "", {}, ["nginx", nginx]],
+    [
+      "machine.yaml",
+      "where this machine names it",
+      "",
+      { TINYOLLY_BASE_LOCK: "machine.yaml" },
+      ["node", node],
+    ],
+    [
+      "stack.yaml",
+      "where the stack names it, whatever the machine does",
+      "stack.yaml",
+      { TINYOLLY_BASE_LOCK: "machine.yaml" },
+      ["python", python],
+    ],
+  ] as const)("is %s %s", (file, _, key, env, entry) => {
+    const { baseLock, plan } = read({ baseLock: key }, "local", env);
+    expect(baseLock).toBe(file);
+    expect([...plan.bases]).toEqual([entry]);
+  });
+
+  test("locks nothing where it is not there", () => {
+    expect(read({ baseLock: "missing.yaml" }).plan.bases.size).toBe(0);
+  });
+
+  test("is refused when it holds something else", () => {
+    writeFiles(folder, { "stack.yaml": "python: latest\n" });
+    expect(() => read({ baseLock: "stack.yaml" })).toThrow(
+      new InputError(
+        'stack.yaml: "python" has "latest", but must have sha256: and 64 hexadecimal digits; ' +
+          "make bases UPDATE=1 writes it",
+      ),
+    );
+  });
+});
+
+test.each([
+  ["1", true],
+  ["0", true],
+  ["", false],
+  [undefined, false],
+])("with TINYOLLY_OFFLINE=%s a run is offline: %s", (value, offline) => {
+  expect(read({}, "local", { TINYOLLY_OFFLINE: value }).offline).toBe(offline);
+});
+
+test.each([
+  ["plan.json", "plan.json"],
+  [undefined, undefined],
+])("with TINYOLLY_PLAN=%s the plan to follow is %s", (value, planFile) => {
+  expect(read({}, "local", { TINYOLLY_PLAN: value }).planFile).toBe(planFile);
 });
 
 describe("the context", () => {
@@ -233,39 +340,39 @@ describe("the context", () => {
 
   test.each(["contexts: {a: b}", "contexts: [null, 1]", "a: [", "text", "a: 1\n---\nb: 2"])(
     "in a kubeconfig that reads %j is not there",
-    async (text) => {
+    (text) => {
       writeFiles(folder, { kubeconfig: text });
-      await expect(read({})).rejects.toThrow("has no context");
+      expect(() => read()).toThrow("has no context");
     },
   );
 
-  test("is looked up in the kubeconfig that is set, which goes to the provider", async () => {
+  test("is looked up in the kubeconfig that is set, which goes to the provider", () => {
     writeFiles(folder, { "my/kubeconfig": "contexts: [{name: far}]\n" });
     const path = join(folder, "my/kubeconfig");
-    const { cluster } = await read({ kubeconfig: path, kubeContext: "far" });
+    const { cluster } = read({ kubeconfig: path, kubeContext: "far" });
     expect(cluster).toEqual({ kubeconfig: path, context: "far", clusterIdentifier: "far" });
   });
 
-  test("is looked up in every file of KUBECONFIG", async () => {
+  test("is looked up in every file of KUBECONFIG", () => {
     writeFiles(folder, { more: "contexts: [{name: far}]\n" });
     vi.stubEnv("KUBECONFIG", `${folder}/missing:${folder}/kubeconfig:${folder}/more`);
-    expect((await read({ kubeContext: "far" })).cluster?.context).toBe("far");
+    expect(read({ kubeContext: "far" }).cluster?.context).toBe("far");
   });
 
-  test("is looked up in the home folder without KUBECONFIG", async () => {
+  test("is looked up in the home folder without KUBECONFIG", () => {
     writeFiles(folder, { ".kube/config": "contexts: [{name: home}]\n" });
     vi.stubEnv("HOME", folder);
     vi.stubEnv("KUBECONFIG", "");
-    expect((await read({ kubeContext: "home" })).cluster?.context).toBe("home");
+    expect(read({ kubeContext: "home" }).cluster?.context).toBe("home");
   });
 
-  test("is not asked for where nothing is deployed", async () => {
-    expect((await read({ deploy: false, kubeContext: "nowhere" })).cluster).toBeUndefined();
+  test("is not asked for where nothing is deployed", () => {
+    expect(read({ deploy: false, kubeContext: "nowhere" }).cluster).toBeUndefined();
   });
 
-  test("is refused when the kubeconfig lacks it, even if another is current", async () => {
+  test("is refused when the kubeconfig lacks it, even if another is current", () => {
     writeFiles(folder, { kubeconfig: `current-context: kind\n${kubeconfig}` });
-    await expect(read({ kubeContext: "far" })).rejects.toThrow(
+    expect(() => read({ kubeContext: "far" })).toThrow(
       new InputError(
         `"kubeContext" is "far", but ${folder}/kubeconfig has kind, tinyolly; ${cure}`,
       ),
@@ -274,9 +381,9 @@ describe("the context", () => {
 
   test.each(["", "contexts:\n", "contexts: []\n", "kind: Config\n"])(
     "is refused when the kubeconfig is %j",
-    async (text) => {
+    (text) => {
       writeFiles(folder, { kubeconfig: text });
-      await expect(read()).rejects.toThrow(
+      expect(() => read()).toThrow(
         new InputError(
           `"kubeContext" is "tinyolly", but ${folder}/kubeconfig has no context; ${cure}`,
         ),
@@ -284,40 +391,48 @@ describe("the context", () => {
     },
   );
 
-  test("is refused when there is no kubeconfig", async () => {
+  test("is refused when there is no kubeconfig", () => {
     vi.stubEnv("KUBECONFIG", join(folder, "missing"));
-    await expect(read()).rejects.toThrow(
+    expect(() => read()).toThrow(
       new InputError(`"kubeContext" is "tinyolly", but no kubeconfig is there; ${cure}`),
     );
   });
 });
 
 describe("the line of development versions", () => {
-  function git(...args: string[]): void {
+  function git(cwd: string, ...args: string[]): void {
     const author = ["-c", "user.name=test", "-c", "user.email=test@example.test"];
-    execFileSync("git", [...author, ...args], { cwd: folder, stdio: "ignore" });
+    execFileSync("git", [...author, ...args], { cwd, stdio: "ignore" });
   }
 
-  test("is that of package.json without version tags", async () => {
-    writeFiles(folder, { "package.json": '{"version": "5.6.7"}' });
-    git("init");
-    git("commit", "--allow-empty", "-m", "first");
-    git("tag", "nightly");
-    expect((await read()).plan.versions.line).toBe("v5.6");
+  /** Tags and versions of the shop in a checkout. */
+  function versionsIn(checkout: string): string[] {
+    process.chdir(checkout);
+    const { images, charts } = planShop(shop, read().plan);
+    return [...images.map(({ tag }) => tag), ...charts.map(({ version }) => version)];
+  }
+
+  test("and with it every tag is the same in a checkout with Git, without Git and in a shallow clone", () => {
+    const files = { ...shopFiles, "package.json": '{"version": "5.6.7"}' };
+    const without = folderWith(files);
+    const repository = folderWith(files);
+    git(repository, "init");
+    git(repository, "add", ".");
+    git(repository, "commit", "-m", "first");
+    git(repository, "tag", "v9.8.7");
+    git(repository, "commit", "--allow-empty", "-m", "second");
+    const shallow = join(folderWith({}), "clone");
+    git(repository, "clone", "--depth=1", `file://${repository}`, shallow);
+
+    const versions = versionsIn(without);
+    expect(versions).toHaveLength(4);
+    for (const version of versions) expect(version).toContain("v5.6.x-h");
+    expect(versionsIn(repository)).toEqual(versions);
+    expect(versionsIn(shallow)).toEqual(versions);
   });
 
-  test("is that of the newest version tag before HEAD", async () => {
-    git("init");
-    git("commit", "--allow-empty", "-m", "first");
-    git("tag", "v3.4.5");
-    git("commit", "--allow-empty", "-m", "second");
-    expect((await read()).plan.versions.line).toBe("v3.4");
-  });
-
-  test("is refused when package.json holds no version", async () => {
+  test("is refused when package.json holds no version", () => {
     writeFiles(folder, { "package.json": '{"version": "next"}' });
-    await expect(read()).rejects.toThrow(
-      new InputError('"next" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH'),
-    );
+    expect(() => read()).toThrow('"next" is not a version such as 2.1.0');
   });
 });

@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { moduleFolder } from "../platform/tools";
 
 const version = "v1.36.3";
 
@@ -21,16 +21,10 @@ interface Schema {
 export function kubernetesSchemas(cache: string, module: string): string {
   const folder = join(cache, `kubernetes-schemas-${version}`);
   if (existsSync(folder)) return folder;
-  const list = spawnSync("go", ["mod", "download", "-json", "k8s.io/kubernetes"], {
-    cwd: module,
-    encoding: "utf8",
-  });
-  if (list.status !== 0) throw new Error(`k8s.io/kubernetes could not be fetched: ${list.stderr}`);
-  // The output of `go mod download -json` for one module.
-  const { Dir } = JSON.parse(list.stdout) as { Dir: string };
+  const source = moduleFolder("k8s.io/kubernetes", module);
   // Swagger 2.0.
   const { definitions } = JSON.parse(
-    readFileSync(join(Dir, "api/openapi-spec/swagger.json"), "utf8"),
+    readFileSync(join(source, "api/openapi-spec/swagger.json"), "utf8"),
   ) as {
     definitions: Record<string, Schema>;
   };

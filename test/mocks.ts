@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import type {
   RegisterResourceOutputsRequest,
   RegisterResourceRequest,
 } from "@pulumi/pulumi/proto/resource_pb";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
+import type { StateResource } from "../components/recorded";
 
 /** A resource as the engine is told of it; resources that it refers to are `type::name`. */
 export interface Registration {
@@ -18,7 +20,13 @@ export interface Registration {
   readonly dependsOn: readonly string[];
   readonly provider: string | undefined;
   readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
+  /** Paths of inputs of which a change replaces the resource. */
+  readonly replaceOnChanges: readonly string[];
 }
+
+/** What the engine holds of a stack between two runs: type and outputs of each resource, by URN. */
+export type StackState = Readonly<Record<string, Omit<StateResource, "urn">>>;
 
 /** Stands for a value that is not known before `up`. */
 export const unknown = pulumi.runtime.unknownValue;
@@ -48,11 +56,15 @@ export interface RecordOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** Replaces mock providers, by type. @default - none */
   readonly providers?: Readonly<Record<string, MockProvider>>;
+  /** What the run before left, as {@link Recording.state}. @default - the stack was never run */
+  readonly state?: StackState;
 }
 
 /** What a program did. */
 export interface Recording<T> {
   readonly registrations: readonly Registration[];
+  /** What the engine would hold of it. */
+  readonly state: StackState;
   /** What it returned, with outputs replaced by their values or by {@link unknown}. */
   readonly result: T;
 }
@@ -62,24 +74,29 @@ export interface Recording<T> {
  *
  * What this does not show: the engine's own checks and diffs, the plugins' checks, and hooks.
  *
- * @throws when a resource has a type without mock provider, or a provider function is called.
+ * @throws when a resource has a type without mock provider, or a provider function is called; only the engine's own
+ * state may be read.
  */
 export async function record<T>(
-  { preview, config = {}, providers = {} }: RecordOptions,
+  { preview, config = {}, providers = {}, state = {} }: RecordOptions,
   program: () => T | Promise<T>,
 ): Promise<Recording<pulumi.Unwrap<T>>> {
-  const monitor = new RecordingMonitor({ ...knownProviders, ...providers }, preview);
+  const monitor = new RecordingMonitor({ ...knownProviders, ...providers }, preview, state);
   // Sets the features of an engine as well, which setMockOptions does not.
   await pulumi.runtime.setMocks(monitor.mocks, "tinyolly", "test", preview);
-  pulumi.runtime.setMockOptions(monitor, "tinyolly", "test", preview);
+  pulumi.runtime.setMockOptions(monitor, "tinyolly", "test", preview, "owner");
   pulumi.runtime.setAllConfig(config);
   try {
     const value = await program();
     const { result } = await pulumi.runtime.serializeProperties("result", { result: value });
     await pulumi.runtime.disconnect();
     if (monitor.unexpected.length > 0) throw new Error(monitor.unexpected.join("\n"));
-    // Serializing puts values in the place of outputs.
-    return { registrations: monitor.registrations(), result: result as pulumi.Unwrap<T> };
+    return {
+      registrations: monitor.registrations(),
+      state: monitor.state(),
+      // Serializing puts values in the place of outputs.
+      result: result as pulumi.Unwrap<T>,
+    };
   } finally {
     await pulumi.runtime.disconnect();
   }
@@ -116,7 +133,11 @@ class RecordingMonitor extends MockMonitor {
   public readonly unexpected: string[] = [];
   readonly #registered = new Map<string, Registration>();
 
-  public constructor(providers: Readonly<Record<string, MockProvider>>, preview: boolean) {
+  public constructor(
+    providers: Readonly<Record<string, MockProvider>>,
+    preview: boolean,
+    state: StackState,
+  ) {
     super({
       newResource: ({ type, name, inputs, custom = false }) => {
         const provider = custom ? providers[type] : nothing;
@@ -125,7 +146,8 @@ class RecordingMonitor extends MockMonitor {
         const given = inputs as Record<string, unknown>;
         return { id: `${name}-id`, state: { ...given, ...provider?.(given, preview) } };
       },
-      call: ({ token }) => {
+      call: ({ token, inputs }) => {
+        if (isQuestionForState(token, inputs)) return { outputs: state };
         this.unexpected.push(`${token} was called`);
         return {};
       },
@@ -134,6 +156,16 @@ class RecordingMonitor extends MockMonitor {
 
   public registrations(): Registration[] {
     return [...this.#registered.values()];
+  }
+
+  public state(): StackState {
+    return Object.fromEntries(
+      [...this.getRegisteredResources()].map(([urn, { state }]) => {
+        const registration = this.#registered.get(shortName(urn));
+        const outputs = registration?.outputs ?? plain(state);
+        return [urn, { type: registration?.type ?? "", outputs }];
+      }),
+    );
   }
 
   public override registerResource(
@@ -148,6 +180,8 @@ class RecordingMonitor extends MockMonitor {
       dependsOn: req.getDependenciesList().map(shortName).sort(),
       provider: req.getProvider() === "" ? undefined : shortName(req.getProvider()),
       retainOnDelete: req.getRetainondelete() ?? false,
+      deleteBeforeReplace: req.getDeletebeforereplace(),
+      replaceOnChanges: req.getReplaceonchangesList(),
     };
     this.#registered.set(`${registration.type}::${registration.name}`, registration);
     return super.registerResource(req, callback);
@@ -163,6 +197,14 @@ class RecordingMonitor extends MockMonitor {
     if (registration) this.#registered.set(name, { ...registration, outputs });
     super.registerResourceOutputs(req, callback);
   }
+}
+
+/** Whether a program asks the engine for the state of its own stack, the one call that is no plugin's. */
+function isQuestionForState(token: string, inputs: unknown): boolean {
+  return (
+    token === "pulumi:pulumi:readStackResourceOutputs" &&
+    isDeepStrictEqual(inputs, { stackName: "owner/tinyolly/test" })
+  );
 }
 
 /** `type::name` of a URN `urn:pulumi:stack::project::parent-type$type::name`; what follows is a provider's id. */

@@ -1,14 +1,22 @@
-import { appendFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, readdirSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { writeBaseLock } from "../components/base-lock";
+import { outsideBases, planDeliverables } from "../components/plan";
 import type { PublishRequest } from "../components/publish-chart";
+import { planRecords, savePlan } from "../components/saved-plan";
+import { planApplications, readSettings } from "../config";
+import { deliverables } from "../deliverables";
 import { enterCheckout } from "./checkout";
-import { writeFiles } from "./folders";
+import { type FakeRegistry, manifestOf, startRegistry } from "./fake-registry";
+import { folderWith, writeFiles } from "./folders";
 import {
   type MockProvider,
   type Recording,
   type Registration,
+  type StackState,
   ofType,
   only,
   record,
@@ -16,20 +24,26 @@ import {
 } from "./mocks";
 import { handedOver, stackConfig } from "./stacks";
 
-type Program = typeof import("../index.js");
-
 const imageType = "docker-build:index:Image";
 const commandType = "command:local:Command";
 const applicationType = "kubernetes:argoproj.io/v1alpha1:Application";
 
+const lock = "bases.lock.yaml";
+
 beforeEach(() => {
   enterCheckout();
+  const bases = Object.entries(deliverables.images).flatMap(([name, image]) =>
+    outsideBases(name, image),
+  );
+  writeBaseLock(lock, new Map(bases.map((base) => [base, `sha256:${"1".repeat(64)}`])));
   writeFiles(".", {
     kubeconfig: "contexts: [{name: tinyolly}]",
     "buildx/instances/tinyolly": '{"Driver": "docker-container"}',
   });
   vi.stubEnv("KUBECONFIG", "kubeconfig");
   vi.stubEnv("BUILDX_CONFIG", "buildx");
+  vi.stubEnv("TMPDIR", folderWith({}));
+  for (const name of ["BASE_LOCK", "OFFLINE", "PLAN"]) vi.stubEnv(`TINYOLLY_${name}`, undefined);
   return () => {
     vi.unstubAllEnvs();
     vi.restoreAllMocks();
@@ -41,16 +55,31 @@ interface Run {
   readonly stack?: "local" | "prod";
   readonly changes?: Readonly<Record<string, unknown>>;
   readonly providers?: Readonly<Record<string, MockProvider>>;
+  readonly state?: StackState;
 }
 
-/** Runs index.ts anew, as the CLI would with the stack's configuration and some keys changed. */
-function run({ preview, stack = "local", changes = {}, providers = {} }: Run) {
-  const config = handedOver({ ...stackConfig(stack), ...changes });
-  return record({ preview, config, providers }, async () => {
-    vi.resetModules();
-    const { images, charts, applications }: Program = await import("../index.js");
-    return { images, charts, applications };
-  });
+/** The configuration of a stack with some keys changed, as the CLI hands it over. */
+function configuration({ stack = "local", changes = {} }: Omit<Run, "preview">) {
+  return handedOver({ ...stackConfig(stack), ...changes });
+}
+
+/** Runs index.ts anew, as the CLI would, until its end. */
+async function run(how: Run) {
+  const { preview, providers = {}, state = {} } = how;
+  const config = configuration(how);
+  const others = process.listeners("exit");
+  try {
+    return await record({ preview, config, providers, state }, async () => {
+      vi.resetModules();
+      const { default: program } = await import("../index.js");
+      return program();
+    });
+  } finally {
+    for (const atExit of process.listeners("exit").filter((one) => !others.includes(one))) {
+      process.off("exit", atExit);
+      atExit(0);
+    }
+  }
 }
 
 type Ran = Recording<Awaited<ReturnType<typeof run>>["result"]>;
@@ -62,6 +91,10 @@ function local(preview: boolean): Promise<Ran> {
   const recording = recorded.get(preview) ?? run({ preview });
   recorded.set(preview, recording);
   return recording;
+}
+
+function failureOf(run: Promise<unknown>): Promise<unknown> {
+  return run.catch((thrown: unknown) => thrown);
 }
 
 function hierarchy({ registrations }: Pick<Ran, "registrations">): string[] {
@@ -81,7 +114,7 @@ function publishRequests(registrations: readonly Registration[]): Map<string, Pu
 
 const publishing = [
   " > tinyolly:index:Registry::registry",
-  ...["demo", "opamp-server", "tinyolly", "webui"].flatMap((name) => [
+  ...["demo", "opamp-server", "python-base", "tinyolly", "webui"].flatMap((name) => [
     ` > tinyolly:index:Image::${name}`,
     `tinyolly:index:Image::${name} > ${imageType}::${name}`,
   ]),
@@ -165,7 +198,13 @@ test("the outputs tell what was pushed and deployed", async () => {
     expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(result.applications[name]).toEqual({ name, revision: version });
   }
-  expect(Object.keys(result.images)).toEqual(["tinyolly", "webui", "opamp-server", "demo"]);
+  expect(Object.keys(result.images)).toEqual([
+    "python-base",
+    "tinyolly",
+    "webui",
+    "opamp-server",
+    "demo",
+  ]);
   expect(Object.keys(result.charts)).toEqual(["tinyolly", "tinyolly-demos"]);
 });
 
@@ -251,20 +290,20 @@ describe("the push endpoint of the local stack", () => {
   });
 });
 
+/** Types and names of what has other inputs in `after`. */
+function differences(before: Ran, after: Ran): string[] {
+  const then = inputs(before);
+  return [...inputs(after)]
+    .filter(([name, value]) => JSON.stringify(then.get(name)) !== JSON.stringify(value))
+    .map(([name]) => name)
+    .sort();
+}
+
+function inputs({ registrations }: Pick<Ran, "registrations">): Map<string, unknown> {
+  return new Map(registrations.map((one) => [`${one.type}::${one.name}`, one.inputs]));
+}
+
 describe("only what has to change changes", () => {
-  /** Inputs by type and name. */
-  function inputs({ registrations }: Pick<Ran, "registrations">): Map<string, unknown> {
-    return new Map(registrations.map((one) => [`${one.type}::${one.name}`, one.inputs]));
-  }
-
-  function differences(before: Ran, after: Ran): string[] {
-    const then = inputs(before);
-    return [...inputs(after)]
-      .filter(([name, value]) => JSON.stringify(then.get(name)) !== JSON.stringify(value))
-      .map(([name]) => name)
-      .sort();
-  }
-
   test("after an edit in one app: its image, the chart that takes it, its Application", async () => {
     const before = await run({ preview: true });
     appendFileSync("apps/demo/backend.py", "\n");
@@ -273,8 +312,27 @@ describe("only what has to change changes", () => {
         // The command's input is its image's digest, which no preview knows.
         `${imageType}::demo`,
         `${applicationType}::tinyolly-demos`,
+        "tinyolly:index:Application::tinyolly-demos",
         "tinyolly:index:Chart::tinyolly-demos",
         "tinyolly:index:Image::demo",
+      ].sort(),
+    );
+  });
+
+  test("after an edit in the shared base: the images that need it, and what follows", async () => {
+    const before = await run({ preview: true });
+    appendFileSync("apps/python-base/requirements.txt", "\n");
+    expect(differences(before, await run({ preview: true }))).toEqual(
+      [
+        ...["python-base", "tinyolly", "demo"].flatMap((name) => [
+          `${imageType}::${name}`,
+          `tinyolly:index:Image::${name}`,
+        ]),
+        ...["tinyolly", "tinyolly-demos"].flatMap((name) => [
+          `${applicationType}::${name}`,
+          `tinyolly:index:Application::${name}`,
+          `tinyolly:index:Chart::${name}`,
+        ]),
       ].sort(),
     );
   });
@@ -288,6 +346,7 @@ describe("only what has to change changes", () => {
     const after = await run({ preview: false, changes: { chartValues } });
     expect(differences(await run({ preview: false }), after)).toEqual([
       `${applicationType}::tinyolly-demos`,
+      "tinyolly:index:Application::tinyolly-demos",
     ]);
     expect(
       only(after.registrations, applicationType, "tinyolly-demos").inputs["spec"],
@@ -306,13 +365,266 @@ describe("without the builder", () => {
         expect.stringMatching(/^No image can be built: there is no builder "other" in /),
       );
     });
-    expect(ofType(registrations, imageType)).toHaveLength(4);
+    expect(ofType(registrations, imageType)).toHaveLength(5);
   });
 
   test("a preview, which builds nothing, is silent", async () => {
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
     await run({ preview: true, changes: { builder: "other" } });
     expect(warn).not.toHaveBeenCalled();
+  });
+});
+
+test("the images that Python apps start from are the one just pushed, by digest", async () => {
+  const { registrations, result } = await local(false);
+  const base = result.images["python-base"];
+  const location = `docker-image://registry.tinyolly.test:49443/tinyolly/python-base:${base?.tag ?? ""}@${base?.digest ?? ""}`;
+  for (const name of ["tinyolly", "demo"]) {
+    expect(only(registrations, imageType, name).inputs["context"]).toMatchObject({
+      named: { "python-base": { location } },
+    });
+  }
+});
+
+test("base images that no lock holds are named, in a preview too", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  rmSync(lock);
+  await run({ preview: true });
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    "golang:1.26-alpine, nginx:1.30-alpine, node:24-alpine, python:3.14-slim: not in bases.lock.yaml, " +
+      "so a build takes what the tag holds at the time; make bases UPDATE=1 records it",
+  );
+});
+
+test("a preview leaves nothing behind once the program has ended", async () => {
+  const before = readdirSync(".");
+  await run({ preview: true });
+  expect(readdirSync(".")).toEqual(before);
+});
+
+describe("after a run before", () => {
+  let registry: FakeRegistry;
+  let changes: Readonly<Record<string, unknown>>;
+
+  beforeEach(async () => {
+    registry = await startRegistry();
+    changes = { registryPush: registry.host, registryPushTls: "plain-http" };
+    return () => registry.close();
+  });
+
+  /** Puts a manifest where a plugin would push, and returns its digest. */
+  function push(reference: string): string {
+    const [, repository = "", tag = ""] = /^[^/]+\/(.+):([^:]+)$/.exec(reference) ?? [];
+    return registry.setManifest(repository, tag, manifestOf(reference));
+  }
+
+  /** A plugin that remembers what it made: as in the engine, a preview knows the outputs of what stays as it is. */
+  function plugin(make: MockProvider): MockProvider {
+    const made = new Map<string, ReturnType<MockProvider>>();
+    return (inputs, preview) => {
+      const outputs = preview ? made.get(JSON.stringify(inputs)) : make(inputs, preview);
+      if (outputs) made.set(JSON.stringify(inputs), outputs);
+      return outputs ?? {};
+    };
+  }
+
+  const providers: Readonly<Record<string, MockProvider>> = {
+    [imageType]: plugin(({ tags }) => ({ digest: push(String(tags)) })),
+    [commandType]: plugin(({ stdin }) => {
+      // The component writes exactly this type.
+      const { chart, pushFolder, version } = JSON.parse(String(stdin)) as PublishRequest;
+      const digest = push(`${pushFolder.replace("oci://", "")}/${chart}:${version}`);
+      return { stdout: JSON.stringify({ digest }) };
+    }),
+  };
+
+  /** Runs the stack on what `before` left. */
+  function next(before: Ran | undefined, how: Pick<Run, "preview" | "changes">): Promise<Ran> {
+    const state = before?.state ?? {};
+    return run({ ...how, changes: { ...changes, ...how.changes }, providers, state });
+  }
+
+  const update = { preview: false, changes: { deploy: false } };
+  const preview = { preview: true, changes: { deploy: false } };
+
+  test("the registry is asked, with reads only, and where all is there nothing changes", async () => {
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const before = await next(undefined, update);
+    expect(registry.requests).toEqual([]);
+    expect(differences(before, await next(before, update))).toEqual([]);
+    const methods = new Set(registry.requests.map(({ method }) => method));
+    expect(methods).toEqual(new Set(["GET"]));
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  test.each<
+    [
+      kind: string,
+      repository: string,
+      cause: string,
+      changed: string[],
+      version: (at: Ran) => string,
+    ]
+  >([
+    [
+      "image",
+      "tinyolly/demo",
+      "missing-image",
+      [`${imageType}::demo`, "tinyolly:index:Image::demo"],
+      ({ result }) => result.images["demo"]?.tag ?? "",
+    ],
+    [
+      "chart",
+      "tinyolly/charts/tinyolly-demos",
+      "missing-chart",
+      [`${commandType}::tinyolly-demos`, "tinyolly:index:Chart::tinyolly-demos"],
+      ({ result }) => result.charts["tinyolly-demos"]?.version ?? "",
+    ],
+  ])(
+    "a missing %s is warned of and pushed once more, with the digest that it had",
+    async (_, repository, cause, changed, version) => {
+      const first = await next(undefined, update);
+      const unchanged = await next(first, preview);
+      const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+      registry.delete(repository, version(first));
+
+      const previewed = await next(first, preview);
+      const message = `${cause}: ${repository}:${version(first)} is not in ${registry.host}; up pushes it again`;
+      expect(warn).toHaveBeenCalledExactlyOnceWith(message);
+      expect(differences(unchanged, previewed)).toEqual(changed);
+      expect(previewed.result).toEqual(first.result);
+
+      const second = await next(first, update);
+      expect(differences(first, second)).toEqual(changed);
+      expect(second.result).toEqual(first.result);
+      for (const name of changed.filter((one) => one.startsWith("tinyolly:")))
+        expect(inputs(second).get(name)).toHaveProperty("pushes", 1);
+
+      warn.mockClear();
+      expect(differences(second, await next(second, update))).toEqual([]);
+      expect(warn).not.toHaveBeenCalled();
+    },
+  );
+
+  test("what was pushed again by hand is told by its other content", async () => {
+    const first = await next(undefined, update);
+    const tag = first.result.images["demo"]?.tag ?? "";
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const moved = registry.setManifest("tinyolly/demo", tag, manifestOf("other"));
+    await next(first, preview);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      `tag-moved: tinyolly/demo:${tag} moved in ${registry.host} from ${first.result.images["demo"]?.digest ?? ""} ` +
+        `to ${moved}; up pushes it again`,
+    );
+  });
+
+  test("what an edit replaces anyway is not asked for", async () => {
+    const first = await next(undefined, update);
+    registry.delete("tinyolly/demo", first.result.images["demo"]?.tag ?? "");
+    appendFileSync("apps/demo/backend.py", "\n");
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const second = await next(first, update);
+    expect(warn).not.toHaveBeenCalled();
+    expect(only(second.registrations, "tinyolly:index:Image", "demo").inputs).not.toHaveProperty(
+      "pushes",
+    );
+  });
+
+  test("offline nobody is asked, and what was counted stays", async () => {
+    vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const first = await next(undefined, update);
+    const tag = first.result.images["demo"]?.tag ?? "";
+    registry.delete("tinyolly/demo", tag);
+    const second = await next(first, update);
+    registry.delete("tinyolly/demo", tag);
+    const asked = registry.requests.length;
+    vi.stubEnv("TINYOLLY_OFFLINE", "1");
+    expect(differences(second, await next(second, update))).toEqual([]);
+    expect(registry.requests).toHaveLength(asked);
+  });
+
+  describe("an Application that", () => {
+    /** Puts a kubectl on PATH that tells the Applications of the run before, as `edit` leaves their specs. */
+    function clusterHolds(before: Ran, edit: (name: string, spec: object) => object | undefined) {
+      const items = ofType(before.registrations, applicationType).flatMap(({ name, inputs }) => {
+        const spec = edit(name, Object(inputs["spec"]) as object);
+        return spec ? [{ metadata: { name }, spec }] : [];
+      });
+      const script = `#!/bin/sh\ncat <<'END'\n${JSON.stringify({ items })}\nEND\n`;
+      writeFiles(".", { "bin/kubectl": script });
+      chmodSync("bin/kubectl", 0o755);
+      vi.stubEnv("PATH", `${resolve("bin")}:${process.env["PATH"] ?? ""}`);
+    }
+
+    test.each<
+      [
+        how: string,
+        edit: (name: string, spec: object) => object | undefined,
+        warning: RegExp,
+        repaired: string[],
+        replaced: boolean,
+      ]
+    >([
+      ["is as applied is left alone", (_, spec) => spec, /^$/, [], false],
+      [
+        "was edited by hand is applied once more",
+        (name, spec) => (name === "tinyolly" ? { ...spec, project: "other" } : spec),
+        /^edited: .*spec\.project is not as applied; up applies it again$/,
+        ["tinyolly"],
+        false,
+      ],
+      [
+        "is gone is made anew",
+        (name, spec) => (name === "tinyolly" ? undefined : spec),
+        /^missing-application: tinyolly is not in the cluster; up applies it again$/,
+        ["tinyolly"],
+        true,
+      ],
+    ])("%s", async (_, edit, warning, repaired, replaced) => {
+      const first = await next(undefined, { preview: false });
+      clusterHolds(first, edit);
+      const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+      const second = await next(first, { preview: false });
+      expect(warn.mock.calls.flatMap(([message]) => message)).toEqual(
+        repaired.map((): unknown => expect.stringMatching(warning)),
+      );
+      expect(differences(first, second)).toEqual(
+        repaired.flatMap((name) => [
+          `${applicationType}::${name}`,
+          `tinyolly:index:Application::${name}`,
+        ]),
+      );
+      const { deleteBeforeReplace } = only(second.registrations, applicationType, "tinyolly");
+      expect(deleteBeforeReplace).toBe(replaced);
+    });
+  });
+});
+
+describe("a plan that was saved", () => {
+  beforeEach(() => {
+    const settings = readSettings(configuration({}));
+    const plan = planDeliverables(deliverables, settings.plan);
+    const records = planRecords(plan, planApplications(plan, settings), settings.publishing);
+    savePlan("plan.json", records);
+    vi.stubEnv("TINYOLLY_PLAN", "plan.json");
+  });
+
+  test("is followed while it fits", async () => {
+    const { result } = await run({ preview: false });
+    expect(Object.keys(result.images)).toHaveLength(5);
+  });
+
+  test("ends the program when it no longer fits, with the file that changed", async () => {
+    appendFileSync("apps/demo/backend.py", "\n");
+    const made = vi.fn<MockProvider>(() => ({}));
+    const error = await failureOf(run({ preview: false, providers: { [imageType]: made } }));
+    expect(pulumi.RunError.isInstance(error)).toBe(true);
+    expect(error).toHaveProperty(
+      "message",
+      "not as planned in plan.json: apps/demo/backend.py changed since; " +
+        "look at make explain again and save a new plan, or leave PLAN out",
+    );
+    expect(made).not.toHaveBeenCalled();
   });
 });
 
@@ -337,9 +649,7 @@ describe("wrong input ends the program before anything is made:", () => {
     spoil();
     const made = vi.fn<MockProvider>(() => ({}));
     const providers = { [imageType]: made, [commandType]: made };
-    const error: unknown = await run({ preview: false, changes, providers }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const error = await failureOf(run({ preview: false, changes, providers }));
     expect(pulumi.RunError.isInstance(error)).toBe(true);
     expect(error).toHaveProperty("message", message);
     expect(made).not.toHaveBeenCalled();
@@ -362,5 +672,14 @@ describe("the mocks", () => {
       pulumi.runtime.invoke("aws:index:getRegion", {}),
     );
     await expect(program).rejects.toThrow("aws:index:getRegion was called");
+  });
+
+  test("answer for the state of the program's own stack only", async () => {
+    const program = record({ preview: false }, () =>
+      pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+        stackName: "owner/tinyolly/other",
+      }),
+    );
+    await expect(program).rejects.toThrow("pulumi:pulumi:readStackResourceOutputs was called");
   });
 });

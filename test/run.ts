@@ -6,6 +6,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { ImageDeliverable } from "../components/plan";
+import { deliverables } from "../deliverables";
 import { environment } from "../platform/environment";
 import { portVariables, readPlatformSettings } from "../platform/settings";
 
@@ -27,7 +29,12 @@ const portOffset = 1100;
 async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-test-"));
   const checkout = join(folder, "checkout");
-  const env = testEnvironment(checkout);
+  const ports = testPorts(checkout);
+  const env = (): NodeJS.ProcessEnv => ({
+    ...ports,
+    // What the platform offers once it is up.
+    ...environment(readPlatformSettings(ports)),
+  });
   copyProject(checkout);
 
   const suites: Suite[] = [
@@ -35,17 +42,23 @@ async function main(): Promise<number> {
     { name: "stand-ins", run: () => goTest(join(project, "platform/stand-ins")) },
     {
       name: "platform",
-      run: () => command("node", ["--import", "tsx", "platform/cli.ts", "up"], checkout, env),
+      run: () =>
+        command(
+          "node",
+          ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"],
+          checkout,
+          env(),
+        ),
     },
-    { name: "contract", run: () => vitest("contract", folder, env) },
-    ...["tinyolly", "tinyolly-ui", "opamp-server", "demo"].map((app) => ({
-      name: `apps/${app}`,
-      run: () => appTests(app, checkout, env),
+    { name: "contract", run: () => vitest("contract", folder, env()) },
+    ...Object.entries(deliverables.images).map(([name, image]) => ({
+      name: image.path,
+      run: () => appTests(name, image, checkout, env()),
     })),
     // In this order: failures are provoked on what was delivered.
-    ...["delivery", "failures"].map((name) => ({
+    ...["delivery", "truth", "failures"].map((name) => ({
       name: `end to end: ${name}`,
-      run: () => vitest("e2e", folder, env, `test/e2e/${name}.test.ts`),
+      run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
     })),
   ];
   const only = process.argv.slice(2);
@@ -62,7 +75,12 @@ async function main(): Promise<number> {
       results.push({ name, ...result, seconds: (Date.now() - started) / 1000 });
     }
   } finally {
-    await command("node", ["--import", "tsx", "platform/cli.ts", "down"], checkout, env);
+    await command(
+      "node",
+      ["--require", "./run-typescript.cjs", "platform/cli.ts", "down"],
+      checkout,
+      env(),
+    );
   }
 
   const sum = (pick: (result: Result) => number): number =>
@@ -94,7 +112,7 @@ function copyProject(checkout: string): void {
   symlinkSync(join(project, "node_modules"), join(checkout, "node_modules"));
 }
 
-function testEnvironment(checkout: string): NodeJS.ProcessEnv {
+function testPorts(checkout: string): NodeJS.ProcessEnv {
   const settings: NodeJS.ProcessEnv = {
     ...process.env,
     TINYOLLY_STATE: join(checkout, ".tinyolly/platform"),
@@ -104,7 +122,7 @@ function testEnvironment(checkout: string): NodeJS.ProcessEnv {
   for (const [variable, port] of Object.values(portVariables)) {
     settings[variable] = String(port + portOffset);
   }
-  return { ...settings, ...environment(readPlatformSettings(settings)) };
+  return settings;
 }
 
 async function vitest(
@@ -154,29 +172,54 @@ async function goTest(module: string): Promise<Result> {
   return { passed: count("PASS"), failed: status !== 0 && failed === 0 ? 1 : failed };
 }
 
-/** Runs the `test` stage of an app's Dockerfile, on the image's own base. */
-async function appTests(app: string, checkout: string, env: NodeJS.ProcessEnv): Promise<Result> {
-  const context = join(checkout, "apps", app);
-  let output = "";
+/** Runs the `test` stage of an image's Dockerfile, on the image's own base. */
+async function appTests(
+  name: string,
+  { path, needs = [] }: ImageDeliverable,
+  checkout: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Result> {
+  const images: Readonly<Record<string, ImageDeliverable>> = deliverables.images;
+  const contexts: string[] = [];
+  for (const need of needs) {
+    const image = `localhost:${env["TINYOLLY_PORT_REGISTRY"] ?? ""}/test/${need}:latest`;
+    const output = `--output=type=image,name=${image},push=true,registry.insecure=true`;
+    const built = await buildStage(images[need]?.path ?? need, [output], checkout, env);
+    if (built.status !== 0) process.stdout.write(built.log.split("\n").slice(-60).join("\n"));
+    contexts.push(`--opt=context:${need}=docker-image://${image}`);
+  }
+  // Counts come from the log, which a cached stage does not have.
+  const flags = ["--opt=target=test", "--opt=no-cache=test", ...contexts];
+  const { status, log } = await buildStage(path, flags, checkout, env);
+  if (status !== 0) process.stdout.write(log.split("\n").slice(-60).join("\n"));
+  const plain = log.replaceAll(/\u001b\[[0-9;]*m/g, "");
+  const goTests = plain.split("\n").filter((line) => line.includes("--- PASS")).length;
+  const summaries = [...plain.matchAll(/(\d+) passed/g)].map(([, number]) => Number(number));
+  const counted = Math.max(goTests, ...summaries);
+  process.stdout.write(`${counted} tests of ${name} passed\n`);
+  return { passed: counted, failed: status === 0 && counted > 0 ? 0 : 1 };
+}
+
+/** Builds the Dockerfile of a folder of the checkout; resolves to the exit code and the build log. */
+async function buildStage(
+  path: string,
+  flags: readonly string[],
+  checkout: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ status: number; log: string }> {
+  const context = join(checkout, path);
+  let log = "";
   const args = [
     `--addr=unix://${join(checkout, ".tinyolly/platform/buildkitd.sock")}`,
     "build",
     "--progress=plain",
     "--frontend=dockerfile.v0",
-    "--opt=target=test",
-    // Counts come from the log, which a cached stage does not have.
-    "--opt=no-cache=test",
     `--local=context=${context}`,
     `--local=dockerfile=${context}`,
+    ...flags,
   ];
-  const status = await run("buildctl", args, project, env, (text) => (output += text));
-  if (status !== 0) process.stdout.write(output.split("\n").slice(-60).join("\n"));
-  const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, "");
-  const goTests = plain.split("\n").filter((line) => line.includes("--- PASS")).length;
-  const summaries = [...plain.matchAll(/(\d+) passed/g)].map(([, number]) => Number(number));
-  const counted = Math.max(goTests, ...summaries);
-  process.stdout.write(`${counted} tests of apps/${app} passed\n`);
-  return { passed: counted, failed: status === 0 && counted > 0 ? 0 : 1 };
+  const status = await run("buildctl", args, project, env, (text) => (log += text));
+  return { status, log };
 }
 
 async function command(

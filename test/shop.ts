@@ -4,9 +4,10 @@ import {
   type PlanOptions,
   planDeliverables,
 } from "../components/plan";
+import type { Publishing } from "../components/record";
 import type { Endpoints } from "../components/references";
 
-/** Sources of a small project with two images and two charts, of which one takes both. */
+/** Sources of a small project with two images and two charts, of which one takes both. No base is locked. */
 export const shopFiles: Readonly<Record<string, string>> = {
   "apps/web/Dockerfile": "FROM nginx AS base\nFROM base\nCOPY . /srv\n",
   "apps/web/.dockerignore": "notes.txt\n",
@@ -38,6 +39,7 @@ export const shopOptions: PlanOptions = {
   platforms: ["linux/amd64"],
   versions: { line: "v2.1" },
   pullFolder: "pull.test:2/shop",
+  bases: new Map(),
 };
 
 export const shopEndpoints: Endpoints = {
@@ -47,6 +49,12 @@ export const shopEndpoints: Endpoints = {
   inCluster: "cluster.test:3",
   inClusterPlainHttp: true,
   namespace: "shop",
+};
+
+export const shopPublishing: Publishing = {
+  endpoints: shopEndpoints,
+  builder: "smith",
+  registryCache: false,
 };
 
 /** Plan of the shop in the current folder. */

@@ -1,12 +1,15 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import * as kubernetes from "@pulumi/kubernetes";
-import { Application, type ArgoCd } from "../../components/application";
+import { Application, type Repair } from "../../components/application";
+import type { ApplicationPlan, ArgoCd } from "../../components/application-spec";
 import { Chart } from "../../components/chart";
 import { Image } from "../../components/image";
+import type { ApplicationDrift } from "../../components/drift";
+import { chartRef } from "../../components/references";
 import { Registry } from "../../components/registry";
 import { enterFolderWith } from "../folders";
 import { ofType, only, record, unknown } from "../mocks";
-import { named, planShop, shopEndpoints, shopFiles } from "../shop";
+import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
@@ -26,37 +29,42 @@ interface Variation {
   readonly waitSeconds?: number;
   readonly values?: Readonly<Record<string, unknown>>;
   readonly keepSecrets?: readonly string[];
-  readonly inClusterPlainHttp?: boolean;
+  readonly plainHttp?: boolean;
+  readonly repair?: Repair;
 }
 
-function recordApplication({
-  preview = false,
+/** The plan of the chart "shop" and of its Application. */
+function planApplication({
   waitSeconds = 0,
   values,
-  keepSecrets,
-  inClusterPlainHttp = true,
-}: Variation = {}) {
-  const plan = planShop();
+  keepSecrets = [],
+  plainHttp = true,
+}: Variation): ApplicationPlan {
+  return {
+    chart: { ...named(planShop().charts, "shop"), keepSecrets },
+    source: chartRef(shopEndpoints, "shop"),
+    plainHttp,
+    context: "somewhere",
+    values,
+    argocd: { ...argocd, waitSeconds },
+  };
+}
+
+function recordApplication(variation: Variation = {}) {
+  const { preview = false, repair } = variation;
+  const plan = planApplication(variation);
   return record({ preview }, () => {
-    const registry = new Registry("registry", { ...shopEndpoints, inClusterPlainHttp });
+    const registry = new Registry("registry", shopEndpoints);
+    const shared = { registry, publishing: shopPublishing };
     const images = new Map(
-      plan.images.map((one) => [
-        one.name,
-        new Image(one.name, { plan: one, registry, builder: "smith" }),
-      ]),
+      planShop().images.map((one) => [one.name, new Image(one.name, { plan: one, ...shared })]),
     );
-    const chart = new Chart("shop", { plan: named(plan.charts, "shop"), images, registry });
+    const chart = new Chart("shop", { plan: plan.chart, images, ...shared });
     const provider = new kubernetes.Provider("cluster", { context: "somewhere" });
+    const charts = new Map([["shop", chart]]);
     const { applicationName, revision } = new Application(
       "shop",
-      {
-        chart,
-        registry,
-        namespace: "shop-space",
-        values,
-        ...(keepSecrets === undefined ? {} : { keepSecrets }),
-        argocd: { ...argocd, waitSeconds },
-      },
+      { plan, charts, repair },
       { provider },
     );
     return { applicationName, revision, digest: chart.digest };
@@ -76,8 +84,8 @@ describe.each([true, false])("with preview: %s", (preview) => {
         metadata: {
           name: "shop",
           namespace: "argo",
-          annotations: {},
-          finalizers: ["resources-finalizer.argocd.argoproj.io"],
+          annotations: { "pulumi.com/patchForce": "true" },
+          finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
         },
         spec: {
           project: "retail",
@@ -93,6 +101,8 @@ describe.each([true, false])("with preview: %s", (preview) => {
       dependsOn: ["command:local:Command::shop", "kubernetes:core/v1:Secret::shop-repository"],
       provider: "pulumi:providers:kubernetes::cluster",
       retainOnDelete: false,
+      deleteBeforeReplace: false,
+      replaceOnChanges: [],
     });
   });
 
@@ -115,6 +125,30 @@ describe.each([true, false])("with preview: %s", (preview) => {
       dependsOn: [],
       provider: "pulumi:providers:kubernetes::cluster",
       retainOnDelete: false,
+      deleteBeforeReplace: false,
+      replaceOnChanges: [],
+    });
+  });
+
+  test("the component shows all that decides the Application", async () => {
+    const values = { web: { replicas: 3 } };
+    const variation = { preview, values, keepSecrets: ["token"], waitSeconds: 9 };
+    const { version } = planApplication(variation).chart;
+    const { registrations } = await recordApplication(variation);
+    expect(only(registrations, "tinyolly:index:Application").inputs).toEqual({
+      revision: version,
+      settings: {
+        argocdNamespace: "argo",
+        context: "somewhere",
+        destinationServer: "https://api.test",
+        keepSecrets: ["token"],
+        namespace: "shop-space",
+        plainHttp: true,
+        project: "retail",
+        source,
+        values,
+        waitSeconds: 9,
+      },
     });
   });
 
@@ -128,7 +162,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
 });
 
 test("a registry with TLS needs no repository Secret", async () => {
-  const { registrations } = await recordApplication({ inClusterPlainHttp: false });
+  const { registrations } = await recordApplication({ plainHttp: false });
   expect(ofType(registrations, "kubernetes:core/v1:Secret")).toEqual([]);
   expect(only(registrations, applicationType).dependsOn).toEqual(["command:local:Command::shop"]);
 });
@@ -170,5 +204,48 @@ test("in preview only what to wait for is unknown", async () => {
   const { registrations } = await recordApplication({ preview: true, waitSeconds: 90 });
   expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
     annotations: { "pulumi.com/waitFor": unknown, "pulumi.com/timeoutSeconds": "90" },
+  });
+});
+
+test("a chart that was not made is named", async () => {
+  const program = record({ preview: true }, () => {
+    new Application("shop", { plan: planApplication({}), charts: new Map() });
+  });
+  await expect(program).rejects.toThrow(
+    'Application "shop" deploys chart "shop", which was not made',
+  );
+});
+
+describe("an Application that is put right", () => {
+  const drift = (cause: ApplicationDrift["cause"]): Repair => ({
+    repairs: 2,
+    drift: { cause, detail: "somebody was here" },
+  });
+
+  test.each([
+    ["edited", drift("edited"), [], false],
+    ["missing", drift("missing-application"), ["metadata.annotations"], true],
+    ["right again", { repairs: 2, drift: undefined }, [], false],
+  ] as const)(
+    "counts it when it is %s, and only one that is gone is made anew",
+    async (_, repair, replaceOnChanges, deleteBeforeReplace) => {
+      const { registrations } = await recordApplication({ repair });
+      const application = only(registrations, applicationType);
+      expect(application.inputs["metadata"]).toMatchObject({
+        annotations: { "pulumi.com/patchForce": "true", "tinyolly/repairs": "2" },
+      });
+      expect(only(registrations, "tinyolly:index:Application").inputs["repairs"]).toBe(2);
+      expect(application).toMatchObject({ replaceOnChanges, deleteBeforeReplace });
+    },
+  );
+
+  test("counts nothing as long as it never was", async () => {
+    const { registrations } = await recordApplication({
+      repair: { repairs: 0, drift: undefined },
+    });
+    expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
+      annotations: { "pulumi.com/patchForce": "true" },
+    });
+    expect(JSON.stringify(registrations)).not.toContain("repairs");
   });
 });

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Chart } from "../../components/chart";
 import { Image } from "../../components/image";
+import { recipes } from "../../components/plan";
 import { Registry } from "../../components/registry";
+import type { Republication } from "../../components/republication";
 import { enterFolderWith } from "../folders";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks";
-import { named, planShop, shopEndpoints, shopFiles } from "../shop";
+import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
@@ -12,29 +14,33 @@ beforeEach(() => {
 
 const commandType = "command:local:Command";
 
-function recordChart(preview: boolean, image?: MockProvider) {
+interface Variation {
+  readonly preview: boolean;
+  readonly republication?: Republication;
+  readonly image?: MockProvider;
+}
+
+function recordChart({ preview, republication, image }: Variation) {
   const plan = planShop();
   const providers = image ? { "docker-build:index:Image": image } : {};
   return record({ preview, providers }, () => {
     const registry = new Registry("registry", shopEndpoints);
+    const shared = { registry, publishing: shopPublishing };
     const images = new Map(
-      plan.images.map((one) => [
-        one.name,
-        new Image(one.name, { plan: one, registry, builder: "smith" }),
-      ]),
+      plan.images.map((one) => [one.name, new Image(one.name, { plan: one, ...shared })]),
     );
-    const chart = named(plan.charts, "shop");
-    const { version, source, digest } = new Chart("shop", { plan: chart, images, registry });
+    const args = { plan: named(plan.charts, "shop"), images, republication, ...shared };
+    const { version, source, digest } = new Chart("shop", args);
     return { version, source, digest };
   });
 }
 
 describe.each([true, false])("with preview: %s", (preview) => {
   test("the command is a fixed script below the component", async () => {
-    const { registrations } = await recordChart(preview);
+    const { registrations } = await recordChart({ preview });
     const { inputs, ...registration } = only(registrations, commandType);
     expect({ ...inputs, stdin: undefined }).toEqual({
-      create: "node --import tsx components/publish-chart.ts",
+      create: "node --require ./run-typescript.cjs components/publish-chart.ts",
       addPreviousOutputInEnv: false,
       logging: "stderr",
       stdin: undefined,
@@ -46,24 +52,40 @@ describe.each([true, false])("with preview: %s", (preview) => {
       dependsOn: ["docker-build:index:Image::api", "docker-build:index:Image::web"],
       provider: undefined,
       retainOnDelete: false,
+      deleteBeforeReplace: false,
+      // The SDK's own.
+      replaceOnChanges: ["triggers[*]"],
     });
   });
 
-  test("the component shows its sources by path", async () => {
-    const plan = named(planShop().charts, "shop");
-    const { registrations } = await recordChart(preview);
+  test("the component shows all that decides the chart, in parts", async () => {
+    const { images, charts } = planShop();
+    const plan = named(charts, "shop");
+    const { registrations } = await recordChart({ preview });
+    const imageMark = (name: string): string => {
+      const { tag, key } = named(images, name);
+      return `${name}:${tag} ${key.slice(0, 12)}`;
+    };
     expect(only(registrations, "tinyolly:index:Chart").inputs).toEqual({
+      key: plan.key,
+      version: plan.version,
+      recipe: recipes.chart,
       sources: Object.fromEntries(
         plan.files.map(({ path, digest }) => [path, digest.slice(0, 12)]),
       ),
-      key: plan.key,
+      images: { "web.image": imageMark("web"), "api.image": imageMark("api") },
+      settings: {
+        pullFrom: "pull.test:2/shop",
+        pushTo: "oci://push.test:1/shop/charts/shop",
+        pushTls: "skip-verify",
+      },
     });
   });
 });
 
 test("the command reads one request with every image at its values path", async () => {
   const { images, charts } = planShop();
-  const { registrations } = await recordChart(false);
+  const { registrations } = await recordChart({ preview: false });
   const imageValue = (name: string): object => {
     const { tag } = named(images, name);
     const digest = digestOf([`push.test:1/shop/${name}:${tag}`]);
@@ -84,7 +106,7 @@ test("the command reads one request with every image at its values path", async 
 
 test("an update gives the digest that the command printed", async () => {
   const { version } = named(planShop().charts, "shop");
-  const { result, registrations } = await recordChart(false);
+  const { result, registrations } = await recordChart({ preview: false });
   const digest = digestOf(only(registrations, commandType).inputs["stdin"]);
   expect(result).toEqual({ version, source: "oci://cluster.test:3/shop/charts/shop", digest });
   expect(only(registrations, "tinyolly:index:Chart").outputs).toEqual(result);
@@ -92,7 +114,7 @@ test("an update gives the digest that the command printed", async () => {
 
 test("in preview the request and the digest are unknown, the version and source are not", async () => {
   const { version } = named(planShop().charts, "shop");
-  const { result, registrations } = await recordChart(true);
+  const { result, registrations } = await recordChart({ preview: true });
   expect(only(registrations, commandType).inputs["stdin"]).toBe(unknown);
   expect(result).toEqual({
     version,
@@ -102,7 +124,10 @@ test("in preview the request and the digest are unknown, the version and source 
 });
 
 test("an image that is previewed with an empty digest leaves the request unknown", async () => {
-  const { registrations } = await recordChart(true, () => ({ digest: "" }));
+  const { registrations } = await recordChart({
+    preview: true,
+    image: () => ({ digest: "" }),
+  });
   expect(only(registrations, commandType).inputs["stdin"]).toBe(unknown);
 });
 
@@ -110,7 +135,48 @@ test("an image that was not made is named", async () => {
   const plan = named(planShop().charts, "shop");
   const program = record({ preview: true }, () => {
     const registry = new Registry("registry", shopEndpoints);
-    new Chart("shop", { plan, images: new Map(), registry });
+    new Chart("shop", { plan, images: new Map(), registry, publishing: shopPublishing });
   });
   await expect(program).rejects.toThrow('chart "shop" takes image "web", which was not made');
+});
+
+describe("a chart that is pushed again", () => {
+  const recorded = `sha256:${"3".repeat(64)}`;
+  const now: Republication = {
+    pushes: 2,
+    digest: recorded,
+    absence: { cause: "missing-chart", detail: "shop is not there" },
+  };
+
+  test.each([true, false])("counts it in its inputs (preview: %s)", async (preview) => {
+    const { registrations } = await recordChart({ preview, republication: now });
+    expect(only(registrations, commandType).inputs["environment"]).toEqual({
+      TINYOLLY_PUSHES: "2",
+    });
+    expect(only(registrations, "tinyolly:index:Chart").inputs["pushes"]).toBe(2);
+  });
+
+  test("shows the recorded digest in a preview, so that nothing seems to follow", async () => {
+    const { result } = await recordChart({ preview: true, republication: now });
+    expect(result.digest).toBe(recorded);
+  });
+
+  test("has the digest that the command printed in an update", async () => {
+    const { result, registrations } = await recordChart({ preview: false, republication: now });
+    expect(result.digest).toBe(digestOf(only(registrations, commandType).inputs["stdin"]));
+  });
+
+  test("keeps its count when it is there again, and its digest is the command's to tell", async () => {
+    const republication = { ...now, absence: undefined };
+    const { registrations, result } = await recordChart({ preview: true, republication });
+    expect(only(registrations, commandType).inputs).toHaveProperty("environment");
+    expect(result.digest).toBe(unknown);
+  });
+
+  test("counts nothing as long as it was pushed once", async () => {
+    const republication = { pushes: 0, digest: recorded, absence: undefined };
+    const { registrations } = await recordChart({ preview: false, republication });
+    expect(only(registrations, commandType).inputs).not.toHaveProperty("environment");
+    expect(only(registrations, "tinyolly:index:Chart").inputs).not.toHaveProperty("pushes");
+  });
 });

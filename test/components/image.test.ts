@@ -1,42 +1,59 @@
-import { chmodSync, existsSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { BaseLock } from "../../components/base-lock";
 import { Image } from "../../components/image";
 import type { Deliverables } from "../../components/plan";
-import type { Endpoints } from "../../components/references";
+import { recipes } from "../../components/plan";
+import type { Publishing } from "../../components/record";
 import { Registry } from "../../components/registry";
+import type { Republication } from "../../components/republication";
 import { sha256 } from "../../components/source-tree";
-import { enterFolderWith } from "../folders";
+import { enterFolderWith, writeFiles } from "../folders";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks";
-import { named, planShop, shop, shopEndpoints, shopFiles, shopOptions } from "../shop";
+import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../shop";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
 });
 
 const imageType = "docker-build:index:Image";
+const componentType = "tinyolly:index:Image";
 
 interface Variation {
   readonly preview?: boolean;
   readonly deliverables?: Deliverables;
   readonly platforms?: readonly string[];
-  readonly endpoints?: Endpoints;
+  readonly bases?: BaseLock;
+  readonly publishing?: Publishing;
+  readonly republication?: Republication;
   readonly provider?: MockProvider;
 }
 
-/** Makes the image "web" and returns its outputs. */
+/** Makes the image "web" after those that it needs, and returns its outputs. */
 function recordImage({
   preview = false,
   deliverables = shop,
   platforms = shopOptions.platforms,
-  endpoints = shopEndpoints,
+  bases = shopOptions.bases,
+  publishing = shopPublishing,
+  republication,
   provider,
 }: Variation = {}) {
-  const plan = named(planShop(deliverables, { ...shopOptions, platforms }).images, "web");
+  const plan = planShop(deliverables, { ...shopOptions, platforms, bases });
   const providers = provider ? { [imageType]: provider } : {};
   return record({ preview, providers }, () => {
-    const registry = new Registry("registry", endpoints);
-    const { repository, tag, digest } = new Image("web", { plan, registry, builder: "smith" });
-    return { repository, tag, digest };
+    const registry = new Registry("registry", publishing.endpoints);
+    const web = named(plan.images, "web");
+    const images = new Map(
+      web.needs.map((need) => [
+        need.name,
+        new Image(need.name, { plan: need, registry, publishing }),
+      ]),
+    );
+    const image = new Image("web", { plan: web, images, registry, publishing, republication });
+    const { repository, tag, digest, buildReference } = image;
+    return { repository, tag, digest, buildReference };
   });
 }
 
@@ -44,14 +61,16 @@ describe.each([true, false])("with preview: %s", (preview) => {
   test("the build gets exactly these inputs", async () => {
     const plan = named(planShop().images, "web");
     const { registrations } = await recordImage({ preview });
-    const context = `.tinyolly/contexts/web-${plan.key.slice(0, 12)}`;
     expect(only(registrations, imageType)).toEqual({
       type: imageType,
       name: "web",
       inputs: {
         tags: [`push.test:1/shop/web:${plan.tag}`],
-        context: { location: `${context}/context` },
-        dockerfile: { location: `${context}/Dockerfile` },
+        context: {
+          location: `.tinyolly/contexts/web-${plan.key.slice(0, 12)}/context`,
+          named: {},
+        },
+        dockerfile: { inline: shopFiles["apps/web/Dockerfile"] },
         platforms: ["linux/amd64"],
         buildArgs: { SOURCE_DATE_EPOCH: "315532800" },
         builder: { name: "smith" },
@@ -61,24 +80,56 @@ describe.each([true, false])("with preview: %s", (preview) => {
         // The SDK's own default.
         network: "default",
       },
-      parent: "tinyolly:index:Image::web",
+      parent: `${componentType}::web`,
       dependsOn: [],
       provider: undefined,
       retainOnDelete: true,
+      deleteBeforeReplace: false,
+      replaceOnChanges: [],
     });
-    expect(existsSync(`${context}/context/index.html`)).toBe(true);
   });
 
-  test("the component shows its sources by path", async () => {
-    const plan = named(planShop().images, "web");
-    const { registrations } = await recordImage({ preview });
-    const short = Object.fromEntries(
-      plan.files.map(({ path, digest }) => [path, digest.slice(0, 12)]),
-    );
-    expect(Object.keys(short)).toContain("scripts/start.sh");
-    expect(only(registrations, "tinyolly:index:Image").inputs).toEqual({
-      sources: { ...short, "apps/web/Dockerfile": plan.dockerfile.digest.slice(0, 12) },
-      key: plan.key,
+  test("the component shows all that decides the image, in parts", async () => {
+    const digest = `sha256:${"1".repeat(64)}`;
+    const bases = new Map([["nginx", digest]]);
+    const deliverables: Deliverables = {
+      images: {
+        web: {
+          path: "apps/web",
+          target: "base",
+          buildArgs: { EDITION: "large" },
+          needs: ["api"],
+        },
+        api: shop.images.api,
+      },
+      charts: {},
+    };
+    writeFiles(".", { "apps/web/Dockerfile": "FROM nginx AS base\nCOPY --from=api /main /\n" });
+    const plan = planShop(deliverables, { ...shopOptions, bases });
+    const web = named(plan.images, "web");
+    const { registrations } = await recordImage({ preview, deliverables, bases });
+    expect(only(registrations, componentType, "web").inputs).toEqual({
+      key: web.key,
+      tag: web.tag,
+      recipe: recipes.image,
+      sources: Object.fromEntries(
+        ["Dockerfile", "index.html", "scripts/start.sh"].map((path) => [
+          path,
+          web.files.find((file) => file.path === path)?.digest.slice(0, 12),
+        ]),
+      ),
+      dockerfile: web.dockerfile.digest.slice(0, 12),
+      buildArgs: { EDITION: "large" },
+      bases: { nginx: digest },
+      needs: { api: named(plan.images, "api").key.slice(0, 12) },
+      settings: {
+        builder: "smith",
+        platforms: ["linux/amd64"],
+        pushTo: "push.test:1/shop/web",
+        pushTls: "skip-verify",
+        registryCache: false,
+        target: "base",
+      },
     });
   });
 });
@@ -87,25 +138,48 @@ test("executables and links are marked, so that a changed kind is a changed sour
   chmodSync("apps/web/scripts/start.sh", 0o755);
   symlinkSync("index.html", "apps/web/home.html");
   const { registrations } = await recordImage();
-  expect(only(registrations, "tinyolly:index:Image").inputs["sources"]).toMatchObject({
+  expect(only(registrations, componentType).inputs["sources"]).toMatchObject({
     "scripts/start.sh": `${sha256("nginx").slice(0, 12)} executable`,
     "home.html": `${sha256("index.html").slice(0, 12)} link`,
+  });
+});
+
+describe("the context", () => {
+  function contextOf(key: string): string {
+    return `.tinyolly/contexts/web-${key.slice(0, 12)}/context`;
+  }
+
+  test("in an update holds the sources", async () => {
+    await recordImage();
+    const { key } = named(planShop().images, "web");
+    expect(existsSync(join(contextOf(key), "index.html"))).toBe(true);
+  });
+
+  test("in a preview is an empty folder", async () => {
+    await recordImage({ preview: true });
+    const { key } = named(planShop().images, "web");
+    expect(readdirSync(contextOf(key))).toEqual([]);
   });
 });
 
 test("in preview the digest alone is unknown", async () => {
   const { tag } = named(planShop().images, "web");
   const { result, registrations } = await recordImage({ preview: true });
-  expect(result).toEqual({ repository: "pull.test:2/shop/web", tag, digest: unknown });
-  expect(only(registrations, "tinyolly:index:Image").outputs).toEqual(result);
+  const outputs = { repository: "pull.test:2/shop/web", tag, digest: unknown };
+  expect(result).toEqual({ ...outputs, buildReference: unknown });
+  expect(only(registrations, componentType).outputs).toEqual(outputs);
 });
 
 test("in an update the digest is the pushed one", async () => {
   const { tag } = named(planShop().images, "web");
   const { result, registrations } = await recordImage();
   const digest = digestOf([`push.test:1/shop/web:${tag}`]);
-  expect(result).toEqual({ repository: "pull.test:2/shop/web", tag, digest });
-  expect(only(registrations, "tinyolly:index:Image").outputs).toEqual(result);
+  const outputs = { repository: "pull.test:2/shop/web", tag, digest };
+  expect(result).toEqual({
+    ...outputs,
+    buildReference: `push.test:1/shop/web:${tag}@${digest}`,
+  });
+  expect(only(registrations, componentType).outputs).toEqual(outputs);
 });
 
 test("an empty digest, which the plugin previews for some updates, is unknown", async () => {
@@ -113,13 +187,28 @@ test("an empty digest, which the plugin previews for some updates, is unknown", 
   expect(result.digest).toBe(unknown);
 });
 
-test.each([
-  ["verify", "type=registry,rewrite-timestamp=true"],
-  ["skip-verify", "type=registry,rewrite-timestamp=true,registry.insecure=true"],
-  ["plain-http", "type=registry,rewrite-timestamp=true,registry.insecure=true"],
-] as const)("with TLS %s the export is %s", async (pushTls, raw) => {
-  const { registrations } = await recordImage({ endpoints: { ...shopEndpoints, pushTls } });
-  expect(only(registrations, imageType).inputs["exports"]).toEqual([{ raw }]);
+describe.each([
+  ["verify", ""],
+  ["skip-verify", ",registry.insecure=true"],
+  ["plain-http", ",registry.insecure=true"],
+] as const)("with TLS %s", (pushTls, insecure) => {
+  const endpoints = { ...shopPublishing.endpoints, pushTls };
+
+  test("the export says so to BuildKit", async () => {
+    const publishing = { ...shopPublishing, endpoints };
+    const { inputs } = only((await recordImage({ publishing })).registrations, imageType);
+    expect(inputs["exports"]).toEqual([{ raw: `type=registry,rewrite-timestamp=true${insecure}` }]);
+    expect(inputs).not.toHaveProperty("cacheFrom");
+    expect(inputs).not.toHaveProperty("cacheTo");
+  });
+
+  test("a cache in the registry is read and written in the same way", async () => {
+    const publishing = { ...shopPublishing, endpoints, registryCache: true };
+    const { inputs } = only((await recordImage({ publishing })).registrations, imageType);
+    const cache = `type=registry,ref=push.test:1/shop/web:cache${insecure}`;
+    expect(inputs["cacheFrom"]).toEqual([{ raw: cache }]);
+    expect(inputs["cacheTo"]).toEqual([{ raw: `${cache},mode=max,ignore-error=true` }]);
+  });
 });
 
 test("target, build arguments and platforms reach the build", async () => {
@@ -134,4 +223,121 @@ test("target, build arguments and platforms reach the build", async () => {
   expect(inputs["target"]).toBe("base");
   expect(inputs["buildArgs"]).toEqual({ EDITION: "large", SOURCE_DATE_EPOCH: "315532800" });
   expect(inputs["platforms"]).toEqual(["linux/amd64", "linux/arm64"]);
+});
+
+describe("what the Dockerfile takes is bound to a digest:", () => {
+  const digest = `sha256:${"1".repeat(64)}`;
+  const own = `alpine@sha256:${"2".repeat(64)}`;
+
+  async function contextsOf(variation: Variation): Promise<unknown> {
+    const { registrations } = await recordImage(variation);
+    // Its form is that of the test above.
+    const { named: contexts } = only(registrations, imageType, "web").inputs["context"] as {
+      readonly named: unknown;
+    };
+    return contexts;
+  }
+
+  test("locked bases to that of the lock; neither unlocked ones nor those that name their own", async () => {
+    writeFiles(".", {
+      "apps/web/Dockerfile": `FROM node AS build\nFROM nginx\nCOPY --from=build /a /\nCOPY --from=${own} /b /\n`,
+    });
+    const bases = new Map([
+      ["nginx", digest],
+      ["debian", digest],
+    ]);
+    expect(await contextsOf({ bases })).toEqual({
+      nginx: { location: `docker-image://nginx@${digest}` },
+    });
+  });
+
+  test("the frontend in the Dockerfile itself, since no build context replaces it", async () => {
+    writeFiles(".", { "apps/web/Dockerfile": "# syntax=docker/dockerfile:1\nFROM scratch\n" });
+    const bases = new Map([["docker/dockerfile:1", digest]]);
+    const { registrations } = await recordImage({ bases });
+    expect(only(registrations, imageType).inputs["dockerfile"]).toEqual({
+      inline: `# syntax=docker/dockerfile:1@${digest}\nFROM scratch\n`,
+    });
+  });
+
+  const needy: Deliverables = {
+    images: { ...shop.images, web: { path: "apps/web", needs: ["api"] } },
+    charts: {},
+  };
+  const needyFiles = { "apps/web/Dockerfile": "FROM api\nCOPY . /srv\n" };
+
+  test("needed images to the one just pushed", async () => {
+    writeFiles(".", needyFiles);
+    const { tag } = named(planShop(needy).images, "api");
+    const reference = `push.test:1/shop/api:${tag}`;
+    expect(await contextsOf({ deliverables: needy })).toEqual({
+      api: { location: `docker-image://${reference}@${digestOf([reference])}` },
+    });
+    const { registrations } = await recordImage({ deliverables: needy });
+    expect(only(registrations, imageType, "web").dependsOn).toEqual([`${imageType}::api`]);
+  });
+
+  test("needed images to one that a preview does not know", async () => {
+    writeFiles(".", needyFiles);
+    expect(await contextsOf({ deliverables: needy, preview: true })).toEqual({
+      api: { location: unknown },
+    });
+  });
+
+  test("a needed image that was not made is named", async () => {
+    writeFiles(".", needyFiles);
+    const plan = named(planShop(needy).images, "web");
+    const program = record({ preview: true }, () => {
+      const registry = new Registry("registry", shopPublishing.endpoints);
+      new Image("web", { plan, registry, publishing: shopPublishing });
+    });
+    await expect(program).rejects.toThrow('image "web" needs "api", which was not made');
+  });
+});
+
+describe("an image that is pushed again", () => {
+  const recorded = `sha256:${"3".repeat(64)}`;
+  const now: Republication = {
+    pushes: 2,
+    digest: recorded,
+    absence: { cause: "missing-image", detail: "shop/web is not there" },
+  };
+
+  test.each([true, false])("counts it in its inputs (preview: %s)", async (preview) => {
+    const { registrations } = await recordImage({ preview, republication: now });
+    expect(only(registrations, imageType).inputs["buildArgs"]).toEqual({
+      SOURCE_DATE_EPOCH: "315532800",
+      TINYOLLY_PUSHES: "2",
+    });
+    expect(only(registrations, componentType).inputs["pushes"]).toBe(2);
+  });
+
+  test("shows the recorded digest in a preview, so that nothing seems to follow", async () => {
+    const { result } = await recordImage({ preview: true, republication: now });
+    expect(result.digest).toBe(recorded);
+  });
+
+  test("has the pushed digest in an update", async () => {
+    const { result } = await recordImage({ republication: now });
+    expect(result.digest).toBe(digestOf([`push.test:1/shop/web:${result.tag}`]));
+  });
+
+  test("keeps its count when it is there again, and its digest is the plugin's to tell", async () => {
+    const republication = { ...now, absence: undefined };
+    const { registrations, result } = await recordImage({ preview: true, republication });
+    expect(only(registrations, imageType).inputs["buildArgs"]).toHaveProperty(
+      "TINYOLLY_PUSHES",
+      "2",
+    );
+    expect(result.digest).toBe(unknown);
+  });
+
+  test("counts nothing as long as it was pushed once", async () => {
+    const republication = { pushes: 0, digest: recorded, absence: undefined };
+    const { registrations } = await recordImage({ republication });
+    expect(only(registrations, imageType).inputs["buildArgs"]).not.toHaveProperty(
+      "TINYOLLY_PUSHES",
+    );
+    expect(only(registrations, componentType).inputs).not.toHaveProperty("pushes");
+  });
 });

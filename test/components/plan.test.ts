@@ -3,6 +3,7 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -10,18 +11,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
 import {
   type Deliverables,
   type Plan,
   type PlanOptions,
-  planDeliverables,
+  outsideBases,
+  recipes,
+  unlockedBases,
 } from "../../components/plan";
 import { sha256 } from "../../components/source-tree";
-import { deliverables } from "../../deliverables";
-import { enterCheckout } from "../checkout";
-import { enterFolderWith, setUmask, writeFiles } from "../folders";
+import { enterFolderWith, folderWith, setUmask, writeFiles } from "../folders";
 import { type Random, seededRandom } from "../random";
 import { named, planShop, shop, shopFiles, shopOptions } from "../shop";
 
@@ -54,11 +55,14 @@ describe("the plan of a small project", () => {
       dockerfile: {
         path: "apps/web/Dockerfile",
         digest: sha256("FROM nginx AS base\nFROM base\nCOPY . /srv\n"),
+        text: "FROM nginx AS base\nFROM base\nCOPY . /srv\n",
       },
       target: undefined,
       buildArgs: {},
       platforms: ["linux/amd64"],
-      files: [".dockerignore", "Dockerfile", "index.html", "scripts/start.sh"].map((path) => ({
+      bases: new Map([["nginx", ""]]),
+      needs: [],
+      files: ["Dockerfile", "index.html", "scripts/start.sh"].map((path) => ({
         path,
         kind: "file",
         digest: sha256(shopFiles[`apps/web/${path}`] ?? ""),
@@ -114,9 +118,52 @@ describe("the plan of a small project", () => {
   });
 });
 
+test("digests of files are kept apart for each source folder and change nothing", () => {
+  enterFolderWith(shopFiles);
+  // Young files are read again.
+  const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+  onTestFinished(() => {
+    now.mockRestore();
+  });
+  const options = { ...shopOptions, digestCache: folderWith({}) };
+  expect(planShop(shop, options)).toEqual(planShop());
+  expect(readdirSync(options.digestCache)).toHaveLength(4);
+  expect(planShop(shop, options)).toEqual(planShop());
+});
+
 describe("what decides the keys", () => {
   beforeEach(() => {
     enterFolderWith(shopFiles);
+  });
+
+  test(".dockerignore itself does not, what it leaves does", () => {
+    const before = planShop();
+    writeFiles(".", { "apps/web/.dockerignore": "# what is not for customers\nnotes.txt\n" });
+    expect(planShop()).toEqual(before);
+    writeFiles(".", { "apps/web/.dockerignore": "" });
+    expect(changed(before, planShop())).toEqual({ images: ["web"], charts: ["shop"] });
+  });
+
+  test.each([
+    ["image", ["web", "api"], ["shop", "tools"]],
+    ["chart", [], ["shop", "tools"]],
+  ] as const)("the way in which this program makes each %s", (kind, images, charts) => {
+    const before = planShop();
+    const now = recipes[kind];
+    onTestFinished(() => {
+      Object.assign(recipes, { [kind]: now });
+    });
+    Object.assign(recipes, { [kind]: now + 1 });
+    expect(changed(before, planShop())).toEqual({ images, charts });
+  });
+
+  test("a Dockerfile that the ignore file leaves out", () => {
+    writeFiles(".", { "apps/web/.dockerignore": "Dockerfile\n" });
+    const before = planShop();
+    expect(named(before.images, "web").files.map(({ path }) => path)).not.toContain("Dockerfile");
+    expect(named(before.images, "web").dockerfile.text).toBe(shopFiles["apps/web/Dockerfile"]);
+    appendFileSync("apps/web/Dockerfile", "USER 1\n");
+    expect(changed(before, planShop()).images).toEqual(["web"]);
   });
 
   const release = { ...shopOptions, versions: { line: "v2.1", release: "v2.1.8" } };
@@ -225,6 +272,169 @@ describe("what decides the keys", () => {
     expect(named(after.images, "web").key).not.toBe(named(before.images, "web").key);
     expect(named(after.charts, "shop").key).not.toBe(named(before.charts, "shop").key);
     expect(named(after.charts, "tools")).toEqual(named(before.charts, "tools"));
+  });
+});
+
+describe("what Dockerfiles take from elsewhere", () => {
+  const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
+  const own = `alpine@${digest("a")}`;
+  const catalog: Deliverables = { images: shop.images, charts: {} };
+
+  beforeEach(() => {
+    enterFolderWith({
+      ...shopFiles,
+      "apps/web/Dockerfile": [
+        "# syntax=docker/dockerfile:1",
+        "FROM nginx AS base",
+        `FROM ${own}`,
+        "COPY --from=base /a /",
+        "COPY --from=busybox:1 /b /",
+        "RUN --mount=from=tools,target=/t ls",
+      ].join("\n"),
+      "apps/api/Dockerfile": "FROM busybox:1\nCOPY main /\n",
+    });
+  });
+
+  function planWith(bases: Readonly<Record<string, string>>): Plan {
+    return planShop(catalog, { ...shopOptions, bases: new Map(Object.entries(bases)) });
+  }
+
+  const locked = {
+    nginx: digest("1"),
+    tools: digest("2"),
+    "docker/dockerfile:1": digest("3"),
+    unused: digest("4"),
+  };
+
+  test("is bound to the digest that it carries, else to that of the lock, else to none", () => {
+    expect(named(planWith(locked).images, "web").bases).toEqual(
+      new Map([
+        ["nginx", digest("1")],
+        [own, digest("a")],
+        ["busybox:1", ""],
+        ["tools", digest("2")],
+        ["docker/dockerfile:1", digest("3")],
+      ]),
+    );
+  });
+
+  test("and is in no lock is listed once", () => {
+    expect(unlockedBases(planWith({}))).toEqual([
+      "busybox:1",
+      "docker/dockerfile:1",
+      "nginx",
+      "tools",
+    ]);
+    expect(unlockedBases(planWith(locked))).toEqual(["busybox:1"]);
+    expect(unlockedBases(planWith({ ...locked, "busybox:1": digest("5") }))).toEqual([]);
+  });
+
+  test("can be asked for without a plan", () => {
+    expect(outsideBases("api", shop.images.api)).toEqual(["busybox:1"]);
+    expect(outsideBases("web", shop.images.web)).toEqual([
+      "nginx",
+      own,
+      "busybox:1",
+      "tools",
+      "docker/dockerfile:1",
+    ]);
+  });
+
+  test.each([
+    ["a moved base changes the images that take it", "nginx", ["web"]],
+    ["a newly locked base changes the images that take it", "busybox:1", ["web", "api"]],
+    ["a base that is mounted counts as well", "tools", ["web"]],
+    ["a moved frontend changes the images that ask for it", "docker/dockerfile:1", ["web"]],
+    ["a base that nothing takes changes nothing", "unused", []],
+  ])("%s", (_, reference, images) => {
+    const after = planWith({ ...locked, [reference]: digest("9") });
+    expect(changed(planWith(locked), after).images).toEqual(images);
+  });
+
+  test("the frontend is bound in the text that is built, not in what counts as the Dockerfile", () => {
+    const bound = named(planWith(locked).images, "web").dockerfile;
+    const free = named(planWith({}).images, "web").dockerfile;
+    expect(bound.text.split("\n")[0]).toBe(`# syntax=docker/dockerfile:1@${digest("3")}`);
+    expect(free.text).toBe(readFileSync("apps/web/Dockerfile", "utf8"));
+    expect(bound.digest).toBe(free.digest);
+  });
+
+  test("a frontend that carries its digest is left as it is", () => {
+    const text = `# syntax=docker/dockerfile:1@${digest("8")}\nFROM scratch\n`;
+    writeFiles(".", { "apps/web/Dockerfile": text });
+    const { bases, dockerfile } = named(planWith(locked).images, "web");
+    expect([...bases.values()]).toEqual([digest("8")]);
+    expect(dockerfile.text).toBe(text);
+  });
+});
+
+describe("images that need images", () => {
+  const web = { path: "apps/web", needs: ["base"] };
+  const needy = {
+    ...shop,
+    images: { web, api: { path: "apps/api", needs: ["base"] }, base: { path: "apps/base" } },
+  } as const satisfies Deliverables;
+
+  beforeEach(() => {
+    enterFolderWith({
+      ...shopFiles,
+      "apps/web/Dockerfile": "FROM base\nCOPY . /srv\n",
+      "apps/api/Dockerfile": "FROM nginx\nCOPY --from=base /tools /\n",
+      "apps/base/Dockerfile": "FROM scratch\nCOPY tools /\n",
+      "apps/base/tools": "hammer",
+    });
+  });
+
+  test("come after them, whatever the order in deliverables.ts", () => {
+    const { images } = planShop(needy);
+    expect(images.map(({ name }) => name)).toEqual(["base", "web", "api"]);
+    const [base] = images;
+    expect(named(images, "web")).toMatchObject({ needs: [base], bases: new Map() });
+    expect(named(images, "api")).toMatchObject({ needs: [base], bases: new Map([["nginx", ""]]) });
+    expect(base?.needs).toEqual([]);
+  });
+
+  test("change with them, and so do the charts", () => {
+    const before = planShop(needy);
+    appendFileSync("apps/base/tools", " and nails");
+    expect(changed(before, planShop(needy))).toEqual({
+      images: ["base", "web", "api"],
+      charts: ["shop", "tools"],
+    });
+  });
+
+  test("change alone when they do not", () => {
+    const before = planShop(needy);
+    appendFileSync("apps/web/index.html", "\n");
+    expect(changed(before, planShop(needy))).toEqual({ images: ["web"], charts: ["shop"] });
+  });
+
+  const { images } = needy;
+
+  test.each<[string, Deliverables["images"], string]>([
+    [
+      "a circle",
+      { ...images, base: { path: "apps/base", needs: ["web"] } },
+      "images need each other in a circle: web → base → web; take one of these needs out of deliverables.ts",
+    ],
+    [
+      "a name that nothing has",
+      { ...images, web: { path: "apps/web", needs: ["bass"] } },
+      'image "web" needs "bass"; deliverables.ts has web, api, base',
+    ],
+    [
+      "a need that the Dockerfile does not take",
+      { ...images, web: { path: "apps/web", needs: ["base", "api"] } },
+      'image "web" needs "api", but apps/web/Dockerfile neither starts nor copies from it; ' +
+        "write FROM api, or take it out of needs in deliverables.ts",
+    ],
+    [
+      "an image that the Dockerfile takes and that is not declared",
+      { ...images, api: shop.images.api },
+      'image "api": apps/api/Dockerfile takes "base", which deliverables.ts has; add needs: ["base"] to "api" there',
+    ],
+  ])("refuse %s", (_, wrong, problem) => {
+    expect(() => planShop({ images: wrong, charts: {} })).toThrow(problem);
   });
 });
 
@@ -339,48 +549,6 @@ describe("for random folders", () => {
       writeFiles(".", { [a]: "b", [b]: "a" });
       expect(changed(before, planShop(catalog)).images, `seed ${seed}`).toEqual(["one"]);
     }
-  });
-});
-
-describe("an edit of", () => {
-  const options: PlanOptions = {
-    platforms: ["linux/amd64"],
-    versions: { line: "v2.1" },
-    pullFolder: "docker-registry.registry.svc.cluster.local:5000/tinyolly",
-  };
-
-  test.each<[row: string, file: string, images: string[], charts: string[]]>([
-    ["apps/tinyolly/app/", "apps/tinyolly/app/server.py", ["tinyolly"], ["tinyolly"]],
-    ["apps/tinyolly/receiver/", "apps/tinyolly/receiver/server.py", ["tinyolly"], ["tinyolly"]],
-    ["apps/tinyolly/requirements.txt", "", ["tinyolly"], ["tinyolly"]],
-    ["apps/tinyolly-ui/src/", "apps/tinyolly-ui/src/main.ts", ["webui"], ["tinyolly"]],
-    ["apps/tinyolly-ui/package.json", "", ["webui"], ["tinyolly"]],
-    ["apps/tinyolly-ui/nginx.conf.template", "", ["webui"], ["tinyolly"]],
-    ["apps/opamp-server/", "apps/opamp-server/main.go", ["opamp-server"], ["tinyolly"]],
-    ["apps/opamp-server/go.mod", "", ["opamp-server"], ["tinyolly"]],
-    ["apps/demo/frontend.py", "", ["demo"], ["tinyolly-demos"]],
-    ["apps/demo/backend.py", "", ["demo"], ["tinyolly-demos"]],
-    ["apps/tinyolly/Dockerfile", "", ["tinyolly"], ["tinyolly"]],
-    ["apps/tinyolly-ui/Dockerfile", "", ["webui"], ["tinyolly"]],
-    ["apps/opamp-server/Dockerfile", "", ["opamp-server"], ["tinyolly"]],
-    ["apps/demo/Dockerfile", "", ["demo"], ["tinyolly-demos"]],
-    ["charts/tinyolly/templates/", "charts/tinyolly/templates/NOTES.txt", [], ["tinyolly"]],
-    ["charts/tinyolly/values.yaml", "", [], ["tinyolly"]],
-    ["charts/tinyolly/Chart.yaml", "", [], ["tinyolly"]],
-    [
-      "charts/tinyolly-demos/templates/",
-      "charts/tinyolly-demos/templates/NOTES.txt",
-      [],
-      ["tinyolly-demos"],
-    ],
-    ["charts/tinyolly-demos/values.yaml", "", [], ["tinyolly-demos"]],
-    ["charts/tinyolly-demos/Chart.yaml", "", [], ["tinyolly-demos"]],
-  ])("%s", (row, file, images, charts) => {
-    enterCheckout();
-    const before = planDeliverables(deliverables, options);
-    appendFileSync(file || row, "\n# edited\n");
-    const after = planDeliverables(deliverables, options);
-    expect(changed(before, after)).toEqual({ images, charts });
   });
 });
 
@@ -513,6 +681,12 @@ describe("wrong sources are refused:", () => {
     ],
   ])("%s", (_, catalog, message) => {
     expect(() => planShop(catalog)).toThrow(new InputError(message));
+  });
+
+  test("files above the largest size that is allowed, in images and charts", () => {
+    const read = (): Plan => planShop(shop, { ...shopOptions, largestFile: 20 });
+    expect(read).toThrow("apps/web/Dockerfile has 41 bytes, and files up to 20 bytes");
+    expect(read).toThrow("charts/shop/Chart.yaml has 41 bytes, and files up to 20 bytes");
   });
 
   test("values that are not YAML, with the parser's own words", () => {

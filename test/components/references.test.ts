@@ -21,8 +21,12 @@ test("images and charts have the names of the specification", () => {
   expect(references.chartRef(endpoints, "tinyolly")).toBe(
     "oci://docker-registry.registry.svc.cluster.local:5000/tinyolly/charts/tinyolly",
   );
+  expect(references.imageFolder(endpoints)).toBe("registry.tinyolly.test:49443/tinyolly");
   expect(references.chartPushFolder(endpoints)).toBe(
     "oci://registry.tinyolly.test:49443/tinyolly/charts",
+  );
+  expect(references.chartPushRef(endpoints, "tinyolly", "0.1.1")).toBe(
+    "oci://registry.tinyolly.test:49443/tinyolly/charts/tinyolly:0.1.1",
   );
 });
 

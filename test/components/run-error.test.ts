@@ -3,37 +3,43 @@ import { expect, test } from "vitest";
 import { InputError, readAll } from "../../components/input-error";
 import { orRunError } from "../../components/run-error";
 
-function thrownBy(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch (error) {
-    return error;
-  }
+/** A reader that fails at once, and one that fails later. */
+function failingWith(error: Error): [string, () => Promise<never> | never][] {
+  return [
+    [
+      "at once",
+      () => {
+        throw error;
+      },
+    ],
+    ["later", () => Promise.reject(error)],
+  ];
 }
 
-test("what was read is returned", () => {
-  expect(orRunError(() => 42)).toBe(42);
+test.each([
+  ["at once", () => 42],
+  ["later", () => Promise.resolve(42)],
+])("what was read %s is returned", async (_, read) => {
+  expect(await orRunError(read)).toBe(42);
 });
 
-test("wrong input becomes an error that Pulumi prints without a stack trace", () => {
-  const error = thrownBy(() =>
-    orRunError(() => {
-      throw new InputError("wrong");
-    }),
-  );
-  expect(pulumi.RunError.isInstance(error)).toBe(true);
-  expect(error).toHaveProperty("message", "wrong");
-});
+test.each(failingWith(new InputError("wrong")))(
+  "wrong input that is seen %s becomes an error that Pulumi prints without a stack trace",
+  async (_, read) => {
+    const error: unknown = await orRunError(read).catch((thrown: unknown) => thrown);
+    expect(pulumi.RunError.isInstance(error)).toBe(true);
+    expect(error).toHaveProperty("message", "wrong");
+  },
+);
 
-test("any other error stays as it is, with its stack trace", () => {
-  const bug = new TypeError("bug");
-  const error = thrownBy(() =>
-    orRunError(() => {
-      throw bug;
-    }),
-  );
-  expect(error).toBe(bug);
-});
+const bug = new TypeError("bug");
+
+test.each(failingWith(bug))(
+  "any other error that comes %s stays as it is, with its stack trace",
+  async (_, read) => {
+    await expect(orRunError(read)).rejects.toBe(bug);
+  },
+);
 
 test("all problems of wrong input are collected, and the rest is read", () => {
   const problems: string[] = [];

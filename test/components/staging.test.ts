@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
 import type { ImagePlan } from "../../components/plan";
 import { type SourceFile, sha256 } from "../../components/source-tree";
@@ -50,25 +50,22 @@ test.each([0o000, 0o022, 0o027, 0o077])(
   "modes and times are normal under umask %o",
   (restriction) => {
     setUmask(restriction);
-    const { context, dockerfile } = stageContext(planWeb());
+    const context = stageContext(planWeb());
     expect(snapshot(context)).toEqual({
       "": `755 ${sourceDateEpoch} `,
-      ".dockerignore": `644 ${sourceDateEpoch} notes.txt\n`,
       Dockerfile: `644 ${sourceDateEpoch} FROM nginx AS base\nFROM base\nCOPY . /srv\n`,
       "index.html": `644 ${sourceDateEpoch} <h1>Shop</h1>`,
       "home.html": `link ${sourceDateEpoch} index.html`,
       scripts: `755 ${sourceDateEpoch} `,
       "scripts/start.sh": `755 ${sourceDateEpoch} nginx`,
     });
-    expect(lstatSync(dockerfile).mode & 0o777).toBe(0o644);
-    expect(lstatSync(dockerfile).mtimeMs).toBe(sourceDateEpoch * 1000);
     expect(lstatSync(join(context, "..")).mode & 0o777).toBe(0o755);
   },
 );
 
 test("two checkouts of the same sources are staged alike", () => {
   const one = stageContext(planWeb());
-  const before = snapshot(one.context);
+  const before = snapshot(one);
 
   setUmask(0o077);
   enterFolderWith(shopFiles);
@@ -79,33 +76,28 @@ test("two checkouts of the same sources are staged alike", () => {
   const other = stageContext(planWeb());
 
   expect(other).toEqual(one);
-  expect(snapshot(other.context)).toEqual(before);
+  expect(snapshot(other)).toEqual(before);
 });
 
 test("what .dockerignore leaves out is not staged", () => {
-  expect(Object.keys(snapshot(stageContext(planWeb()).context))).not.toContain("notes.txt");
+  expect(Object.keys(snapshot(stageContext(planWeb())))).not.toContain("notes.txt");
 });
 
 test("paths are relative and named by image and key, so that no checkout differs", () => {
   const plan = planWeb();
-  const folder = `.tinyolly/contexts/web-${plan.key.slice(0, 12)}`;
-  expect(stageContext(plan)).toEqual({
-    context: `${folder}/context`,
-    dockerfile: `${folder}/Dockerfile`,
-  });
+  expect(stageContext(plan)).toBe(`.tinyolly/contexts/web-${plan.key.slice(0, 12)}/context`);
 });
 
-test.each(["apps/web/index.html", "apps/web/Dockerfile"])(
-  "%s is refused when it changed since it was planned, and nothing stays behind",
-  (file) => {
-    const plan = planWeb();
-    appendFileSync(file, "\n");
-    expect(() => stageContext(plan)).toThrow(
-      new InputError(`${file} changed while it was read; run the command again when it is at rest`),
-    );
-    expect(readdirSync(".tinyolly/contexts")).toEqual([]);
-  },
-);
+test("a file that changed since it was planned is refused, and nothing stays behind", () => {
+  const plan = planWeb();
+  appendFileSync("apps/web/index.html", "\n");
+  expect(() => stageContext(plan)).toThrow(
+    new InputError(
+      "apps/web/index.html changed while it was read; run the command again when it is at rest",
+    ),
+  );
+  expect(readdirSync(".tinyolly/contexts")).toEqual([]);
+});
 
 test("a file that vanished since it was planned is an error, and nothing stays behind", () => {
   const plan = planWeb();
@@ -117,16 +109,16 @@ test("a file that vanished since it was planned is an error, and nothing stays b
 test("a context that is there is used again without reading the sources", () => {
   const plan = planWeb();
   const first = stageContext(plan);
-  const before = snapshot(first.context);
+  const before = snapshot(first);
   rmSync("apps", { recursive: true });
   expect(stageContext(plan)).toEqual(first);
-  expect(snapshot(first.context)).toEqual(before);
+  expect(snapshot(first)).toEqual(before);
 });
 
 test("an interrupted draft does no harm", () => {
   mkdirSync(".tinyolly/contexts/.draft-abc123/context", { recursive: true });
   writeFileSync(".tinyolly/contexts/.draft-abc123/context/index.html", "half a p");
-  const { context } = stageContext(planWeb());
+  const context = stageContext(planWeb());
   expect(readFileSync(join(context, "index.html"), "utf8")).toBe("<h1>Shop</h1>");
 });
 
@@ -137,13 +129,13 @@ test("where two runs stage the same content, the first one's folder is used by b
     ...plan,
     get files() {
       mkdirSync(folder);
-      writeFileSync(join(folder, "first"), "");
+      writeFileSync(join(folder, "complete"), "");
       return plan.files;
     },
   };
-  expect(stageContext(slower).context).toBe(`${folder}/context`);
+  expect(stageContext(slower)).toBe(`${folder}/context`);
   expect(readdirSync(".tinyolly/contexts")).toEqual([`web-${plan.key.slice(0, 12)}`]);
-  expect(readdirSync(folder)).toEqual(["first"]);
+  expect(readdirSync(folder)).toEqual(["complete"]);
 });
 
 test("contexts and drafts that nothing used for a day go, all others stay", () => {
@@ -174,7 +166,7 @@ test("contexts and drafts that nothing used for a day go, all others stay", () =
 
 test("a context in use counts as young", () => {
   const plan = planWeb();
-  const folder = join(stageContext(plan).context, "..");
+  const folder = join(stageContext(plan), "..");
   utimesSync(folder, 1, 1);
   stageContext(plan);
   appendFileSync("apps/web/index.html", "\n");
@@ -204,16 +196,79 @@ test("a link that changed since it was planned is refused", () => {
   );
 });
 
-test("a Dockerfile with bytes that are no text is staged as it is", () => {
-  const bytes = Buffer.concat([
-    readFileSync("apps/web/Dockerfile"),
-    Buffer.from("# \xff\n", "latin1"),
-  ]);
-  writeFileSync("apps/web/Dockerfile", bytes);
-  expect(readFileSync(stageContext(planWeb()).dockerfile)).toEqual(bytes);
-});
+describe("a reserved context", () => {
+  type Staging = typeof import("../../components/staging.js");
 
-test("the context's ignore file is not heeded a second time", () => {
-  const { dockerfile } = stageContext(planWeb());
-  expect(readFileSync(`${dockerfile}.dockerignore`, "utf8")).toMatch(/^#.*\n$/);
+  /** A program of its own, which may end. */
+  async function startProgram(): Promise<Staging & { end: () => void }> {
+    vi.restoreAllMocks();
+    const once = vi.spyOn(process, "once");
+    onTestFinished(() => {
+      once.mockRestore();
+    });
+    vi.resetModules();
+    const staging: Staging = await import("../../components/staging.js");
+    const end = (): void => {
+      for (const [event, listener] of once.mock.calls) if (event === "exit") listener();
+    };
+    return { ...staging, end };
+  }
+
+  test("is the empty folder that an update would fill", async () => {
+    const { reserveContext } = await startProgram();
+    const context = reserveContext(planWeb());
+    expect(readdirSync(context)).toEqual([]);
+    expect(context).toBe(stageContext(planWeb()));
+  });
+
+  test("is never taken for a staged one", async () => {
+    const { reserveContext } = await startProgram();
+    reserveContext(planWeb());
+    const context = stageContext(planWeb());
+    expect(readFileSync(join(context, "index.html"), "utf8")).toBe("<h1>Shop</h1>");
+  });
+
+  test("is one that was staged before, which stays when the program ends", async () => {
+    const program = await startProgram();
+    const context = stageContext(planWeb());
+    const before = snapshot(context);
+    expect(program.reserveContext(planWeb())).toBe(context);
+    program.end();
+    expect(snapshot(context)).toEqual(before);
+  });
+
+  test("goes when the program ends, with every folder above it that was made for it", async () => {
+    const { reserveContext, end } = await startProgram();
+    const { images } = planShop();
+    expect(images).toHaveLength(2);
+    for (const image of images) reserveContext(image);
+    expect(readdirSync(".tinyolly/contexts")).toHaveLength(2);
+    end();
+    expect(readdirSync(".")).toEqual(["apps", "charts"]);
+  });
+
+  test("goes with the next program when the first one was killed", async () => {
+    const killed = await startProgram();
+    killed.reserveContext(planWeb());
+    const { reserveContext, end } = await startProgram();
+    reserveContext(planWeb());
+    end();
+    expect(readdirSync(".")).toEqual(["apps", "charts"]);
+  });
+
+  test("goes alone when folders above it hold something else", async () => {
+    mkdirSync(".tinyolly/platform", { recursive: true });
+    const { reserveContext, end } = await startProgram();
+    reserveContext(planWeb());
+    end();
+    expect(readdirSync(".tinyolly")).toEqual(["platform"]);
+  });
+
+  test("stays when an update filled it in the meantime", async () => {
+    const { reserveContext, end } = await startProgram();
+    const context = reserveContext(planWeb());
+    stageContext(planWeb());
+    end();
+    expect(readdirSync(context)).toContain("index.html");
+  });
 });

@@ -13,7 +13,7 @@ test.each([
 
 test("what is no version has no line", () => {
   expect(() => releaseLine("latest")).toThrow(
-    '"latest" is not a version such as v2.1.8; tag releases as vMAJOR.MINOR.PATCH',
+    '"latest" is not a version such as 2.1.0; give package.json one of the form MAJOR.MINOR.PATCH',
   );
 });
 

@@ -25,7 +25,8 @@ import {
 
 const preview = (): Run =>
   run("pulumi", ["preview", "--stack=local", "--non-interactive", "--color=never"]);
-const restart = (): Run => run("node", ["--import", "tsx", "platform/cli.ts", "up"]);
+const restart = (): Run =>
+  run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"]);
 const change = (text: string): string => `${text}\n# changed ${process.hrtime.bigint()}\n`;
 
 let work: string;
@@ -111,7 +112,12 @@ test("a build that fails shows the image and the last 30 lines of its log, and k
       "RUN for i in $(seq 1 60); do echo noise $i; done; echo the reason; exit 7\nRUN",
     );
   await withFile("apps/demo/Dockerfile", failing, () => {
-    const { status, output } = run("node", ["--import", "tsx", "platform/cli.ts", "deploy"]);
+    const { status, output } = run("node", [
+      "--require",
+      "./run-typescript.cjs",
+      "platform/cli.ts",
+      "deploy",
+    ]);
     const shown = output.slice(output.indexOf("failed to build; the end of its log"));
     expect(output).toMatch(
       /image registry\.tinyolly\.test:\d+\/tinyolly\/demo:v2\.1\.x-h\w+ failed to build/,

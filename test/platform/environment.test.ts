@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { environment, stackConfig } from "../../platform/environment";
 import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
-import { folderWith } from "../folders";
+import { folderWith, writeFiles } from "../folders";
 
 let state = "";
 
@@ -37,6 +37,17 @@ test("a shell gets exactly these variables, with the platform's tools first on P
     DOCKER_BUILDKIT: "1",
     KUBECONFIG: `${state}/kubeconfig`,
     PATH: `${state}/bin:/tools/pulumi/versions/3.259.0/bin:/usr/bin:/bin`,
+  });
+});
+
+test("with base images made here, their lock and their mirror are named as well", () => {
+  const withLock = settings({ TINYOLLY_PORT_REGISTRY: "30501" });
+  const before = environment(withLock);
+  writeFiles(state, { "bases.lock.yaml": "" });
+  expect(environment(withLock)).toEqual({
+    ...before,
+    TINYOLLY_BASE_LOCK: `${state}/bases.lock.yaml`,
+    TINYOLLY_BASE_MIRROR: "localhost:30501/mirror",
   });
 });
 

@@ -17,7 +17,7 @@ import {
   pulumiVersion,
 } from "../../platform/catalog";
 import { PlatformError, project } from "../../platform/settings";
-import { type Tool, cachedPath, linkTools, provideTools } from "../../platform/tools";
+import { type Tool, cachedPath, linkTools, moduleFolder, provideTools } from "../../platform/tools";
 import { folderWith, writeFiles } from "../folders";
 
 let cache = "";
@@ -131,6 +131,74 @@ describe("a tool is taken", () => {
   });
 });
 
+describe("where a setting is missing, the sources are patched:", () => {
+  const patch = {
+    module: "example.test/sources",
+    file: "cmd/main.go",
+    edits: [
+      ["0.0.0.0", "127.0.0.1"],
+      ["80", "8080"],
+    ],
+  } as const;
+
+  /** A Go whose module cache has the sources, and whose build keeps what it was given in the program. */
+  function addGo(): string {
+    const sources = folderWith({
+      "cmd/main.go": "listen 0.0.0.0:80\n",
+      "go.mod": "module sources",
+    });
+    chmodSync(join(sources, "cmd/main.go"), 0o444);
+    const script = `
+      if [ "$1 $2" = "mod download" ]; then echo '{"Dir": "${sources}"}'; exit; fi
+      for word; do
+        case $word in -modfile=*) modfile=\${word#*=} ;; esac
+        [ "$last" = -o ] && out=$word
+        last=$word
+      done
+      cat "$(sed -n 's/^replace .* => //p' "$modfile")/cmd/main.go" > "$out"
+      tail -n 1 "$modfile" | sed 's/ => .*//' >> "$out"
+      test -f "\${modfile%go.mod}go.sum" && echo sums >> "$out"`;
+    addProgram(join(path, "go"), script);
+    vi.stubEnv("PATH", `${path}:/usr/bin:/bin`);
+    return sources;
+  }
+
+  test("every edit is made in a copy that the build takes", async () => {
+    const sources = addGo();
+    const found = await provide({ ...tool, go: { ...go, patch } });
+    expect(readFileSync(found?.path ?? "", "utf8")).toBe(
+      "listen 127.0.0.1:8080\nreplace example.test/sources\nsums\n",
+    );
+    expect(readFileSync(join(sources, "cmd/main.go"), "utf8")).toBe("listen 0.0.0.0:80\n");
+  });
+
+  test("a text that is not there is an error, since the patch would do nothing", async () => {
+    addGo();
+    const edits = [...patch.edits, ["10.0.0.1", "::1"]] as const;
+    const patched: Tool = { ...tool, go: { ...go, patch: { ...patch, edits } } };
+    await expect(provide(patched)).rejects.toThrow(
+      new PlatformError("cmd/main.go has no 10.0.0.1 to replace"),
+    );
+  });
+});
+
+describe("the folder of a Go module", () => {
+  test("is the one of the version that go.mod requires", () => {
+    const module = folderWith({});
+    addProgram(join(path, "go"), `echo "{\\"Dir\\": \\"$PWD $* $GOTOOLCHAIN\\"}"`);
+    expect(moduleFolder("a.test/b", module, { ...process.env, GOTOOLCHAIN: "go1" })).toBe(
+      `${module} mod download -json a.test/b go1`,
+    );
+  });
+
+  test("cannot be told where the module cannot be fetched", () => {
+    addProgram(join(path, "go"), "echo no such host >&2; exit 1");
+    expect(() => moduleFolder("a.test/b", path)).toThrow(
+      new PlatformError("a.test/b could not be fetched: no such host"),
+    );
+  });
+});
+
 describe("what cannot be had is named:", () => {
   test("a build without Go", async () => {
     await expect(provide(tool)).rejects.toThrow(
@@ -178,6 +246,10 @@ test("the cache has another folder for all that decides the build", () => {
     { ...tool, go: { ...go, module: "tools/helm" } },
     { ...tool, go: { ...go, variables: { a: "b" } } },
     { ...tool, go: { ...go, toolchain: "go1.27.0" } },
+    ...[[], [["a", "b"]] as const, [["a", "c"]] as const].map((edits) => ({
+      ...tool,
+      go: { ...go, patch: { module: "a.test/b", file: "main.go", edits } },
+    })),
   ];
   expect(new Set(variations.map((one) => cachedPath(one, cache))).size).toBe(variations.length);
   expect(cachedPath({ ...tool, accepts: "nothing" }, cache)).toBe(cachedPath(tool, cache));

@@ -1,0 +1,81 @@
+/**
+ * Shows what the tags of base images hold now beside what the lock file has, and takes it over:
+ * `node --require ./run-typescript.cjs bases/cli.ts [--stack local] [--update] [--json] [--exit-code] [--platform]`.
+ *
+ * Exits with 0 when it could tell, with 2 when it was told --exit-code and the lock is not up to date, with 1 on an error.
+ */
+import { parseArgs } from "node:util";
+import { readBaseLock, writeBaseLock } from "../components/base-lock";
+import { InputError } from "../components/input-error";
+import { outsideBases } from "../components/plan";
+import { readSettings } from "../config";
+import { deliverables } from "../deliverables";
+import { readStackConfiguration } from "../explain/stack-configuration";
+import { enterPlatform } from "../platform/environment";
+import { table } from "../platform/table";
+import { type Base, resolveBases } from "./resolve";
+
+const outdatedExitCode = 2;
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options.platform) enterPlatform();
+  const { baseLock: file } = readSettings(readStackConfiguration(options.stack));
+  const lock = readBaseLock(file);
+  const references = Object.entries(deliverables.images).flatMap(([name, image]) =>
+    outsideBases(name, image),
+  );
+  const wanted = [...new Set(references)].sort();
+  const bases = await resolveBases(wanted, lock, process.env["TINYOLLY_BASE_MIRROR"]);
+  const unused = [...lock.keys()].filter((reference) => !wanted.includes(reference));
+  const outdated = unused.length > 0 || bases.some(({ locked, current }) => locked !== current);
+
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ file, bases, unused }, undefined, 2)}\n`);
+  else process.stdout.write(basesTable(bases, unused));
+  if (options.update && outdated) {
+    writeBaseLock(file, new Map(bases.map(({ reference, current }) => [reference, current])));
+    process.stderr.write(`wrote ${file}; make explain shows what is built anew\n`);
+  } else if (outdated) {
+    process.stderr.write(`make bases UPDATE=1 writes ${file}\n`);
+  }
+  return options["exit-code"] && outdated && !options.update ? outdatedExitCode : 0;
+}
+
+function basesTable(bases: readonly Base[], unused: readonly string[]): string {
+  const rows = bases.map(({ reference, locked, current }) => [
+    reference,
+    locked?.slice(0, 19) ?? "-",
+    current.slice(0, 19),
+    locked === undefined ? "not locked" : locked === current ? "up to date" : "moved",
+  ]);
+  const left = unused.map((reference) => [reference, "", "", "not used by any Dockerfile"]);
+  return table(["base", "locked", "now", ""], [...rows, ...left]);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        stack: { type: "string", default: "local" },
+        update: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        "exit-code": { type: "boolean", default: false },
+        platform: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new InputError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    process.stderr.write(`bases: ${error.message}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,99 @@
+import type { ChartPlan, ImagePlan } from "./plan";
+import { recipes } from "./plan";
+import { type Endpoints, imageFolder, chartPushFolder } from "./references";
+import { type SourceFile, sourceMark } from "./source-tree";
+
+/** What decides how images and charts are published, besides their sources. */
+export interface Publishing {
+  readonly endpoints: Endpoints;
+  /** Name of the buildx builder. */
+  readonly builder: string;
+  /** Whether builds share their layers through the registry. */
+  readonly registryCache: boolean;
+}
+
+/**
+ * All that decides whether an image is built and pushed again, in parts that people can compare. The component registers
+ * it, so the engine's own diff names the part that changed, and `explain` compares it with what the state holds.
+ */
+export interface ImageRecord {
+  readonly key: string;
+  readonly tag: string;
+  readonly recipe: number;
+  /** Mark of each context file, by path. */
+  readonly sources: Readonly<Record<string, string>>;
+  readonly dockerfile: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Digest of each image from elsewhere, by reference. */
+  readonly bases: Readonly<Record<string, string>>;
+  /** Start of the key of each image that it needs, by name. */
+  readonly needs: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string | boolean | readonly string[]>>;
+}
+
+/** All that decides whether a chart is packaged and pushed again; see {@link ImageRecord}. */
+export interface ChartRecord {
+  readonly key: string;
+  readonly version: string;
+  readonly recipe: number;
+  readonly sources: Readonly<Record<string, string>>;
+  /** Name, tag and start of the key of each image, by its path in values.yaml. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** All that decides whether an Application is changed; see {@link ImageRecord}. */
+export interface ApplicationRecord {
+  /** Chart version that it deploys. */
+  readonly revision: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Record of an image as it would be built now. */
+export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecord {
+  const { endpoints, builder, registryCache } = publishing;
+  return {
+    key: plan.key,
+    tag: plan.tag,
+    recipe: recipes.image,
+    sources: sourceMarks(plan.files),
+    dockerfile: plan.dockerfile.digest.slice(0, 12),
+    buildArgs: plan.buildArgs,
+    bases: Object.fromEntries(
+      [...plan.bases].map(([base, digest]) => [base, digest || "unlocked"]),
+    ),
+    needs: Object.fromEntries(plan.needs.map(({ name, key }) => [name, key.slice(0, 12)])),
+    settings: {
+      builder,
+      platforms: plan.platforms,
+      pushTo: `${imageFolder(endpoints)}/${plan.name}`,
+      pushTls: endpoints.pushTls,
+      registryCache,
+      target: plan.target ?? "",
+    },
+  };
+}
+
+/** Record of a chart as it would be packaged now. */
+export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRecord {
+  const images = [...plan.images].map(([path, { name, tag, key }]): [string, string] => [
+    path,
+    `${name}:${tag} ${key.slice(0, 12)}`,
+  ]);
+  return {
+    key: plan.key,
+    version: plan.version,
+    recipe: recipes.chart,
+    sources: sourceMarks(plan.files),
+    images: Object.fromEntries(images),
+    settings: {
+      pullFrom: `${endpoints.pull}/${endpoints.namespace}`,
+      pushTo: `${chartPushFolder(endpoints)}/${plan.name}`,
+      pushTls: endpoints.pushTls,
+    },
+  };
+}
+
+function sourceMarks(files: readonly SourceFile[]): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file.path, sourceMark(file)]));
+}

@@ -1,0 +1,111 @@
+/** A resource as the stack's state holds it. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+/** What the stack's state says was published and applied, by name. */
+export interface Recorded {
+  readonly images: ReadonlyMap<string, RecordedArtifact>;
+  readonly charts: ReadonlyMap<string, RecordedArtifact>;
+  readonly applications: ReadonlyMap<string, RecordedApplication>;
+}
+
+/** An image or a chart that was pushed. */
+export interface RecordedArtifact {
+  /** `host/repository:tag` of an image, `oci://host/folder/chart:version` of a chart. */
+  readonly reference: string;
+  /** Start of the key that it was made from. */
+  readonly key: string;
+  /** `sha256:…` of its manifest. */
+  readonly digest: string;
+  /** How often it was pushed again with the same content. */
+  readonly pushes: number;
+}
+
+/** An Argo CD Application that was applied. */
+export interface RecordedApplication {
+  readonly revision: string;
+  readonly spec: unknown;
+  /** How often it was put right without a change of its own. */
+  readonly repairs: number;
+}
+
+/** Nothing was published yet. */
+export const nothingRecorded: Recorded = {
+  images: new Map(),
+  charts: new Map(),
+  applications: new Map(),
+};
+
+/** Build argument and environment variable that make the plugins push the same content again; nothing reads them. */
+export const pushesVariable = "TINYOLLY_PUSHES";
+
+/** Annotation that makes the plugin apply the same Application again. */
+export const repairsAnnotation = "tinyolly/repairs";
+
+/** Name of a resource, the last part of its URN. */
+export function resourceName({ urn }: Pick<StateResource, "urn">): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
+}
+
+/** Picks what was published and applied out of a stack's resources. */
+export function readRecorded(resources: readonly StateResource[]): Recorded {
+  const images = new Map<string, RecordedArtifact>();
+  const charts = new Map<string, RecordedArtifact>();
+  const applications = new Map<string, RecordedApplication>();
+  for (const resource of resources) {
+    const name = resourceName(resource);
+    // As the plugins write them; fields are missing where an operation was cut off.
+    const outputs = (resource.outputs ?? {}) as PluginOutputs;
+    if (resource.type === "docker-build:index:Image" && outputs.digest !== undefined) {
+      images.set(name, {
+        reference: outputs.tags?.[0] ?? "",
+        key: /-([0-9a-f]{12})\/context$/.exec(outputs.context?.location ?? "")?.[1] ?? "",
+        digest: outputs.digest,
+        pushes: Number(outputs.buildArgs?.[pushesVariable] ?? 0),
+      });
+    } else if (resource.type === "command:local:Command" && outputs.stdout !== undefined) {
+      // The component writes the request, its command prints the digest.
+      const { pushFolder = "", version = "", key = "" } = readTexts(outputs.stdin);
+      const { digest = "" } = readTexts(outputs.stdout);
+      charts.set(name, {
+        reference: `${pushFolder}/${name}:${version}`,
+        key: key.slice(0, 12),
+        digest,
+        pushes: Number(outputs.environment?.[pushesVariable] ?? 0),
+      });
+    } else if (resource.type === "kubernetes:argoproj.io/v1alpha1:Application") {
+      applications.set(name, {
+        revision: outputs.spec?.source?.targetRevision ?? "",
+        spec: outputs.spec,
+        repairs: Number(outputs.metadata?.annotations?.[repairsAnnotation] ?? 0),
+      });
+    }
+  }
+  return { images, charts, applications };
+}
+
+/** Fields of a JSON object; none of anything else, so that one odd output does not stop every run after it. */
+function readTexts(json = ""): Partial<Record<string, string>> {
+  try {
+    // Both are objects of texts, or parts of one that nobody reads here.
+    return Object(JSON.parse(json)) as Partial<Record<string, string>>;
+  } catch {
+    return {};
+  }
+}
+
+interface PluginOutputs {
+  readonly digest?: string;
+  readonly tags?: readonly string[];
+  readonly context?: { readonly location?: string };
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly stdout?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly spec?: { readonly source?: { readonly targetRevision?: string } };
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+}

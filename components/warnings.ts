@@ -1,0 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+import { builderProblem } from "./builder";
+import { type Plan, unlockedBases } from "./plan";
+
+/** Warns in an update when nothing can be built; no error, since a run that builds nothing needs no builder. */
+export async function warnAboutBuilder(builder: string): Promise<void> {
+  if (pulumi.runtime.isDryRun()) return;
+  const problem = await builderProblem(builder);
+  if (problem !== undefined) await pulumi.log.warn(`No image can be built: ${problem}`);
+}
+
+/** Warns of base images that a tag alone names, since nobody notices when such a tag moves. */
+export async function warnAboutBases(plan: Plan, lock: string): Promise<void> {
+  const unlocked = unlockedBases(plan);
+  if (unlocked.length === 0) return;
+  await pulumi.log.warn(
+    `${unlocked.join(", ")}: not in ${lock}, so a build takes what the tag holds at the time; ` +
+      `make bases UPDATE=1 records it`,
+  );
+}
+
+/** Warns of what is not in registry or cluster as the state says. */
+export async function warnAboutDrift(messages: readonly string[]): Promise<void> {
+  for (const message of messages) await pulumi.log.warn(message);
+}

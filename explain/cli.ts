@@ -1,0 +1,90 @@
+/**
+ * Says what the next `pulumi up` of a stack would do and why, without the engine:
+ * `node --require ./run-typescript.cjs explain/cli.ts [--stack local] [--json | --markdown] [--save FILE] [--exit-code] [--platform]`.
+ *
+ * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
+ */
+import { parseArgs } from "node:util";
+import { InputError } from "../components/input-error";
+import { observe } from "../components/observation";
+import { planDeliverables } from "../components/plan";
+import { type SavedPlan, planRecords, savePlan } from "../components/saved-plan";
+import { planApplications, readSettings } from "../config";
+import { deliverables } from "../deliverables";
+import { enterPlatform } from "../platform/environment";
+import { type Explanation, explain, isChanged } from "./explanation";
+import { renderMarkdown, renderText } from "./render";
+import { readStackConfiguration } from "./stack-configuration";
+import { readStackState } from "./stack-state";
+
+const changesExitCode = 2;
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options.platform) enterPlatform();
+  const explanation = await explainStack(options.stack, options.save);
+  process.stdout.write(render(explanation, options));
+  return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
+}
+
+async function explainStack(stack: string, save: string | undefined): Promise<Explanation> {
+  const reading = readStackState(stack);
+  // Other errors come first; this one is still thrown below.
+  reading.catch(() => undefined);
+  const settings = readSettings(readStackConfiguration(stack));
+  const { publishing, cluster, offline } = settings;
+  const plan = planDeliverables(deliverables, settings.plan);
+  const applications = planApplications(plan, settings);
+  const now = planRecords(plan, applications, publishing);
+  if (save !== undefined) writePlan(save, now);
+  const state = await reading;
+  const { endpoints } = publishing;
+  const observed = await observe({ plan, state, endpoints, applications, cluster, offline });
+  return explain({ stack, plan, applications, now, state, observed, checked: !offline });
+}
+
+function writePlan(file: string, records: SavedPlan): void {
+  try {
+    savePlan(file, records);
+  } catch (error) {
+    throw new InputError(
+      `the plan cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,
+    );
+  }
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        stack: { type: "string", default: "local" },
+        json: { type: "boolean", default: false },
+        markdown: { type: "boolean", default: false },
+        save: { type: "string" },
+        "exit-code": { type: "boolean", default: false },
+        platform: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new InputError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function render(
+  explanation: Explanation,
+  { json, markdown }: { json: boolean; markdown: boolean },
+): string {
+  if (json) return `${JSON.stringify(explanation, undefined, 2)}\n`;
+  return markdown ? renderMarkdown(explanation) : renderText(explanation);
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    process.stderr.write(`explain: ${error.message}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { InputError } from "../components/input-error";
+import type { StackConfiguration } from "../config";
+
+/**
+ * Reads a stack's configuration from Pulumi.yaml and the stack's own file, as Pulumi hands it to the program; without
+ * Pulumi, since its start takes longer than all the rest.
+ *
+ * @throws InputError for a missing stack file, and for an encrypted value, which only Pulumi can read.
+ */
+export function readStackConfiguration(
+  stack: string,
+  env: NodeJS.ProcessEnv = process.env,
+): StackConfiguration {
+  const file = env["PULUMI_OPTION_CONFIG_FILE"] ?? `Pulumi.${stack}.yaml`;
+  if (!existsSync(file)) {
+    throw new InputError(
+      `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,
+    );
+  }
+  const declared = readMap(readMap(readYaml("Pulumi.yaml"))["config"]);
+  const defaults = Object.entries(declared).map(([key, declaration]): [string, unknown] => [
+    `tinyolly:${key}`,
+    readMap(declaration)["default"],
+  ]);
+  const own = Object.entries(readMap(readMap(readYaml(file))["config"]));
+  for (const [key, value] of own) {
+    if (Object.hasOwn(readMap(value), "secure")) {
+      throw new InputError(
+        `"${key}" in ${file} is encrypted, which explain cannot read; use pulumi preview --diff, or set it without --secret`,
+      );
+    }
+  }
+  return Object.fromEntries(
+    [...defaults, ...own].map(([key, value]) => [
+      key,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+  );
+}
+
+function readYaml(file: string): unknown {
+  const document = parseDocument(readFileSync(file, "utf8"));
+  const [error] = document.errors;
+  if (error) throw new InputError(`${file} is not valid YAML: ${error.message}`);
+  return document.toJS();
+}
+
+/** Anything but a map counts as an empty one. */
+function readMap(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? // Keys of YAML maps are strings here.
+      (value as Record<string, unknown>)
+    : {};
+}

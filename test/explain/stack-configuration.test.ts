@@ -1,0 +1,93 @@
+import { copyFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { InputError } from "../../components/input-error";
+import { readStackConfiguration } from "../../explain/stack-configuration";
+import { enterFolderWith, writeFiles } from "../folders";
+import { handedOver, stackConfig } from "../stacks";
+
+const project = resolve(__dirname, "../..");
+
+beforeEach(() => {
+  enterFolderWith({
+    "Pulumi.yaml": [
+      "name: tinyolly",
+      "config:",
+      "  builder: {type: string, default: smith}",
+      "  platforms: {type: array, items: {type: string}, default: [linux/amd64]}",
+      "  deploy: {type: boolean, default: true}",
+      "  waitSeconds: {type: integer, default: 0}",
+      '  release: {type: string, default: ""}',
+    ].join("\n"),
+  });
+});
+
+describe("a stack's configuration", () => {
+  test("has the project's defaults below the stack's own values, all but text as JSON", () => {
+    writeFiles(".", {
+      "Pulumi.moon.yaml": [
+        "encryptionsalt: v1:abc",
+        "config:",
+        "  tinyolly:builder: other",
+        "  tinyolly:deploy: false",
+        "  tinyolly:chartValues: {shop: {replicas: 2}}",
+        "  kubernetes:context: far",
+      ].join("\n"),
+    });
+    expect(readStackConfiguration("moon", {})).toEqual({
+      "tinyolly:builder": "other",
+      "tinyolly:platforms": '["linux/amd64"]',
+      "tinyolly:deploy": "false",
+      "tinyolly:waitSeconds": "0",
+      "tinyolly:release": "",
+      "tinyolly:chartValues": '{"shop":{"replicas":2}}',
+      "kubernetes:context": "far",
+    });
+  });
+
+  test.each(["", "encryptionsalt: v1:abc\n", "config:\n", "config: {}\n"])(
+    "of a file without values (%j) is the defaults",
+    (text) => {
+      writeFiles(".", { "Pulumi.moon.yaml": text });
+      expect(readStackConfiguration("moon", {})).toHaveProperty("tinyolly:builder", "smith");
+    },
+  );
+
+  test("comes from the file that Pulumi is told to use", () => {
+    writeFiles(".", { "elsewhere.yaml": "config: {tinyolly:builder: far}\n" });
+    const env = { PULUMI_OPTION_CONFIG_FILE: "elsewhere.yaml" };
+    expect(readStackConfiguration("moon", env)).toHaveProperty("tinyolly:builder", "far");
+  });
+
+  test.each(["local", "prod"] as const)("of the stack %s is what Pulumi hands over", (stack) => {
+    for (const file of ["Pulumi.yaml", `Pulumi.${stack}.yaml`])
+      copyFileSync(join(project, file), file);
+    expect(readStackConfiguration(stack, {})).toEqual(handedOver(stackConfig(stack)));
+  });
+});
+
+describe("a configuration that cannot be read is refused:", () => {
+  test.each<[what: string, files: Readonly<Record<string, string>>, message: string]>([
+    [
+      "there is no file",
+      {},
+      "there is no Pulumi.moon.yaml; make the stack with pulumi stack init moon, or name another one with STACK=…",
+    ],
+    [
+      "a value is encrypted",
+      { "Pulumi.moon.yaml": "config: {tinyolly:builder: {secure: v1:abc}}\n" },
+      '"tinyolly:builder" in Pulumi.moon.yaml is encrypted, which explain cannot read; ' +
+        "use pulumi preview --diff, or set it without --secret",
+    ],
+  ])("%s", (_, files, message) => {
+    writeFiles(".", files);
+    expect(() => readStackConfiguration("moon", {})).toThrow(new InputError(message));
+  });
+
+  test("it is no YAML", () => {
+    writeFiles(".", { "Pulumi.moon.yaml": "config: {" });
+    expect(() => readStackConfiguration("moon", {})).toThrow(
+      /^Pulumi\.moon\.yaml is not valid YAML: /,
+    );
+  });
+});

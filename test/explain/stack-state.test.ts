@@ -1,0 +1,95 @@
+import { chmodSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { InputError } from "../../components/input-error";
+import { readStackState } from "../../explain/stack-state";
+import { enterFolderWith, writeFiles } from "../folders";
+
+const web = {
+  urn: "urn:pulumi:moon::tinyolly::tinyolly:index:Image::web",
+  type: "tinyolly:index:Image",
+  outputs: { tag: "v1" },
+};
+
+beforeEach(() => {
+  const folder = enterFolderWith({});
+  vi.stubEnv("PATH", `${folder}:${process.env["PATH"] ?? ""}`);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Puts a `pulumi` on PATH that notes its arguments and does as the lines say. */
+function pulumi(script: string, files: Readonly<Record<string, string>> = {}): void {
+  writeFiles(".", { ...files, pulumi: `#!/bin/sh\necho "$@" > arguments\n${script}\n` });
+  chmodSync("pulumi", 0o755);
+}
+
+function prints(state: unknown): void {
+  pulumi("cat state", { state: JSON.stringify(state) });
+}
+
+describe("the state of a stack", () => {
+  test("has the resources that pulumi exports, without waiting for anybody", async () => {
+    prints({ version: 3, deployment: { manifest: {}, resources: [web] } });
+    expect(await readStackState("moon")).toEqual([web]);
+    expect(readFileSync("arguments", "utf8")).toBe("stack export --stack moon --non-interactive\n");
+  });
+
+  test("of a stack that was made and never brought up is empty", async () => {
+    prints({ version: 3, deployment: { manifest: {} } });
+    expect(await readStackState("moon")).toEqual([]);
+  });
+
+  test("of a stack that was never made is empty", async () => {
+    pulumi("echo \"error: no stack named 'moon' found\" >&2; exit 255");
+    expect(await readStackState("moon")).toEqual([]);
+  });
+
+  test("leaves out what a replacement has yet to delete", async () => {
+    const old = { ...web, outputs: { tag: "v0" }, delete: true };
+    prints({ deployment: { resources: [web, old] } });
+    expect(await readStackState("moon")).toEqual([web]);
+  });
+
+  test("may be larger than what Node takes of a process unasked", async () => {
+    prints({ deployment: { resources: [web] }, padding: "x".repeat(2 << 20) });
+    expect(await readStackState("moon")).toEqual([web]);
+  });
+});
+
+describe("a state that cannot be read is refused:", () => {
+  const noState =
+    "pulumi stack export --stack moon printed no state; run it by hand to see what it says instead";
+
+  test.each<[what: string, script: string, message: string]>([
+    [
+      "pulumi says why",
+      "echo 'error: passphrase must be set' >&2; exit 255",
+      'the state of stack "moon" cannot be read: error: passphrase must be set',
+    ],
+    ["something else than JSON", "echo a new version is available", noState],
+    ["JSON of another form", "echo '{\"version\": 3}'", noState],
+    ["no output", "true", noState],
+  ])("%s", async (_, script, message) => {
+    pulumi(script);
+    await expect(readStackState("moon")).rejects.toThrow(new InputError(message));
+  });
+
+  test("pulumi is not on PATH", async () => {
+    vi.stubEnv("PATH", join(process.cwd(), "nowhere"));
+    await expect(readStackState("moon")).rejects.toThrow(
+      new InputError(
+        'pulumi is not on PATH; run eval "$(make -s env)" to use the platform\'s, or install it',
+      ),
+    );
+  });
+
+  test("pulumi ends without a word", async () => {
+    pulumi("exit 3");
+    await expect(readStackState("moon")).rejects.toThrow(
+      'the state of stack "moon" cannot be read: Command failed: pulumi stack export',
+    );
+  });
+});

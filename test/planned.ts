@@ -1,0 +1,132 @@
+import type { ApplicationPlan } from "../components/application-spec";
+import { applicationSpec } from "../components/application-spec";
+import { type Observation, observe } from "../components/observation";
+import { type Deliverables, type Plan, planDeliverables } from "../components/plan";
+import type { Publishing } from "../components/record";
+import type { StateResource } from "../components/recorded";
+import { chartRef } from "../components/references";
+import { type SavedPlan, planRecords } from "../components/saved-plan";
+import { sha256 } from "../components/source-tree";
+import { planApplications, readSettings } from "../config";
+import { deliverables as ownDeliverables } from "../deliverables";
+import { type Explanation, explain } from "../explain/explanation";
+import { shop, shopOptions, shopPublishing } from "./shop";
+import { handedOver, stackConfig } from "./stacks";
+
+/** All of a stack as it is planned at one time. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly applications: readonly ApplicationPlan[];
+  readonly publishing: Publishing;
+  readonly now: SavedPlan;
+}
+
+/** The shop of the current folder, with an Application for each chart. */
+export function plannedShop({
+  deliverables = shop,
+  options = {},
+  publishing = shopPublishing,
+  application = {},
+}: {
+  readonly deliverables?: Deliverables;
+  readonly options?: Partial<typeof shopOptions>;
+  readonly publishing?: Publishing;
+  readonly application?: Partial<ApplicationPlan>;
+} = {}): Planned {
+  const plan = planDeliverables(deliverables, { ...shopOptions, ...options });
+  const applications = plan.charts.map((chart) => ({
+    chart,
+    source: chartRef(publishing.endpoints, chart.name),
+    plainHttp: true,
+    context: "town",
+    values: undefined,
+    argocd: {
+      namespace: "argocd",
+      project: "default",
+      destinationServer: "https://kubernetes.default.svc",
+      waitSeconds: 0,
+    },
+    ...application,
+  }));
+  return { plan, applications, publishing, now: planRecords(plan, applications, publishing) };
+}
+
+/** This project in the current folder, with the settings of the local stack and changes to them. */
+export function plannedProject(changes: Readonly<Record<string, unknown>> = {}): Planned {
+  const settings = readSettings(handedOver({ ...stackConfig("local"), ...changes }), {});
+  const plan = planDeliverables(ownDeliverables, settings.plan);
+  const applications = planApplications(plan, settings);
+  const { publishing } = settings;
+  return { plan, applications, publishing, now: planRecords(plan, applications, publishing) };
+}
+
+/** The state that a good `up` leaves, as far as explanations read it. */
+export function stateAfter({ plan, applications, now }: Planned): StateResource[] {
+  const resources = [
+    ...plan.images.flatMap(({ name, key }) => {
+      const record = now.images[name];
+      return [
+        component("Image", name, record),
+        made("docker-build:index:Image", name, {
+          tags: [`${String(record?.settings["pushTo"])}:${record?.tag ?? ""}`],
+          digest: digestOf(record),
+          context: { location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/context` },
+        }),
+      ];
+    }),
+    ...plan.charts.flatMap(({ name, version, key }) => {
+      const record = now.charts[name];
+      const pushFolder = record?.settings["pushTo"]?.replace(/\/[^/]+$/, "");
+      return [
+        component("Chart", name, record),
+        made("command:local:Command", name, {
+          stdin: JSON.stringify({ pushFolder, version, key }),
+          stdout: JSON.stringify({ digest: digestOf(record) }),
+        }),
+      ];
+    }),
+    ...applications.flatMap((application) => {
+      const { name } = application.chart;
+      return [
+        component("Application", name, now.applications[name]),
+        made("kubernetes:argoproj.io/v1alpha1:Application", name, {
+          metadata: { name, annotations: {} },
+          spec: applicationSpec(application),
+        }),
+      ];
+    }),
+  ];
+  // States are JSON.
+  return JSON.parse(JSON.stringify(resources)) as StateResource[];
+}
+
+/** What `up` would do now to what a state holds, without a look at registry and cluster. */
+export async function explained(
+  state: readonly StateResource[],
+  planned: Planned,
+  found: Partial<Observation> = {},
+): Promise<Explanation> {
+  const { plan, applications, publishing, now } = planned;
+  const { endpoints } = publishing;
+  const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
+  const observed = { ...(await observe(args)), ...found };
+  return explain({ stack: "test", plan, applications, now, state, observed, checked: true });
+}
+
+/** Digest of whatever follows from a record. */
+export function digestOf(record: unknown): string {
+  return `sha256:${sha256(JSON.stringify(record))}`;
+}
+
+function component(type: string, name: string, inputs: unknown): unknown {
+  return {
+    urn: `urn:pulumi:test::tinyolly::tinyolly:index:${type}::${name}`,
+    type: `tinyolly:index:${type}`,
+    inputs,
+    outputs: { name },
+  };
+}
+
+function made(type: string, name: string, outputs: unknown): unknown {
+  return { urn: `urn:pulumi:test::tinyolly::tinyolly:index:Any$${type}::${name}`, type, outputs };
+}
