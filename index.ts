@@ -1,4 +1,4 @@
-import * as kubernetes from "@pulumi/kubernetes";
+import { Provider as KubernetesProvider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { Application } from "./components/application";
 import { Chart } from "./components/chart";
@@ -14,6 +14,7 @@ import { planApplications, readSettings } from "./config";
 import { deliverables } from "./deliverables";
 
 export = async () => {
+  const state = readStackState();
   const settings = await orRunError(() => readSettings(pulumi.runtime.allConfig()));
   const { publishing, cluster, baseLock, offline, planFile } = settings;
   const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
@@ -23,7 +24,6 @@ export = async () => {
     followPlan(planFile, plan, records);
   });
 
-  const state = await readStackState();
   const { endpoints } = publishing;
   const observed = await orRunError(() =>
     observe({ plan, state, endpoints, applications: applicationPlans, cluster, offline }),
@@ -49,7 +49,7 @@ export = async () => {
   }
 
   const applications = new Map<string, Application>();
-  const options = cluster ? { provider: new kubernetes.Provider("cluster", cluster) } : {};
+  const options = cluster ? { provider: new KubernetesProvider("cluster", cluster) } : {};
   for (const application of applicationPlans) {
     const { name } = application.chart;
     const args = { plan: application, charts, repair: observed.applications.get(name) };

@@ -1,5 +1,9 @@
 // Lets Node run this project's TypeScript: node --require ./run-typescript.cjs file.ts
-// tsx would also look at each of the 900 files of the Pulumi SDK, and Node would read their source maps in every run.
+const Module = require("node:module");
+
+const sourceMaps = process.env.TINYOLLY_SOURCE_MAPS === "1";
+
+// tsx would also look at each of the 900 files of the Pulumi SDK.
 const { extensions } = require;
 const asItIs = extensions[".js"];
 require("tsx/cjs");
@@ -8,4 +12,30 @@ extensions[".js"] = (module, file) => {
   const load = /[\\/]node_modules[\\/]/.test(file) ? asItIs : compiled;
   load(module, file);
 };
-process.setSourceMapsEnabled(process.env.TINYOLLY_SOURCE_MAPS === "1");
+// Node would read the maps of the whole SDK, and the SDK takes a stack trace, mapped line by line, for each promise.
+process.setSourceMapsEnabled(sourceMaps);
+
+// The SDK loads a compiler and a package manager at its start, which take as long as all the rest of it, and uses them
+// only to serialize functions of dynamic resources. They are loaded when they are first used.
+const seldomUsed = new Set(["typescript", "@npmcli/arborist"]);
+const loadNow = Module._load;
+Module._load = (request, parent, isMain) => {
+  const load = () => loadNow(request, parent, isMain);
+  if (!/[\\/]@pulumi[\\/]pulumi[\\/]/.test(parent?.filename ?? "")) return load();
+  if (request === "source-map-support/register" && !sourceMaps) return {};
+  return seldomUsed.has(request) ? onFirstUse(load) : load();
+};
+
+function onFirstUse(load) {
+  let loaded;
+  return new Proxy(
+    {},
+    {
+      get(_, name) {
+        if (name === "__esModule") return true;
+        loaded ??= load();
+        return name === "default" ? loaded : loaded[name];
+      },
+    },
+  );
+}

@@ -1,4 +1,6 @@
-import * as kubernetes from "@pulumi/kubernetes";
+// The package's own index would load a hundred modules more.
+import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource";
+import { Secret } from "@pulumi/kubernetes/core/v1/secret";
 import * as pulumi from "@pulumi/pulumi";
 import { type ApplicationPlan, applicationRecord, applicationSpec } from "./application-spec";
 import type { Chart } from "./chart";
@@ -45,7 +47,7 @@ export class Application extends pulumi.ComponentResource {
 
     const repository = plan.plainHttp
       ? [
-          new kubernetes.core.v1.Secret(
+          new Secret(
             `${name}-repository`,
             {
               metadata: {
@@ -60,7 +62,7 @@ export class Application extends pulumi.ComponentResource {
         ]
       : [];
 
-    const application = new kubernetes.apiextensions.CustomResource(
+    const application = new CustomResource(
       name,
       {
         apiVersion: "argoproj.io/v1alpha1",

@@ -17,7 +17,8 @@ export interface Observation {
 /** What {@link observe} looks at. */
 export interface ObserveArgs {
   readonly plan: Plan;
-  readonly state: readonly StateResource[];
+  /** Resources of the stack; the cluster is asked while they are read. */
+  readonly state: readonly StateResource[] | Promise<readonly StateResource[]>;
   readonly endpoints: Endpoints;
   readonly applications: readonly ApplicationPlan[];
   /** Where the Applications are; undefined where there are none. */
@@ -33,7 +34,14 @@ export interface ObserveArgs {
  */
 export async function observe(args: ObserveArgs): Promise<Observation> {
   const { plan, endpoints, applications, cluster, offline } = args;
-  const recorded = readRecorded(args.state);
+  const [first] = applications;
+  const live =
+    cluster && first && !offline
+      ? readLiveApplications(cluster, first.argocd.namespace)
+      : Promise.resolve(new Map<string, unknown>());
+  // Before the first run nobody awaits it.
+  live.catch(() => undefined);
+  const recorded = readRecorded(await args.state);
   const drift = offline
     ? noDrift
     : await findDrift({
@@ -41,12 +49,7 @@ export async function observe(args: ObserveArgs): Promise<Observation> {
         recorded,
         endpoints,
         applications: cluster ? applications : [],
-        readApplications: () => {
-          const [first] = applications;
-          return cluster && first
-            ? readLiveApplications(cluster, first.argocd.namespace)
-            : Promise.resolve(new Map());
-        },
+        readApplications: () => live,
       });
   return {
     images: republications(recorded.images, drift.images),

@@ -71,6 +71,7 @@ export function reserveContext(plan: ImagePlan): string {
   if (reserved.size === 0) {
     process.once("exit", () => {
       for (const folder of reserved) removeEmpty(folder);
+      reserved.clear();
     });
   }
   reserved.add(context);

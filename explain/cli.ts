@@ -28,19 +28,19 @@ async function main(): Promise<number> {
 }
 
 async function explainStack(stack: string, save: string | undefined): Promise<Explanation> {
-  const reading = readStackState(stack);
+  const state = readStackState(stack);
   // Other errors come first; this one is still thrown below.
-  reading.catch(() => undefined);
+  state.catch(() => undefined);
   const settings = readSettings(readStackConfiguration(stack));
   const { publishing, cluster, offline } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan, settings);
   const now = planRecords(plan, applications, publishing);
   if (save !== undefined) writePlan(save, now);
-  const state = await reading;
   const { endpoints } = publishing;
   const observed = await observe({ plan, state, endpoints, applications, cluster, offline });
-  return explain({ stack, plan, applications, now, state, observed, checked: !offline });
+  const checked = !offline;
+  return explain({ stack, plan, applications, now, state: await state, observed, checked });
 }
 
 function writePlan(file: string, records: SavedPlan): void {

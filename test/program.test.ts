@@ -63,14 +63,13 @@ function configuration({ stack = "local", changes = {} }: Omit<Run, "preview">) 
   return handedOver({ ...stackConfig(stack), ...changes });
 }
 
-/** Runs index.ts anew, as the CLI would, until its end. */
+/** Runs the program as the CLI would, until its end. */
 async function run(how: Run) {
   const { preview, providers = {}, state = {} } = how;
   const config = configuration(how);
   const others = process.listeners("exit");
   try {
     return await record({ preview, config, providers, state }, async () => {
-      vi.resetModules();
       const { default: program } = await import("../index.js");
       return program();
     });

@@ -1,10 +1,8 @@
 import { execFile } from "node:child_process";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 
 const project = resolve(__dirname, "..");
-const tsx = pathToFileURL(createRequire(__filename).resolve("tsx")).href;
+const loader = join(project, "run-typescript.cjs");
 
 /** How a command ended. */
 export interface Ended {
@@ -19,7 +17,7 @@ export function runTypeScript(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const command = ["--import", tsx, join(project, file), ...args];
+  const command = ["--require", loader, join(project, file), ...args];
   return new Promise((done) => {
     const child = execFile(
       process.execPath,

@@ -310,7 +310,9 @@ describe("a cache file is read only where it can be believed", () => {
     );
     const exits = [1, 2].map(() =>
       once(
-        spawn(process.execPath, ["--import", "tsx", script, root, cacheFile], { stdio: "inherit" }),
+        spawn(process.execPath, ["--require", "./run-typescript.cjs", script, root, cacheFile], {
+          stdio: "inherit",
+        }),
         "exit",
       ),
     );

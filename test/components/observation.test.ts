@@ -1,7 +1,7 @@
 import { chmodSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type ObserveArgs, driftMessages, observe } from "../../components/observation";
-import { pushesVariable, repairsAnnotation } from "../../components/recorded";
+import { type StateResource, pushesVariable, repairsAnnotation } from "../../components/recorded";
 import { manifestOf, startRegistry } from "../fake-registry";
 import { enterFolderWith, writeFiles } from "../folders";
 import { digestOf, plannedShop, stateAfter } from "../planned";
@@ -28,7 +28,9 @@ function kubectlKnows(specs: Readonly<Record<string, unknown>>): void {
   chmodSync("bin/kubectl", 0o755);
 }
 
-function question(push: string): Omit<ObserveArgs, "offline"> {
+type Question = Omit<ObserveArgs, "offline"> & { readonly state: readonly StateResource[] };
+
+function question(push: string): Question {
   const endpoints = { ...shopPublishing.endpoints, push, pushTls: "plain-http" } as const;
   const planned = plannedShop({ publishing: { ...shopPublishing, endpoints } });
   const { plan, applications } = planned;
@@ -108,7 +110,7 @@ describe("online", () => {
     expect(registry.requests.length).toBeGreaterThan(0);
   });
 
-  test("before the first run nothing is asked", async () => {
+  test("before the first run no answer is awaited", async () => {
     const args = { ...question("nowhere.test"), state: [] };
     const observed = await observe({ ...args, offline: false });
     expect(observed).toEqual({ images: new Map(), charts: new Map(), applications: new Map() });
@@ -116,7 +118,7 @@ describe("online", () => {
 });
 
 /** What the state's component of an image noted. */
-function plannedRecord({ state }: Pick<ObserveArgs, "state">, name: string): unknown {
+function plannedRecord({ state }: Pick<Question, "state">, name: string): unknown {
   return state.find(({ type, urn }) => type === "tinyolly:index:Image" && urn.endsWith(`::${name}`))
     ?.inputs;
 }
