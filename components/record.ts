@@ -67,7 +67,8 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
       builder,
       platforms: plan.platforms,
       pushTo: `${imageFolder(endpoints)}/${plan.name}`,
-      pushTls: endpoints.pushTls,
+      // What BuildKit is told; it finds out by itself which of the two others a registry speaks.
+      pushTls: endpoints.pushTls === "verify" ? "verify" : "insecure",
       registryCache,
       target: plan.target ?? "",
     },

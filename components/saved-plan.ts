@@ -64,7 +64,10 @@ export function followPlan(file: string | undefined, plan: Plan, now: SavedPlan)
   ];
   // What follows from these would only repeat them, and what is new is named below.
   const following: readonly Cause[] = ["image-of-chart", "chart-of-application", "first-time"];
-  const causing = reasons.filter(({ cause }) => !following.includes(cause));
+  const causing = reasons.filter(
+    ({ cause, subject }) =>
+      !following.includes(cause) && !(cause === "base-moved" && Object.hasOwn(now.images, subject)),
+  );
   const newOrGone = (["images", "charts", "applications"] as const).flatMap((kind) =>
     [...Object.keys(saved[kind]), ...Object.keys(now[kind])].filter(
       (name) => !(Object.hasOwn(saved[kind], name) && Object.hasOwn(now[kind], name)),

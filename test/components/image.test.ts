@@ -126,7 +126,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
         builder: "smith",
         platforms: ["linux/amd64"],
         pushTo: "push.test:1/shop/web",
-        pushTls: "skip-verify",
+        pushTls: "insecure",
         registryCache: false,
         target: "base",
       },

@@ -36,7 +36,7 @@ describe("the record of an image", () => {
         builder: "smith",
         platforms: ["linux/amd64"],
         pushTo: "push.test:1/shop/web",
-        pushTls: "skip-verify",
+        pushTls: "insecure",
         registryCache: false,
         target: "",
       },
