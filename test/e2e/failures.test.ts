@@ -111,7 +111,7 @@ test("a build that fails shows the image and the last 30 lines of its log, and k
       /^RUN/m,
       "RUN for i in $(seq 1 60); do echo noise $i; done; echo the reason; exit 7\nRUN",
     );
-  await withFile("apps/demo/Dockerfile", failing, () => {
+  await withFile("apps/opamp-server/Dockerfile", failing, () => {
     const { status, output } = run("node", [
       "--require",
       "./run-typescript.cjs",
@@ -120,7 +120,7 @@ test("a build that fails shows the image and the last 30 lines of its log, and k
     ]);
     const shown = output.slice(output.indexOf("failed to build; the end of its log"));
     expect(output).toMatch(
-      /image registry\.tinyolly\.test:\d+\/tinyolly\/demo:v2\.1\.x-h\w+ failed to build/,
+      /image registry\.tinyolly\.test:\d+\/tinyolly\/opamp-server:v2\.1\.x-h\w+ failed to build/,
     );
     expect(shown).toContain("the reason");
     expect(shown).toContain("exit code: 7");
@@ -131,10 +131,14 @@ test("a build that fails shows the image and the last 30 lines of its log, and k
   expect(up().status).toBe(0);
 });
 
-test("a registry that is down fails the push, and the next up catches up", async () => {
+test("a registry that is down stops the run before anything happens, or fails the push, and the next up catches up", async () => {
   await stopService(platform.state, "registry-tls");
   await withFile("apps/demo/backend.py", change, () => {
-    const down = up();
+    const refused = up();
+    expect(refused.output).toMatch(/registry\.tinyolly\.test:\d+\S* .*could not be read/);
+    expect(refused.output).not.toMatch(/updat(?:ing|ed) \(/);
+    expect(refused.status).not.toBe(0);
+    const down = up({ TINYOLLY_OFFLINE: "1" });
     expect(down.output).toMatch(
       /docker-build:index:Image \(demo\):\s+error: .*registry\.tinyolly\.test:\d+.*connection refused/s,
     );
@@ -247,8 +251,12 @@ test("a cluster that cannot be reached keeps what was published, and the next up
     const before = outputs();
     await withConfig({ kubeconfig }, () => {
       const { status, output } = up();
-      expect(output).toMatch(/unreachable|connection refused/);
+      expect(output).toContain("the Applications in the cluster cannot be read");
+      expect(output).not.toMatch(/updat(?:ing|ed) \(/);
       expect(status).not.toBe(0);
+      const unasked = up({ TINYOLLY_OFFLINE: "1" });
+      expect(unasked.output).toMatch(/unreachable|connection refused/);
+      expect(unasked.status).not.toBe(0);
     });
     expect(up().status).toBe(0);
     expect(outputs().images["demo"]?.digest).not.toBe(before.images["demo"]?.digest);
@@ -262,7 +270,7 @@ test.each([["SIGINT"], ["SIGKILL"]] as const)(
   async (signal) => {
     const slow = (text: string): string =>
       text.replace(/^RUN/m, `RUN sleep 8 && echo ${signal}\nRUN`);
-    await withFile("apps/demo/Dockerfile", slow, async () => {
+    await withFile("apps/opamp-server/Dockerfile", slow, async () => {
       const { pid, ended } = startUp();
       await expect.poll(() => isBuilding(), { timeout: 30_000 }).toBe(true);
       process.kill(signal === "SIGINT" ? pid : -pid, signal);
