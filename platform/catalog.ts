@@ -160,7 +160,15 @@ export const pulumiTools: readonly Tool[] = [
         file: "nodejs/cmd/pulumi-language-nodejs/main.go",
         edits: [
           ['"typescript", true,', '"typescript", false,'],
-          ['"nodeargs", "",', '"nodeargs", "--require ./run-typescript.cjs",'],
+          [
+            "nodeargs = append(nodeargs, args...)",
+            [
+              'if _, missing := os.Stat("run-typescript.cjs"); missing == nil {',
+              '\tnodeargs = append(nodeargs, "--require", "./run-typescript.cjs")',
+              "}",
+              "nodeargs = append(nodeargs, args...)",
+            ].join("\n"),
+          ],
         ],
       },
     },

@@ -147,6 +147,7 @@ test("one changed file changes exactly its image, its chart and its Application"
         "update command:local:Command tinyolly-demos",
         "update docker-build:index:Image demo",
         "update kubernetes:argoproj.io/v1alpha1:Application tinyolly-demos",
+        "update tinyolly:index:Application tinyolly-demos",
         "update tinyolly:index:Chart tinyolly-demos",
         "update tinyolly:index:Image demo",
       ]);
@@ -196,6 +197,7 @@ test("a changed chart is packaged without a build", async () => {
       ).toEqual([
         "command:local:Command tinyolly",
         "kubernetes:argoproj.io/v1alpha1:Application tinyolly",
+        "tinyolly:index:Application tinyolly",
         "tinyolly:index:Chart tinyolly",
       ]);
     },

@@ -149,7 +149,7 @@ describe("what is gone is noticed and put back with the least work", () => {
     expect(previewed()).toEqual(["image webui"]);
     const { output, status } = up();
     expect(output).toMatch(/warning: missing-image: tinyolly\/webui:\S+ is not in/);
-    expect(output).toMatch(/npm ci.*\n.*CACHED/);
+    expect(isCached(output, "npm ci")).toBe(true);
     expect(status).toBe(0);
     expect(await manifestStatus("tinyolly/webui", tag)).toBe(200);
     expect(published().images["webui"]?.digest).toBe(digest);
@@ -329,17 +329,9 @@ test("another checkout, umask, time, locale, order and user change nothing", () 
   const state = join(work, "state.json");
   writeFileSync(state, run("pulumi", ["stack", "export", "--stack=local"]).output);
   writeFileSync(join(bin, "pulumi"), `#!/bin/sh\ncat '${state}'\n`, { mode: 0o755 });
-  spawnSync("chmod", ["-R", "a+rX", work]);
   const asNobody = spawnSync(
     "setpriv",
-    [
-      "--reuid=nobody",
-      "--clear-groups",
-      "node",
-      "--require",
-      "./run-typescript.cjs",
-      "explain/cli.ts",
-    ],
+    [...nobody, "node", "--require", "./run-typescript.cjs", "explain/cli.ts"],
     {
       cwd: second,
       env: readable({ ...process.env, ...locale, PATH: `${bin}:${process.env["PATH"] ?? ""}` }),
@@ -369,8 +361,8 @@ test("a second builder with an empty cache makes the same bytes, and a third one
   try {
     await withStack("third", { ...config, builder: "third" }, (stack) => {
       const { output, status } = run("pulumi", upArgs(stack));
-      expect(output).toMatch(/npm ci.*\n.*CACHED/);
-      expect(output).toMatch(/pip .*install.*\n(?:.*\n){0,4}.*CACHED/);
+      expect(isCached(output, "npm ci")).toBe(true);
+      expect(isCached(output, "pip --python")).toBe(true);
       expect(status).toBe(0);
       expect(stackOutputs(stack).images).toEqual(first.images);
     });
@@ -408,6 +400,20 @@ test("a base that moves is seen, locked and built upon", async () => {
   }
   expect(explained()).toEqual({});
 });
+
+/** Whether the build log says that the step with a command came from the cache. */
+function isCached(log: string, command: string): boolean {
+  const step = new RegExp(`#(\\d+) \\[[^\\n]*${command}`).exec(log)?.[1];
+  return step !== undefined && new RegExp(`#${step} CACHED`).test(log);
+}
+
+/** Another user, who may enter the folders that tests keep to themselves. */
+const nobody = [
+  "--reuid=nobody",
+  "--clear-groups",
+  "--inh-caps=+dac_read_search",
+  "--ambient-caps=+dac_read_search",
+] as const;
 
 async function remove(repository: string, digest: string): Promise<void> {
   const url = `http://${registry}/v2/${repository}/manifests/${digest}`;
