@@ -12,6 +12,8 @@ export interface Cluster {
 }
 
 const requestTimeout = "10s";
+/** Ways to log in have no limit of their own. */
+const patienceMs = 30_000;
 
 /**
  * Reads the `spec` of every Argo CD Application of a namespace, by name, with kubectl, which knows every way to log in.
@@ -54,7 +56,8 @@ function isMap(value: unknown): value is Record<string, unknown> {
 
 function kubectl(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile("kubectl", args, { maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+    const options = { maxBuffer: 1 << 28, timeout: patienceMs };
+    const child = execFile("kubectl", args, options, (error, stdout, stderr) => {
       if (!error) resolve(stdout);
       else if (error.code === "ENOENT") {
         reject(
@@ -66,12 +69,14 @@ function kubectl(args: readonly string[]): Promise<string> {
       } else {
         reject(
           new InputError(
-            `the Applications in the cluster cannot be read: ${lastLine(stderr)}; start the cluster ` +
+            `the Applications in the cluster cannot be read: ${lastLine(stderr) || error.message}; start the cluster ` +
               `(make platform-up starts the platform's), or set TINYOLLY_OFFLINE=1 to go without`,
           ),
         );
       }
     });
+    // A kubeconfig without credentials makes kubectl ask for a name.
+    child.stdin?.end();
   });
 }
 

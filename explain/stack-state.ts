@@ -37,16 +37,22 @@ function pulumi(
 ): Promise<{ error: string | undefined; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
     const options = { maxBuffer: 1 << 30 };
-    execFile("pulumi", [...args, "--non-interactive"], options, (error, stdout, stderr) => {
-      if (error?.code === "ENOENT") {
-        reject(
-          new InputError(
-            `pulumi is not on PATH; run eval "$(make -s env)" to use the platform's, or install it`,
-          ),
-        );
-      } else {
-        resolve({ error: error?.message, stdout, stderr });
-      }
-    });
+    const child = execFile(
+      "pulumi",
+      [...args, "--non-interactive"],
+      options,
+      (error, stdout, stderr) => {
+        if (error?.code === "ENOENT") {
+          reject(
+            new InputError(
+              `pulumi is not on PATH; run eval "$(make -s env)" to use the platform's, or install it`,
+            ),
+          );
+        } else {
+          resolve({ error: error?.message, stdout, stderr });
+        }
+      },
+    );
+    child.stdin?.end();
   });
 }

@@ -82,6 +82,17 @@ describe("the live Applications cannot be read:", () => {
     );
   });
 
+  test("kubectl that asks for a name gets none", async () => {
+    kubectl(
+      'echo "Please enter Username: " >&2; read -r name || { echo "error: EOF" >&2; exit 1; }',
+    );
+    await expect(
+      readLiveApplications({ context: "c", clusterIdentifier: "c" }, "argocd"),
+    ).rejects.toThrow(
+      "the Applications in the cluster cannot be read: error: EOF; start the cluster",
+    );
+  });
+
   test("kubectl is not on PATH", async () => {
     vi.stubEnv("PATH", join(process.cwd(), "nowhere"));
     await expect(readLiveApplications(cluster, "argocd")).rejects.toThrow(
