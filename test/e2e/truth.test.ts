@@ -2,6 +2,7 @@
 // on the platform that delivery.test.ts leaves behind.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -45,6 +46,8 @@ let work: string;
 
 beforeAll(() => {
   work = mkdtempSync(join(tmpdir(), "tinyolly-truth-"));
+  // One test is another user.
+  chmodSync(work, 0o755);
   expect(up().status).toBe(0);
 });
 
