@@ -8,7 +8,7 @@ import { explained, plannedShop, stateAfter } from "../planned";
 import { seededRandom } from "../random";
 import { type Project, edit, listFiles, randomProject } from "../random-project";
 
-const rounds = 80;
+const rounds = 50;
 
 /** What a folder holds besides its ignore file and what that names: mode and content by path. */
 function snapshot(folder: string): Map<string, string> {

@@ -15,7 +15,7 @@ import { type Random, seededRandom } from "../random";
 import { type Project, edit, randomProject } from "../random-project";
 import { shopOptions, shopPublishing } from "../shop";
 
-const rounds = 8;
+const rounds = 5;
 
 const others = process.listeners("exit");
 
