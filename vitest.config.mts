@@ -1,5 +1,12 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that start programs of this project again and again. */
+const commands = [
+  "test/**/cli.test.ts",
+  "test/watch/foreground.test.ts",
+  "test/platform/processes.test.ts",
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,11 +14,20 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/contract/**", "test/e2e/**"],
+          exclude: ["test/contract/**", "test/e2e/**", ...commands],
           pool: "forks",
           maxWorkers: 3,
           execArgv: ["--require", "./run-typescript.cjs"],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "commands",
+          include: commands,
+          pool: "forks",
+          maxWorkers: 2,
+          testTimeout: 60_000,
         },
       },
       {
