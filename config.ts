@@ -3,7 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
 import type { ApplicationPlan, ArgoCd } from "./components/application-spec";
-import { readBaseLock } from "./components/base-lock";
+import { baseLockFile, readBaseLock } from "./components/base-lock";
 import { InputError, readAll } from "./components/input-error";
 import type { Cluster } from "./components/live-applications";
 import type { Plan, PlanOptions } from "./components/plan";
@@ -128,8 +128,7 @@ export function readSettings(
     platformsFit ? undefined : `one or more different ones of ${platformNames.join(", ")}`,
   );
 
-  const baseLock =
-    config.require("baseLock") || (env["TINYOLLY_BASE_LOCK"] ?? "") || "bases.lock.yaml";
+  const baseLock = baseLockFile(config.require("baseLock"), env);
   const [bases = new Map<string, string>()] = readAll([baseLock], problems, readBaseLock);
   const largestFile = config.number("largestFile");
   const largestFits = Number.isSafeInteger(largestFile) && largestFile > 0;

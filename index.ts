@@ -19,9 +19,8 @@ export = async () => {
   const { publishing, cluster, baseLock, offline, planFile } = settings;
   const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
   const applicationPlans = planApplications(plan, settings);
-  const records = planRecords(plan, applicationPlans, publishing);
   await orRunError(() => {
-    followPlan(planFile, plan, records);
+    followPlan(planFile, plan, () => planRecords(plan, applicationPlans, publishing));
   });
 
   const { endpoints } = publishing;

@@ -5,9 +5,9 @@
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and the lock is not up to date, with 1 on an error.
  */
 import { parseArgs } from "node:util";
-import { readBaseLock, writeBaseLock } from "../components/base-lock";
+import { writeBaseLock } from "../components/base-lock";
 import { InputError } from "../components/input-error";
-import { outsideBases } from "../components/plan";
+import { allOutsideBases } from "../components/plan";
 import { readSettings } from "../config";
 import { deliverables } from "../deliverables";
 import { readStackConfiguration } from "../explain/stack-configuration";
@@ -20,12 +20,9 @@ const outdatedExitCode = 2;
 async function main(): Promise<number> {
   const options = readOptions();
   if (options.platform) enterPlatform();
-  const { baseLock: file } = readSettings(readStackConfiguration(options.stack));
-  const lock = readBaseLock(file);
-  const references = Object.entries(deliverables.images).flatMap(([name, image]) =>
-    outsideBases(name, image),
-  );
-  const wanted = [...new Set(references)].sort();
+  const { baseLock: file, plan } = readSettings(readStackConfiguration(options.stack));
+  const lock = plan.bases;
+  const wanted = allOutsideBases(deliverables);
   const bases = await resolveBases(wanted, lock, process.env["TINYOLLY_BASE_MIRROR"]);
   const unused = [...lock.keys()].filter((reference) => !wanted.includes(reference));
   const outdated = unused.length > 0 || bases.some(({ locked, current }) => locked !== current);

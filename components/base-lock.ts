@@ -37,6 +37,12 @@ export function readBaseLock(file: string): BaseLock {
   );
 }
 
+/** Lock file of a stack: the one that it sets, that of the environment, or the project's. */
+export function baseLockFile(setting: string, env: NodeJS.ProcessEnv): string {
+  const candidates = [setting, env["TINYOLLY_BASE_LOCK"] ?? ""];
+  return candidates.find((file) => file !== "") ?? "bases.lock.yaml";
+}
+
 /** Writes a lock file, sorted by reference, in one step. */
 export function writeBaseLock(file: string, lock: BaseLock): void {
   const sorted = [...lock].sort(([a], [b]) => (a < b ? -1 : 1));

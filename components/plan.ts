@@ -1,12 +1,12 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Document, isMap, parseDocument } from "yaml";
 import { type BaseLock, isDigest } from "./base-lock";
 import { readChartSources } from "./chart-sources";
 import { type Stage, baseImages, parseDockerfile, pinSyntax, syntaxImage } from "./dockerfile";
-import { type IgnoreRules, dockerIgnore, ignoreNothing } from "./ignore-file";
 import { inOrderOfNeed } from "./image-order";
 import { InputError, readAll } from "./input-error";
+import { imageSourceRules } from "./source-rules";
 import { type ReadOptions, type SourceFile, readSourceTree, sha256 } from "./source-tree";
 import { type VersionScheme, chartVersion, chartVersionPattern, imageTag } from "./version";
 
@@ -149,6 +149,12 @@ export function outsideBases(name: string, image: ImageDeliverable): string[] {
   return takenFromOutside(name, image, readDockerfile(name, image));
 }
 
+/** The same of all images: each reference once, sorted. */
+export function allOutsideBases({ images }: Pick<Deliverables, "images">): string[] {
+  const references = Object.entries(images).flatMap(([name, image]) => outsideBases(name, image));
+  return [...new Set(references)].sort();
+}
+
 function planImage(
   name: string,
   image: ImageDeliverable,
@@ -178,7 +184,7 @@ function planImage(
   // BuildKit would heed the file once more if it were in the context.
   const files = readSourceTree(
     path,
-    imageIgnoreRules(path, dockerfile),
+    imageSourceRules(path, dockerfile).rules,
     reading(path, options),
   ).filter((file) => file.path !== ".dockerignore");
   const syntax = syntaxImage(text);
@@ -325,14 +331,6 @@ function readChartVersion(path: string, name: string): string {
     );
   }
   return version;
-}
-
-/** BuildKit prefers the ignore file that carries the Dockerfile's name. */
-function imageIgnoreRules(path: string, dockerfile: string): IgnoreRules {
-  const file = [`${dockerfile}.dockerignore`, join(path, ".dockerignore")].find((candidate) =>
-    existsSync(candidate),
-  );
-  return file === undefined ? ignoreNothing : dockerIgnore(readFileSync(file, "utf8"));
 }
 
 function requireFolder(path: string, owner: string): void {

@@ -44,8 +44,9 @@ export function savePlan(file: string, records: SavedPlan): void {
  *
  * @throws InputError that names what changed since, files first.
  */
-export function followPlan(file: string | undefined, plan: Plan, now: SavedPlan): void {
+export function followPlan(file: string | undefined, plan: Plan, records: () => SavedPlan): void {
   if (file === undefined) return;
+  const now = records();
   const saved = readPlan(file);
   const reasons = [
     ...plan.images.flatMap(({ name, path, dockerfile }) => {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { writeBaseLock } from "../components/base-lock";
-import { outsideBases } from "../components/plan";
+import { allOutsideBases } from "../components/plan";
 import { RegistryClient } from "../components/registry-client";
 import { deliverables } from "../deliverables";
 import { buildkitAddress, get } from "./services";
@@ -19,10 +19,7 @@ const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** References to images outside the deliverables in the Dockerfiles of this checkout, such as `python:3.14-slim`. */
 export function requiredBases(): string[] {
-  const references = Object.entries(deliverables.images).flatMap(([name, image]) =>
-    outsideBases(name, image),
-  );
-  return [...new Set(references)].sort();
+  return allOutsideBases(deliverables);
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
+import { baseLockFile } from "../components/base-lock";
 import { InputError } from "../components/input-error";
 import type { Deliverables } from "../components/plan";
 import { readStackConfiguration } from "../explain/stack-configuration";
@@ -100,8 +101,7 @@ function configurationFiles(stack: string, platform: boolean): string[] {
 function readSources(stack: string, configuration: readonly string[]): Sources | undefined {
   try {
     const setting = readStackConfiguration(stack)["tinyolly:baseLock"] ?? "";
-    const usual = process.env["TINYOLLY_BASE_LOCK"] ?? "bases.lock.yaml";
-    const baseLock = setting === "" ? usual : setting;
+    const baseLock = baseLockFile(setting, process.env);
     return sourcesOf(loadDeliverables(), [...configuration, baseLock]);
   } catch {
     return undefined;

@@ -1,12 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import {
-  type IgnoreRules,
-  dockerIgnore,
-  helmIgnore,
-  ignoreNothing,
-} from "../components/ignore-file";
+import type { IgnoreRules } from "../components/ignore-file";
 import type { Deliverables } from "../components/plan";
+import { type SourceRules, chartSourceRules, imageSourceRules } from "../components/source-rules";
 
 /** A folder of which everything counts that its ignore file leaves. */
 export interface SourceFolder {
@@ -60,21 +55,15 @@ export class Sources {
 export function sourcesOf({ images, charts }: Deliverables, files: readonly string[]): Sources {
   const folders: SourceFolder[] = [];
   const others: string[] = [...files];
-  const add = (
-    path: string,
-    ignoreFiles: readonly string[],
-    parse: (text: string) => IgnoreRules,
-  ): void => {
-    const found = ignoreFiles.find((file) => existsSync(file));
-    const rules = found === undefined ? ignoreNothing : parse(readFileSync(found, "utf8"));
+  const add = (path: string, { rules, files: ignoreFiles }: SourceRules): void => {
     folders.push({ path, rules });
     others.push(...ignoreFiles);
   };
   for (const { path, dockerfile = join(path, "Dockerfile") } of Object.values(images)) {
-    add(path, [`${dockerfile}.dockerignore`, join(path, ".dockerignore")], dockerIgnore);
+    add(path, imageSourceRules(path, dockerfile));
     others.push(dockerfile);
   }
-  for (const { path } of Object.values(charts)) add(path, [join(path, ".helmignore")], helmIgnore);
+  for (const { path } of Object.values(charts)) add(path, chartSourceRules(path));
   return new Sources(folders, others);
 }
 

@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 
 function follow(planned: Planned): void {
-  followPlan(file, planned.plan, planned.now);
+  followPlan(file, planned.plan, () => planned.now);
 }
 
 describe("a saved plan", () => {
@@ -41,7 +41,7 @@ describe("a saved plan", () => {
 
   test("that nobody names is not looked for", () => {
     expect(() => {
-      followPlan(undefined, plannedShop().plan, plannedShop().now);
+      followPlan(undefined, plannedShop().plan, () => plannedShop().now);
     }).not.toThrow();
     expect(existsSync(file)).toBe(false);
   });
