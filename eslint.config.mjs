@@ -7,6 +7,7 @@ export default tseslint.config(
       ".tinyolly",
       "apps",
       "charts",
+      "platform/node",
       "platform/stand-ins",
       "platform/tools",
     ],

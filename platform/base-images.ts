@@ -5,7 +5,8 @@ import { writeBaseLock } from "../components/base-lock";
 import { allOutsideBases } from "../components/plan";
 import { RegistryClient } from "../components/registry-client";
 import { deliverables } from "../deliverables";
-import { buildkitAddress, get } from "./services";
+import { get } from "./http";
+import { buildkitAddress } from "./services";
 import { dockerfileFrontend } from "./catalog";
 import { mirrorLock } from "./mirror-lock";
 import { provideTools } from "./tools";
@@ -15,6 +16,8 @@ const recipes = join(project, "platform/base-images");
 const suite = "forky";
 const root = `library/debian:${suite}-slim`;
 const npmVersion = "11.6.2";
+const manifestTypes =
+  "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** References to images outside the deliverables in the Dockerfiles of this checkout, such as `python:3.14-slim`. */
@@ -39,7 +42,8 @@ export async function provideBases(
   await lockBases(settings, bases);
 }
 
-async function makeBases(
+/** Makes base images from Debian's packages, and the root that they stand on where it is missing. */
+export async function makeBases(
   settings: PlatformSettings,
   missing: readonly string[],
   log: (line: string) => void,
@@ -79,7 +83,7 @@ async function lockBases(settings: PlatformSettings, bases: readonly string[]): 
 }
 
 /** Name on Docker Hub; nothing for images elsewhere, which are pulled from where they are. */
-function hubName(reference: string): string[] {
+export function hubName(reference: string): string[] {
   const name = reference.replace(/^docker\.io\//, "").replace(/@sha256:.*$/, "");
   const [first = "", second] = name.split("/");
   if (second !== undefined && /[.:]|^localhost$/.test(first)) return [];
@@ -87,15 +91,23 @@ function hubName(reference: string): string[] {
   return [path.includes(":") ? path : `${path}:latest`];
 }
 
-async function isMirrored({ ports }: PlatformSettings, base: string): Promise<boolean> {
+function isMirrored(settings: PlatformSettings, base: string): Promise<boolean> {
   const [name = "", tag = ""] = base.split(":");
-  const url = `http://localhost:${ports.registry}/v2/mirror/${name}/manifests/${tag}`;
-  const accept =
-    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-  return (await get(url, { accept })).status === 200;
+  return isPublished(settings, `mirror/${name}`, tag);
 }
 
-async function dockerHubAnswers(): Promise<boolean> {
+/** Whether the platform's registry has an image. */
+export async function isPublished(
+  { ports }: PlatformSettings,
+  repository: string,
+  tag: string,
+): Promise<boolean> {
+  const url = `http://localhost:${ports.registry}/v2/${repository}/manifests/${tag}`;
+  return (await get(url, { accept: manifestTypes })).status === 200;
+}
+
+/** Whether Docker Hub can be reached. */
+export async function dockerHubAnswers(): Promise<boolean> {
   try {
     const response = await fetch("https://registry-1.docker.io/v2/", {
       signal: AbortSignal.timeout(3000),
@@ -119,16 +131,34 @@ async function buildBase(
         `add ${relative(project, recipe)}, or push the image to localhost:${settings.ports.registry}/mirror/${base}`,
     );
   }
-  const context = mkdtempSync(join(settings.state, "base-image-"));
+  const frontend = name === "docker/dockerfile" ? await provideFrontend(settings, log) : undefined;
+  const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
+  buildInto(
+    settings,
+    `mirror/${base}`,
+    (context) => {
+      copyFileSync(recipe, join(context, "Dockerfile"));
+      if (base === root) {
+        copyFileSync(debianRoot(settings, log), join(context, "root.tar"));
+        copyFileSync(certificates, join(context, "ca-certificates.crt"));
+      }
+      if (frontend !== undefined) copyFileSync(frontend, join(context, dockerfileFrontend.name));
+      if (name === "library/node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
+    },
+    [`--opt=build-arg:VERSION=${version}`],
+  );
+}
+
+/** Builds what `fill` puts into a folder, with its Dockerfile, and pushes it as `name`, a path with its tag. */
+export function buildInto(
+  settings: PlatformSettings,
+  name: string,
+  fill: (context: string) => void,
+  options: readonly string[] = [],
+): void {
+  const context = mkdtempSync(join(settings.state, "image-"));
   try {
-    copyFileSync(recipe, join(context, "Dockerfile"));
-    if (base === root) {
-      copyFileSync(debianRoot(settings, log), join(context, "root.tar"));
-      copyFileSync(certificates, join(context, "ca-certificates.crt"));
-    }
-    if (name === "docker/dockerfile") await copyFrontend(settings, context, log);
-    if (name === "library/node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
-    const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
+    fill(context);
     run("buildctl", [
       `--addr=${buildkitAddress(settings)}`,
       "build",
@@ -136,8 +166,8 @@ async function buildBase(
       "--frontend=dockerfile.v0",
       `--local=context=${context}`,
       `--local=dockerfile=${context}`,
-      `--opt=build-arg:VERSION=${version}`,
-      `--output=type=image,name=localhost:${settings.ports.registry}/mirror/${base},push=true,registry.insecure=true`,
+      ...options,
+      `--output=type=image,name=localhost:${settings.ports.registry}/${name},push=true,registry.insecure=true`,
     ]);
   } finally {
     rmSync(context, { recursive: true, force: true });
@@ -166,14 +196,13 @@ function debianRoot({ cache }: PlatformSettings, log: (line: string) => void): s
   return file;
 }
 
-/** BuildKit's Dockerfile frontend as a program, for Dockerfiles that ask for it by a `# syntax=` line. */
-async function copyFrontend(
+/** Path of BuildKit's Dockerfile frontend as a program, for Dockerfiles that ask for it by a `# syntax=` line. */
+async function provideFrontend(
   { cache }: PlatformSettings,
-  context: string,
   log: (line: string) => void,
-): Promise<void> {
-  const found = (await provideTools([dockerfileFrontend], cache, log)).get(dockerfileFrontend.name);
-  if (found) copyFileSync(found.path, join(context, dockerfileFrontend.name));
+): Promise<string | undefined> {
+  const tools = await provideTools([dockerfileFrontend], cache, log);
+  return tools.get(dockerfileFrontend.name)?.path;
 }
 
 function npmPackage({ cache }: PlatformSettings): string {

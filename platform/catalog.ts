@@ -60,36 +60,9 @@ export const platformTools: readonly Tool[] = [
     accepts: { args: ["--version"], pattern: /etcd Version: 3\.[5-9]\./ },
     go: { module: "tools/etcd", package: "go.etcd.io/etcd/server/v3" },
   },
-  {
-    name: "kube-apiserver",
-    version: kubernetesVersion,
-    accepts: { args: ["--version"], pattern: /Kubernetes v1\.3[4-9]\./ },
-    go: {
-      module: "tools/kubernetes",
-      package: "k8s.io/kubernetes/cmd/kube-apiserver",
-      variables: kubernetesVariables,
-    },
-  },
-  {
-    name: "kube-controller-manager",
-    version: kubernetesVersion,
-    accepts: { args: ["--version"], pattern: /Kubernetes v1\.3[4-9]\./ },
-    go: {
-      module: "tools/kubernetes",
-      package: "k8s.io/kubernetes/cmd/kube-controller-manager",
-      variables: kubernetesVariables,
-    },
-  },
-  {
-    name: "kubectl",
-    version: kubernetesVersion,
-    accepts: { args: ["version", "--client"], pattern: /Client Version: v1\.3[4-9]\./ },
-    go: {
-      module: "tools/kubernetes",
-      package: "k8s.io/kubernetes/cmd/kubectl",
-      variables: kubernetesVariables,
-    },
-  },
+  kubernetes("kube-apiserver"),
+  kubernetes("kube-controller-manager"),
+  kubernetes("kubectl", ["version", "--client"]),
   {
     name: "argocd",
     version: "3.6.1",
@@ -109,6 +82,51 @@ export const platformTools: readonly Tool[] = [
     },
   },
 ];
+
+/** Programs of the Kubernetes node. */
+export const nodeTools: readonly Tool[] = [
+  { name: "ip", version: "6", debian: "iproute2" },
+  { name: "nft", version: "1.0", debian: "nftables" },
+  { name: "nsenter", version: "2", debian: "util-linux" },
+  {
+    name: "tinyolly-node",
+    version: "1",
+    accepts: "nothing",
+    go: { module: "node", package: "tinyolly.dev/platform/node/cmd/tinyolly-node" },
+  },
+  {
+    name: "tinyolly-volumes",
+    version: "1",
+    accepts: "nothing",
+    go: { module: "node", package: "tinyolly.dev/platform/node/cmd/tinyolly-volumes" },
+  },
+  containerd("containerd"),
+  containerd("containerd-shim-runc-v2"),
+  kubernetes("kubelet"),
+  kubernetes("kube-proxy"),
+  kubernetes("kube-scheduler"),
+  {
+    name: "coredns",
+    version: "1.15.0",
+    accepts: { args: ["-version"], pattern: /^CoreDNS-1\.1[1-9]\./m },
+    go: { module: "tools/coredns", package: "github.com/coredns/coredns" },
+  },
+];
+
+/** CNI plugins, which containerd looks for in a folder of their own. */
+export const cniPlugins: readonly Tool[] = [
+  cniPlugin("main/ptp"),
+  cniPlugin("main/loopback"),
+  cniPlugin("ipam/host-local"),
+];
+
+/** What every pod's sandbox runs. */
+export const pauseProgram: Tool = {
+  name: "pause",
+  version: "1",
+  accepts: "nothing",
+  go: { module: "node", package: "tinyolly.dev/platform/node/cmd/pause", pure: true },
+};
 
 /** What BuildKit pulls for `# syntax=docker/dockerfile:1`, made only where a Dockerfile asks for it. */
 export const dockerfileFrontend: Tool = {
@@ -235,6 +253,49 @@ export const checkTools: readonly Tool[] = [
     go: { module: "tools/lint", package: "honnef.co/go/tools/cmd/staticcheck" },
   },
 ];
+
+function kubernetes(name: string, versionArgs: readonly string[] = ["--version"]): Tool {
+  return {
+    name,
+    version: kubernetesVersion,
+    accepts: { args: versionArgs, pattern: /\bv1\.3[4-9]\./ },
+    go: {
+      module: "tools/kubernetes",
+      package: `k8s.io/kubernetes/cmd/${name}`,
+      variables: kubernetesVariables,
+    },
+  };
+}
+
+function containerd(name: string): Tool {
+  const version = "v2.3.0";
+  return {
+    name,
+    version,
+    // The two must be of one version.
+    accepts: "nothing",
+    go: {
+      module: "tools/containerd",
+      package: `github.com/containerd/containerd/v2/cmd/${name}`,
+      variables: { "github.com/containerd/containerd/v2/version.Version": version },
+    },
+  };
+}
+
+function cniPlugin(plugin: string): Tool {
+  const name = plugin.slice(plugin.indexOf("/") + 1);
+  return {
+    name,
+    version: "1.9.0",
+    // iproute2 has a bridge of its own.
+    accepts: "nothing",
+    go: {
+      module: "tools/cni",
+      package: `github.com/containernetworking/plugins/plugins/${plugin}`,
+      pure: true,
+    },
+  };
+}
 
 function standIn(name: string, version: string): Plugin {
   const program = `pulumi-resource-${name}`;

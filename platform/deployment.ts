@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { localStack } from "./platform";
-import { get } from "./services";
+import { get } from "./http";
 import { type PlatformSettings, project } from "./settings";
 import { formatBytes, table } from "./table";
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { mirrorLock } from "./mirror-lock";
 import { pulumiBin, pulumiHome } from "./pulumi";
-import { buildxFolder, kubeconfigFile } from "./services";
+import { kubeconfigFile } from "./cluster-access";
+import { buildxFolder } from "./services";
 import {
   type PlatformSettings,
   portVariables,

@@ -3,7 +3,10 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { provideBases } from "./base-images";
-import { platformTools } from "./catalog";
+import { cniPlugins, nodeTools, platformTools } from "./catalog";
+import { provideChartImages, providePause } from "./chart-images";
+import { kubeconfigFile } from "./cluster-access";
+import { clusterObjects } from "./cluster-objects";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
 import {
@@ -15,11 +18,14 @@ import {
   stopService,
 } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
-import { argocdFactories, kubeconfigFile, serviceFactories } from "./services";
+import { cniFolder } from "./node";
+import { type ServiceFactory, argocdFactories, nodeFactories, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
+
+const allFactories = [...serviceFactories, ...nodeFactories, ...argocdFactories];
 
 /** Name of the Pulumi stack that the platform makes. */
 export const localStack = "local";
@@ -39,35 +45,30 @@ const argocdModule = {
 export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
   requireMachine(settings);
   mkdirSync(settings.state, { recursive: true, mode: 0o755 });
-  const tools = await provideTools(platformTools, settings.cache, log);
+  const tools = await provideTools([...platformTools, ...nodeTools], settings.cache, log);
   linkTools(tools.values(), toolFolder(settings));
+  linkTools((await provideTools(cniPlugins, settings.cache, log)).values(), cniFolder(settings));
   const plugins = await providePulumi(settings, log);
   Object.assign(process.env, environment(settings));
 
   nameRegistry();
-  await startAll(
-    settings,
-    serviceFactories.map((factory) => factory(settings)),
-    log,
-  );
+  await startAll(settings, serviceFactories, log);
+  await providePause(settings, log);
+  kubectl(settings, [...serverSideApply, "--filename=-"], JSON.stringify(clusterObjects(settings)));
+  await startAll(settings, nodeFactories, log);
   await provideBases(settings, log);
+  await provideChartImages(settings, log);
   // The lock of the bases is there only now.
   Object.assign(process.env, environment(settings));
   await provideArgoCdObjects(settings, log);
-  await startAll(
-    settings,
-    argocdFactories.map((factory) => factory(settings)),
-    log,
-  );
+  await startAll(settings, argocdFactories, log);
   provideStack(settings);
   return plugins;
 }
 
 /** Ends every server of this platform; its data stays. */
 export async function platformDown(settings: PlatformSettings, log: Log): Promise<void> {
-  const order = [...serviceFactories, ...argocdFactories]
-    .map((factory) => factory(settings).name)
-    .reverse();
+  const order = allFactories.map((factory) => factory(settings).name).reverse();
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
   for (const name of [...others, ...order])
     if (await stopService(settings.state, name)) log(`stopped ${name}`);
@@ -95,7 +96,7 @@ export interface ServiceStatus {
 /** State of every server, in start order. */
 export async function platformStatus(settings: PlatformSettings): Promise<ServiceStatus[]> {
   Object.assign(process.env, environment(settings));
-  const services = [...serviceFactories, ...argocdFactories].map((factory) => factory(settings));
+  const services = allFactories.map((factory) => factory(settings));
   return Promise.all(services.map((service) => statusOf(settings, service)));
 }
 
@@ -109,10 +110,12 @@ async function statusOf(settings: PlatformSettings, service: Service): Promise<S
 
 async function startAll(
   settings: PlatformSettings,
-  services: readonly Service[],
+  factories: readonly ServiceFactory[],
   log: Log,
 ): Promise<void> {
-  for (const service of services) {
+  for (const factory of factories) {
+    // Only now, since it may ask for what the ones before it left.
+    const service = factory(settings);
     const started = Date.now();
     if (!(await startService(settings.state, service))) continue;
     log(
@@ -140,22 +143,23 @@ function requireMachine({ state }: PlatformSettings): void {
 /** CRDs and settings that Argo CD needs before it starts. */
 async function provideArgoCdObjects(settings: PlatformSettings, log: Log): Promise<void> {
   const folder = argocdCrds(settings, log);
-  const apply = [
-    "apply",
-    "--server-side",
-    "--force-conflicts",
-    "--field-manager=tinyolly-platform",
-  ];
   const files = readdirSync(folder).map((name) => `--filename=${join(folder, name)}`);
-  kubectl(settings, [...apply, ...files]);
+  kubectl(settings, [...serverSideApply, ...files]);
   const objects = `--filename=${join(project, "platform/argocd.yaml")}`;
   // A CRD that was just made is served a moment later.
   for (let tries = 0; tries < 40; tries++) {
-    if (tryKubectl(settings, [...apply, objects]).done) return;
+    if (tryKubectl(settings, [...serverSideApply, objects]).done) return;
     await sleep(250);
   }
-  kubectl(settings, [...apply, objects]);
+  kubectl(settings, [...serverSideApply, objects]);
 }
+
+const serverSideApply = [
+  "apply",
+  "--server-side",
+  "--force-conflicts",
+  "--field-manager=tinyolly-platform",
+];
 
 /** Folder with the CRDs that come in Argo CD's Go module. */
 function argocdCrds({ cache }: PlatformSettings, log: Log): string {
@@ -176,17 +180,19 @@ function argocdCrds({ cache }: PlatformSettings, log: Log): string {
   return folder;
 }
 
-function kubectl(settings: PlatformSettings, args: readonly string[]): void {
-  const { done, message } = tryKubectl(settings, args);
+function kubectl(settings: PlatformSettings, args: readonly string[], input?: string): void {
+  const { done, message } = tryKubectl(settings, args, input);
   if (!done) throw new PlatformError(`kubectl ${args[0] ?? ""} failed:\n${message}`);
 }
 
 function tryKubectl(
   settings: PlatformSettings,
   args: readonly string[],
+  input = "",
 ): { done: boolean; message: string } {
   const run = spawnSync("kubectl", [`--kubeconfig=${kubeconfigFile(settings)}`, ...args], {
     encoding: "utf8",
+    input,
   });
   return { done: run.status === 0, message: run.stderr.trim() };
 }

@@ -99,8 +99,22 @@ export function knownServices(state: string): string[] {
   return readdirSync(folder).map((file) => file.replace(/\.json$/, ""));
 }
 
-/** Resident memory of a process in bytes; 0 when it is gone. */
+/** Resident memory in bytes of a process and all that it started; 0 when it is gone. */
 export function residentBytes(pid: number): number {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    const parent = /^\d+$/.test(name) ? statFields(Number(name))?.[1] : undefined;
+    if (parent === undefined) continue;
+    const siblings = children.get(Number(parent)) ?? [];
+    siblings.push(Number(name));
+    children.set(Number(parent), siblings);
+  }
+  const sum = (one: number): number =>
+    (children.get(one) ?? []).reduce((total, child) => total + sum(child), ownBytes(one));
+  return sum(pid);
+}
+
+function ownBytes(pid: number): number {
   try {
     const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
     return Number(kibibytes ?? 0) * 1024;
@@ -162,10 +176,15 @@ function isAlive(running: Running): boolean {
 
 /** Start time of a process as the kernel counts it; undefined when it has ended. */
 function startTime(pid: number): string | undefined {
+  const fields = statFields(pid);
+  return fields?.[0] === "Z" ? undefined : fields?.[19];
+}
+
+/** Fields of /proc/PID/stat from the state on: 0 is the state, 1 the parent, 19 the start time. */
+function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return undefined;
   }

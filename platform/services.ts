@@ -1,18 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { connect } from "node:net";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { kubeconfigFile } from "./cluster-access";
+import { apiServer, controllerManager, etcd } from "./control-plane";
+import { accepts, get } from "./http";
+import { containerd, coreDns, kubeProxy, kubelet, node, scheduler, volumes } from "./node";
 import type { Service } from "./processes";
-import {
-  type PlatformSettings,
-  builderName,
-  kubeContext,
-  registryHosts,
-  sockets,
-} from "./settings";
+import { type PlatformSettings, builderName, registryHosts, sockets } from "./settings";
+import { ensureFolder, secret, selfSigned, writeConfig } from "./state-files";
 
 /** Servers in the order in which they start; each stands on the ones before it. */
 export type ServiceFactory = (settings: PlatformSettings) => Service;
@@ -20,12 +15,24 @@ export type ServiceFactory = (settings: PlatformSettings) => Service;
 /** Everything that makes the platform, in start order. */
 export const serviceFactories: readonly ServiceFactory[] = [
   (settings) => registry(settings, "registry", settings.ports.registry),
-  (settings) => registry(settings, "registry-tls", settings.ports.registryTls, tlsFiles(settings)),
+  (settings) =>
+    registry(settings, "registry-tls", settings.ports.registryTls, registryTls(settings)),
   (settings) => registry(settings, "registry-in-cluster", settings.ports.registryInCluster),
   buildkitd,
   etcd,
   apiServer,
   controllerManager,
+];
+
+/** The Kubernetes node, which needs the cluster's API and the registry. */
+export const nodeFactories: readonly ServiceFactory[] = [
+  node,
+  containerd,
+  kubelet,
+  kubeProxy,
+  scheduler,
+  coreDns,
+  volumes,
 ];
 
 /** Argo CD's servers, which need the cluster's API and its CRDs first. */
@@ -34,11 +41,6 @@ export const argocdFactories: readonly ServiceFactory[] = [
   repoServer,
   applicationController,
 ];
-
-/** Kubeconfig of the platform's administrator. */
-export function kubeconfigFile({ state }: PlatformSettings): string {
-  return join(state, "kubeconfig");
-}
 
 /** Folder that `BUILDX_CONFIG` names. */
 export function buildxFolder({ state }: PlatformSettings): string {
@@ -137,89 +139,6 @@ function writeBuilder(settings: PlatformSettings): void {
   writeFileSync(join(instances, builderName), JSON.stringify(builder));
 }
 
-function etcd({ state, ports }: PlatformSettings): Service {
-  const client = `http://127.0.0.1:${ports.etcd}`;
-  const peer = `http://127.0.0.1:${ports.etcdPeer}`;
-  return {
-    name: "etcd",
-    command: [
-      "etcd",
-      `--name=tinyolly`,
-      `--data-dir=${join(state, "etcd")}`,
-      `--listen-client-urls=${client}`,
-      `--advertise-client-urls=${client}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=tinyolly=${peer}`,
-      `--log-level=warn`,
-    ],
-    address: client,
-    ready: async () => (await get(`${client}/health`)).status === 200,
-    patience: 30,
-  };
-}
-
-function apiServer(settings: PlatformSettings): Service {
-  const { state, ports } = settings;
-  const folder = join(state, "kubernetes");
-  mkdirSync(folder, { recursive: true });
-  const accountKey = join(folder, "service-accounts.key");
-  if (!existsSync(accountKey)) {
-    execFileSync("openssl", ["genrsa", "-out", accountKey, "2048"], { stdio: "ignore" });
-    chmodSync(accountKey, 0o600);
-  }
-  const token = secret(settings, "admin-token");
-  writeConfig(settings, "tokens.csv", `${token},admin,admin,system:masters\n`);
-  const address = `https://127.0.0.1:${ports.apiServer}`;
-  writeKubeconfig(settings, address, token);
-  return {
-    name: "kube-apiserver",
-    command: [
-      "kube-apiserver",
-      `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
-      `--bind-address=127.0.0.1`,
-      `--secure-port=${ports.apiServer}`,
-      `--cert-dir=${folder}`,
-      `--endpoint-reconciler-type=none`,
-      `--service-cluster-ip-range=10.96.0.0/16`,
-      `--authorization-mode=Node,RBAC`,
-      `--anonymous-auth=false`,
-      `--token-auth-file=${join(state, "config", "tokens.csv")}`,
-      `--service-account-key-file=${accountKey}`,
-      `--service-account-signing-key-file=${accountKey}`,
-      `--service-account-issuer=https://kubernetes.default.svc.cluster.local`,
-      `--v=1`,
-    ],
-    address,
-    ready: async () =>
-      (await get(`${address}/readyz`, { authorization: `Bearer ${token}` })).status === 200,
-    patience: 90,
-  };
-}
-
-function controllerManager(settings: PlatformSettings): Service {
-  const { state, ports } = settings;
-  const folder = join(state, "kubernetes");
-  const address = `https://127.0.0.1:${ports.controllerManager}`;
-  return {
-    name: "kube-controller-manager",
-    command: [
-      "kube-controller-manager",
-      `--kubeconfig=${kubeconfigFile(settings)}`,
-      `--bind-address=127.0.0.1`,
-      `--secure-port=${ports.controllerManager}`,
-      `--cert-dir=${folder}/controller-manager`,
-      `--service-account-private-key-file=${join(folder, "service-accounts.key")}`,
-      `--root-ca-file=${join(folder, "apiserver.crt")}`,
-      `--leader-elect=false`,
-      `--v=1`,
-    ],
-    address,
-    ready: async () => (await get(`${address}/healthz`)).status === 200,
-    patience: 60,
-  };
-}
-
 function redis({ state, ports }: PlatformSettings): Service {
   const folder = join(state, "redis");
   mkdirSync(folder, { recursive: true });
@@ -239,7 +158,7 @@ function redis({ state, ports }: PlatformSettings): Service {
       "no",
     ],
     address: `127.0.0.1:${ports.redis}`,
-    ready: () => accepts(ports.redis),
+    ready: () => accepts({ host: "127.0.0.1", port: ports.redis }),
     patience: 20,
   };
 }
@@ -266,7 +185,7 @@ function repoServer(settings: PlatformSettings): Service {
       ARGOCD_BINARY_NAME: "argocd-repo-server",
       ARGOCD_GPG_ENABLED: "false",
       ARGOCD_PLUGINSOCKFILEPATH: join(folder, "plugins"),
-      TMPDIR: ensure(join(folder, "tmp")),
+      TMPDIR: ensureFolder(join(folder, "tmp")),
       HOME: folder,
     },
     address: `127.0.0.1:${ports.repoServer}`,
@@ -292,7 +211,7 @@ function applicationController(settings: PlatformSettings): Service {
     ],
     env: {
       ARGOCD_BINARY_NAME: "argocd-application-controller",
-      HOME: ensure(join(state, "argocd")),
+      HOME: ensureFolder(join(state, "argocd")),
       // It runs beside the cluster, and "in-cluster" Applications go to the cluster of this kubeconfig.
       ARGOCD_FAKE_IN_CLUSTER: "true",
       KUBECONFIG: kubeconfigFile(settings),
@@ -304,68 +223,10 @@ function applicationController(settings: PlatformSettings): Service {
   };
 }
 
-function writeKubeconfig(settings: PlatformSettings, server: string, token: string): void {
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [
-      {
-        name: kubeContext,
-        cluster: {
-          server,
-          "certificate-authority": join(settings.state, "kubernetes", "apiserver.crt"),
-        },
-      },
-    ],
-    users: [{ name: kubeContext, user: { token } }],
-    contexts: [{ name: kubeContext, context: { cluster: kubeContext, user: kubeContext } }],
-    "current-context": kubeContext,
-  };
-  writeFileSync(kubeconfigFile(settings), JSON.stringify(config, undefined, 2), { mode: 0o600 });
-}
-
 /** Self-signed: the push endpoint of a kind cluster has no certificate that could be verified either. */
-function tlsFiles(settings: PlatformSettings): { certificate: string; key: string } {
-  const folder = ensure(join(settings.state, "registry-tls"));
-  const files = { certificate: join(folder, "tls.crt"), key: join(folder, "tls.key") };
-  if (!existsSync(files.certificate)) {
-    execFileSync(
-      "openssl",
-      [
-        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650".split(
-          " ",
-        ),
-        ...[
-          "-subj",
-          `/CN=${registryHosts.tls}`,
-          "-addext",
-          `subjectAltName=DNS:${registryHosts.tls},DNS:localhost,IP:127.0.0.1`,
-        ],
-        ...["-keyout", files.key, "-out", files.certificate],
-      ],
-      { stdio: "ignore" },
-    );
-    chmodSync(files.key, 0o600);
-  }
-  return files;
-}
-
-/** A random secret that stays the same for the life of the platform. */
-function secret({ state }: PlatformSettings, name: string): string {
-  const file = join(ensure(join(state, "secrets")), name);
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString("hex"), { mode: 0o600 });
-  return readFileSync(file, "utf8");
-}
-
-function writeConfig({ state }: PlatformSettings, name: string, content: string): string {
-  const file = join(ensure(join(state, "config")), name);
-  writeFileSync(file, content, { mode: 0o600 });
-  return file;
-}
-
-function ensure(folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  return folder;
+function registryTls({ state }: PlatformSettings): { certificate: string; key: string } {
+  const names = `DNS:${registryHosts.tls},DNS:localhost,IP:127.0.0.1`;
+  return selfSigned(join(state, "registry-tls"), `/CN=${registryHosts.tls}`, names);
 }
 
 function succeeds(command: string, args: readonly string[]): boolean {
@@ -375,38 +236,4 @@ function succeeds(command: string, args: readonly string[]): boolean {
   } catch {
     return false;
   }
-}
-
-/** GET without checking certificates: these are the platform's own servers on loopback. */
-export function get(
-  url: string,
-  headers: Record<string, string> = {},
-): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const send = url.startsWith("https:") ? httpsRequest : httpRequest;
-    const sent = send(url, { headers, rejectUnauthorized: false, timeout: 2000 }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (body += chunk));
-      response.on("end", () => {
-        resolve({ status: response.statusCode ?? 0, body });
-      });
-    });
-    sent.on("timeout", () => sent.destroy(new Error("no answer within 2 s")));
-    sent.on("error", reject);
-    sent.end();
-  });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => {
-      resolve(false);
-    });
-  });
 }

@@ -29,6 +29,8 @@ export interface Ports {
   readonly repoServer: number;
   readonly repoServerMetrics: number;
   readonly controllerMetrics: number;
+  /** The web UI of TinyOlly. */
+  readonly ui: number;
 }
 
 /** Environment variable and default of each port; README.md lists them. */
@@ -46,6 +48,7 @@ export const portVariables: Readonly<
   repoServer: ["TINYOLLY_PORT_REPO_SERVER", 18081],
   repoServerMetrics: ["TINYOLLY_PORT_REPO_SERVER_METRICS", 18084],
   controllerMetrics: ["TINYOLLY_PORT_CONTROLLER_METRICS", 18082],
+  ui: ["TINYOLLY_PORT_UI", 5002],
 };
 
 /** Names under which the registry is reached; the platform maps them to loopback in /etc/hosts. */
@@ -53,6 +56,14 @@ export const registryHosts = {
   tls: "registry.tinyolly.test",
   inCluster: "docker-registry.registry.svc.cluster.local",
 } as const;
+
+/** The node, and the addresses of its network, which only the node itself can reach. */
+export const nodeName = "tinyolly";
+export const nodeAddress = "10.244.0.1";
+export const podRange = "10.244.0.0/24";
+export const serviceRange = "10.96.0.0/16";
+export const dnsAddress = "10.96.0.10";
+export const clusterDomain = "cluster.local";
 
 /** Name of the buildx builder and of the kubeconfig's context. */
 export const builderName = "tinyolly";
@@ -67,7 +78,7 @@ export class PlatformError extends Error {
 export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
   const cacheHome = env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  if (join(state, sockets.buildkitd).length > 100) {
+  if (Object.values(sockets).some((socket) => join(state, socket).length > 100)) {
     throw new PlatformError(
       `the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`,
     );
@@ -80,7 +91,11 @@ export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): Plat
 }
 
 /** Sockets, relative to the state folder. */
-export const sockets = { buildkitd: "buildkitd.sock" } as const;
+export const sockets = {
+  buildkitd: "buildkitd.sock",
+  node: "node/node.sock",
+  volumes: "volumes.sock",
+} as const;
 
 function readPorts(env: NodeJS.ProcessEnv): Ports {
   const taken = new Map<number, string>();

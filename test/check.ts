@@ -12,7 +12,7 @@ import { kubernetesSchemas } from "./kubernetes-schemas";
 
 const project = resolve(__dirname, "..");
 const charts = ["charts/tinyolly", "charts/tinyolly-demos"];
-const goModules = ["platform/stand-ins", "apps/opamp-server"];
+const goModules = ["platform/node", "platform/stand-ins", "apps/opamp-server"];
 
 interface Check {
   readonly name: string;

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { get } from "../../platform/services";
+import { get } from "../../platform/http";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
 
 /** Copy of the project on a platform of its own, which `make test` made. */

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { servicePid, stopService } from "../../platform/processes";
-import { get } from "../../platform/services";
+import { get } from "../../platform/http";
 import {
   type Run,
   checkout,

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Explanation } from "../../explain/explanation";
-import { get } from "../../platform/services";
+import { get } from "../../platform/http";
 import { seededRandom } from "../random";
 import {
   type Run,

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import {
+  accountKey,
+  apiAddress,
+  encryptionFile,
+  kubeletClient,
+  kubeletServer,
+  pkiFolder,
+  serverKubeconfig,
+  token,
+  tokenFile,
+  writeAdminKubeconfig,
+} from "./cluster-access";
+import { get } from "./http";
+import { nodeSocket } from "./node";
+import type { Service } from "./processes";
+import { type PlatformSettings, nodeAddress, serviceRange } from "./settings";
+import { writeConfig } from "./state-files";
+
+export function etcd({ state, ports }: PlatformSettings): Service {
+  const client = `http://127.0.0.1:${ports.etcd}`;
+  const peer = `http://127.0.0.1:${ports.etcdPeer}`;
+  return {
+    name: "etcd",
+    command: [
+      "etcd",
+      `--name=tinyolly`,
+      `--data-dir=${join(state, "etcd")}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=tinyolly=${peer}`,
+      `--log-level=warn`,
+    ],
+    address: client,
+    ready: async () => (await get(`${client}/health`)).status === 200,
+    patience: 30,
+  };
+}
+
+export function apiServer(settings: PlatformSettings): Service {
+  const { ports } = settings;
+  const key = accountKey(settings);
+  const client = kubeletClient(settings);
+  const address = apiAddress(settings);
+  writeAdminKubeconfig(settings);
+  return {
+    name: "kube-apiserver",
+    command: [
+      "kube-apiserver",
+      `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+      `--bind-address=127.0.0.1`,
+      `--secure-port=${ports.apiServer}`,
+      // Where pods reach it: the node carries their connections out.
+      `--advertise-address=${nodeAddress}`,
+      `--cert-dir=${pkiFolder(settings)}`,
+      `--service-cluster-ip-range=${serviceRange}`,
+      `--authorization-mode=Node,RBAC`,
+      `--enable-admission-plugins=NodeRestriction`,
+      `--anonymous-auth=false`,
+      `--token-auth-file=${tokenFile(settings)}`,
+      `--encryption-provider-config=${encryptionFile(settings)}`,
+      `--egress-selector-config-file=${egressFile(settings)}`,
+      `--kubelet-client-certificate=${client.certificate}`,
+      `--kubelet-client-key=${client.key}`,
+      `--kubelet-certificate-authority=${kubeletServer(settings).certificate}`,
+      `--kubelet-preferred-address-types=InternalIP`,
+      `--service-account-key-file=${key}`,
+      `--service-account-signing-key-file=${key}`,
+      `--service-account-issuer=https://kubernetes.default.svc.cluster.local`,
+      `--v=1`,
+    ],
+    address,
+    ready: async () => {
+      const authorization = `Bearer ${token(settings, "admin")}`;
+      return (await get(`${address}/readyz`, { authorization })).status === 200;
+    },
+    patience: 90,
+  };
+}
+
+/** Connections to the kubelet, Services and webhooks go through the node. */
+function egressFile(settings: PlatformSettings): string {
+  const config = {
+    apiVersion: "apiserver.k8s.io/v1beta1",
+    kind: "EgressSelectorConfiguration",
+    egressSelections: [
+      {
+        name: "cluster",
+        connection: {
+          proxyProtocol: "HTTPConnect",
+          transport: { uds: { udsName: nodeSocket(settings) } },
+        },
+      },
+    ],
+  };
+  return writeConfig(settings, "egress.json", JSON.stringify(config));
+}
+
+export function controllerManager(settings: PlatformSettings): Service {
+  const { ports } = settings;
+  const address = `https://127.0.0.1:${ports.controllerManager}`;
+  return {
+    name: "kube-controller-manager",
+    command: [
+      "kube-controller-manager",
+      `--kubeconfig=${serverKubeconfig(settings, "controller-manager")}`,
+      `--bind-address=127.0.0.1`,
+      `--secure-port=${ports.controllerManager}`,
+      `--cert-dir=${join(pkiFolder(settings), "controller-manager")}`,
+      `--service-account-private-key-file=${accountKey(settings)}`,
+      `--use-service-account-credentials`,
+      `--root-ca-file=${join(pkiFolder(settings), "apiserver.crt")}`,
+      `--leader-elect=false`,
+      `--v=1`,
+    ],
+    address,
+    ready: async () => (await get(`${address}/healthz`)).status === 200,
+    patience: 60,
+  };
+}

@@ -1,0 +1,353 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  apiAddress,
+  kubeletClient,
+  kubeletServer,
+  serverKubeconfig,
+  token,
+} from "./cluster-access";
+import { accepts, get, getInNode } from "./http";
+import type { Service } from "./processes";
+import {
+  type PlatformSettings,
+  clusterDomain,
+  dnsAddress,
+  nodeAddress,
+  nodeName,
+  podRange,
+  registryHosts,
+  serviceRange,
+  sockets,
+} from "./settings";
+import { ensureFolder, writeConfig } from "./state-files";
+
+/** Image of every pod's sandbox, in the platform's registry. */
+export const pauseRepository = "platform/pause";
+
+const containerdSocket = "/run/containerd/containerd.sock";
+
+const disabledPlugins = [
+  "io.containerd.nri.v1.nri",
+  "io.containerd.differ.v1.erofs",
+  "io.containerd.snapshotter.v1.erofs",
+];
+
+/** Folder with what the node keeps. */
+export function nodeFolder({ state }: PlatformSettings): string {
+  return ensureFolder(join(state, "node"));
+}
+
+/** Folder with a link to each CNI plugin. */
+export function cniFolder(settings: PlatformSettings): string {
+  return join(nodeFolder(settings), "cni");
+}
+
+/** Socket of an HTTP proxy that connects inside the node's network. */
+export function nodeSocket({ state }: PlatformSettings): string {
+  return join(state, sockets.node);
+}
+
+/** The node's network, its mounts and its processes, apart from those of the host. */
+export function node(settings: PlatformSettings): Service {
+  const { ports } = settings;
+  const reach = [ports.apiServer, ports.registryInCluster].map(
+    (port) => `--reach=${port}=127.0.0.1:${port}`,
+  );
+  const address = `127.0.0.1:${ports.ui}`;
+  return {
+    name: "node",
+    command: [
+      "tinyolly-node",
+      `--folder=${nodeFolder(settings)}`,
+      `--address=${nodeAddress}`,
+      `--services=${serviceRange}`,
+      `--cgroup=${controlGroup(settings)}`,
+      ...reach,
+      `--publish=${address}=${uiTarget}`,
+    ],
+    address,
+    ready: async () => (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
+    patience: 20,
+  };
+}
+
+/** Service of the web UI, which the host reaches at a port of its own. */
+const uiTarget = `tinyolly-webui.tinyolly.svc.${clusterDomain}:80`;
+
+export function containerd(settings: PlatformSettings): Service {
+  const folder = ensureFolder(join(nodeFolder(settings), "containerd"));
+  const { registryInCluster } = settings.ports;
+  const registry = `${registryHosts.inCluster}:${registryInCluster}`;
+  const server = `http://${nodeAddress}:${registryInCluster}`;
+  writeRegistry(settings, registry, [`server = "${server}"`, `[host."${server}"]`]);
+  const mirror = `${server}/v2/mirror`;
+  writeRegistry(settings, "docker.io", [
+    `server = "${mirror}"`,
+    `[host."${mirror}"]`,
+    `  override_path = true`,
+  ]);
+  const images = `plugins.'io.containerd.cri.v1.images'`;
+  const runtime = `plugins.'io.containerd.cri.v1.runtime'`;
+  const config = [
+    `version = 3`,
+    `root = ${JSON.stringify(folder)}`,
+    `state = "/run/containerd"`,
+    // Without mkfs.erofs on the machine, the erofs ones take the image service down with them.
+    `disabled_plugins = [${disabledPlugins.map((plugin) => JSON.stringify(plugin)).join(", ")}]`,
+    `[grpc]`,
+    `  address = "${containerdSocket}"`,
+    `[${images}]`,
+    `  snapshotter = "overlayfs"`,
+    `[${images}.pinned_images]`,
+    `  sandbox = "${registry}/${pauseRepository}:latest"`,
+    `[${images}.registry]`,
+    `  config_path = ${JSON.stringify(registriesFolder(settings))}`,
+    `[${runtime}]`,
+    // Where the machine lacks CAP_SYS_RESOURCE, no pod would start.
+    `  restrict_oom_score_adj = true`,
+    `[${runtime}.cni]`,
+    `  bin_dirs = [${JSON.stringify(cniFolder(settings))}]`,
+    `  conf_dir = ${JSON.stringify(writeNetwork(settings))}`,
+    `[${runtime}.containerd.runtimes.runc]`,
+    `  runtime_type = "io.containerd.runc.v2"`,
+    ``,
+  ].join("\n");
+  return {
+    name: "containerd",
+    command: inNode(settings, [
+      "containerd",
+      `--config=${writeConfig(settings, "containerd.toml", config)}`,
+      "--log-level=warn",
+    ]),
+    address: `unix://${containerdSocket}`,
+    ready: () => accepts({ path: `/proc/${initPid(settings)}/root${containerdSocket}` }),
+    patience: 30,
+  };
+}
+
+export function kubelet(settings: PlatformSettings): Service {
+  const serving = kubeletServer(settings);
+  const config = {
+    apiVersion: "kubelet.config.k8s.io/v1beta1",
+    kind: "KubeletConfiguration",
+    address: nodeAddress,
+    healthzBindAddress: "127.0.0.1",
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: kubeletClient(settings).certificate },
+    },
+    authorization: { mode: "Webhook" },
+    tlsCertFile: serving.certificate,
+    tlsPrivateKeyFile: serving.key,
+    clusterDNS: [dnsAddress],
+    clusterDomain,
+    // The host's name servers are out of reach for pods.
+    resolvConf: "",
+    containerRuntimeEndpoint: `unix://${containerdSocket}`,
+    podLogsDir: ensureFolder(join(nodeFolder(settings), "logs")),
+    cgroupDriver: "cgroupfs",
+    cgroupRoot: `/${controlGroup(settings)}`,
+    failCgroupV1: false,
+    failSwapOn: false,
+    makeIPTablesUtilChains: false,
+    oomScoreAdj: 0,
+    serializeImagePulls: false,
+    // The disk is the host's, and others fill it as well.
+    imageGCHighThresholdPercent: 100,
+    evictionHard: {
+      "nodefs.available": "0%",
+      "nodefs.inodesFree": "0%",
+      "imagefs.available": "0%",
+    },
+    shutdownGracePeriod: "0s",
+  };
+  return {
+    name: "kubelet",
+    command: inNode(settings, [
+      "kubelet",
+      `--config=${writeConfig(settings, "kubelet.json", JSON.stringify(config, undefined, 2))}`,
+      `--kubeconfig=${serverKubeconfig(settings, "kubelet", apiInNode(settings))}`,
+      // A short path, which the node binds to its folder: sockets in it have a limit.
+      `--root-dir=/run/kubelet`,
+      `--hostname-override=${nodeName}`,
+      `--node-ip=${nodeAddress}`,
+      `--v=1`,
+    ]),
+    address: `${nodeAddress}:10250`,
+    ready: () => isNodeReady(settings),
+    patience: 90,
+  };
+}
+
+export function kubeProxy(settings: PlatformSettings): Service {
+  const config = {
+    apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+    kind: "KubeProxyConfiguration",
+    clientConnection: { kubeconfig: serverKubeconfig(settings, "proxy", apiInNode(settings)) },
+    mode: "nftables",
+    hostnameOverride: nodeName,
+    clusterCIDR: podRange,
+    healthzBindAddress: "127.0.0.1:10256",
+    metricsBindAddress: "127.0.0.1:10249",
+    // These limits are the host's.
+    conntrack: { maxPerCore: 0, min: 0 },
+    oomScoreAdj: 0,
+  };
+  const file = writeConfig(settings, "kube-proxy.json", JSON.stringify(config, undefined, 2));
+  return {
+    name: "kube-proxy",
+    command: inNode(settings, ["kube-proxy", `--config=${file}`, `--v=1`]),
+    address: "127.0.0.1:10256",
+    ready: async () => (await getInNode(settings, "http://127.0.0.1:10256/healthz")).status === 200,
+    patience: 60,
+  };
+}
+
+export function scheduler(settings: PlatformSettings): Service {
+  const kubeconfig = serverKubeconfig(settings, "scheduler", apiInNode(settings));
+  return {
+    name: "kube-scheduler",
+    command: inNode(settings, [
+      "kube-scheduler",
+      `--kubeconfig=${kubeconfig}`,
+      `--bind-address=127.0.0.1`,
+      `--leader-elect=false`,
+      `--v=1`,
+    ]),
+    address: "127.0.0.1:10259",
+    ready: async () => (await getInNode(settings, "https://127.0.0.1:10259/readyz")).status === 200,
+    patience: 60,
+  };
+}
+
+export function coreDns(settings: PlatformSettings): Service {
+  const kubeconfig = serverKubeconfig(settings, "coredns", apiInNode(settings));
+  const config = [
+    `${clusterDomain} in-addr.arpa ip6.arpa {`,
+    `  bind ${nodeAddress}`,
+    `  kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {`,
+    `    kubeconfig ${JSON.stringify(kubeconfig)}`,
+    `    ttl 5`,
+    `  }`,
+    `  loadbalance`,
+    `  ready 127.0.0.1:8181`,
+    `  errors`,
+    `}`,
+    ``,
+  ].join("\n");
+  return {
+    name: "coredns",
+    command: inNode(settings, [
+      "coredns",
+      "-quiet",
+      "-conf",
+      writeConfig(settings, "Corefile", config),
+    ]),
+    address: `${nodeAddress}:53`,
+    ready: async () => (await getInNode(settings, "http://127.0.0.1:8181/ready")).status === 200,
+    patience: 60,
+  };
+}
+
+/** Makes volumes for claims; runs beside the node, since it only makes folders. */
+export function volumes(settings: PlatformSettings): Service {
+  const socket = join(settings.state, sockets.volumes);
+  return {
+    name: "volumes",
+    command: [
+      "tinyolly-volumes",
+      `--kubeconfig=${serverKubeconfig(settings, "volumes")}`,
+      `--folder=${ensureFolder(join(settings.state, "volumes"))}`,
+      `--node=${nodeName}`,
+      `--socket=${socket}`,
+    ],
+    address: `unix://${socket}`,
+    ready: () => accepts({ path: socket }),
+    patience: 20,
+  };
+}
+
+/** Address of the API as the node reaches it. */
+function apiInNode({ ports }: PlatformSettings): string {
+  return `https://${nodeAddress}:${ports.apiServer}`;
+}
+
+/** Runs a command inside the namespaces that {@link node} holds. */
+function inNode(
+  settings: PlatformSettings,
+  command: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  return [
+    "nsenter",
+    `--target=${initPid(settings)}`,
+    "--net",
+    "--mount",
+    "--pid",
+    "--ipc",
+    "--",
+    ...command,
+  ];
+}
+
+/** The first process of the namespaces; 0 before there is one. */
+function initPid(settings: PlatformSettings): string {
+  const file = join(nodeFolder(settings), "init.pid");
+  return existsSync(file) ? readFileSync(file, "utf8") : "0";
+}
+
+async function isNodeReady(settings: PlatformSettings): Promise<boolean> {
+  const authorization = `Bearer ${token(settings, "admin")}`;
+  const url = `${apiAddress(settings)}/api/v1/nodes/${nodeName}`;
+  const { status, body } = await get(url, { authorization });
+  if (status !== 200) return false;
+  const health = await getInNode(settings, "http://127.0.0.1:10248/healthz");
+  // A Node as the API has it.
+  const { status: state } = JSON.parse(body) as {
+    status: { conditions?: { type: string; status: string }[] };
+  };
+  const ready = state.conditions?.some((c) => c.type === "Ready" && c.status === "True");
+  return health.status === 200 && ready === true;
+}
+
+/** Name of the control group of this platform's pods; two platforms have two. */
+function controlGroup({ state }: PlatformSettings): string {
+  return `tinyolly-${createHash("sha256").update(state).digest("hex").slice(0, 8)}`;
+}
+
+function registriesFolder(settings: PlatformSettings): string {
+  return join(nodeFolder(settings), "registries");
+}
+
+/** Where containerd finds a registry, as on the nodes of a kind cluster. */
+function writeRegistry(settings: PlatformSettings, name: string, lines: readonly string[]): void {
+  const folder = ensureFolder(join(registriesFolder(settings), name));
+  const text = [...lines, `  capabilities = ["pull", "resolve"]`, ``].join("\n");
+  writeFileSync(join(folder, "hosts.toml"), text);
+}
+
+/** Network of the pods: routes and no bridge, which would need a kernel module more. */
+function writeNetwork(settings: PlatformSettings): string {
+  const folder = join(nodeFolder(settings), "network");
+  mkdirSync(folder, { recursive: true });
+  const config = {
+    cniVersion: "1.0.0",
+    name: "pods",
+    plugins: [
+      {
+        type: "ptp",
+        ipMasq: false,
+        ipam: {
+          type: "host-local",
+          dataDir: "/run/cni/addresses",
+          ranges: [[{ subnet: podRange }]],
+          routes: [{ dst: "0.0.0.0/0" }],
+        },
+      },
+    ],
+  };
+  writeFileSync(join(folder, "10-pods.conflist"), JSON.stringify(config, undefined, 2));
+  return folder;
+}

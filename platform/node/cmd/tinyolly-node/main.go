@@ -1,0 +1,50 @@
+// Command tinyolly-node holds the namespaces of a Kubernetes node, and carries connections between them and the host.
+//
+// The node's network is an island: no interface of the host leads there, and no firewall rule of the host changes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"tinyolly.dev/platform/node/internal/inside"
+	"tinyolly.dev/platform/node/internal/outside"
+)
+
+// pairs is a flag "a=b" that may be given several times.
+type pairs map[string]string
+
+func (p pairs) String() string { return "" }
+
+func (p pairs) Set(text string) error {
+	from, to, found := strings.Cut(text, "=")
+	if !found {
+		return fmt.Errorf("%q is not from=to", text)
+	}
+	p[from] = to
+	return nil
+}
+
+func main() {
+	settings := inside.Settings{Reach: pairs{}}
+	publish := pairs{}
+	flag.StringVar(&settings.Folder, "folder", "", "folder for sockets and init.pid")
+	flag.StringVar(&settings.Address, "address", "10.244.0.1", "address of the node")
+	flag.StringVar(&settings.Services, "services", "10.96.0.0/16", "addresses of Services")
+	flag.Var(pairs(settings.Reach), "reach", "port=address: port of the node that leads to an address of the host")
+	flag.Var(publish, "publish", "address=target: address of the host that leads to a target in the node")
+	group := flag.String("cgroup", "", "control group of the pods")
+	flag.Parse()
+
+	run := func() error { return outside.Run(settings, publish, *group) }
+	if flag.Arg(0) == "init" {
+		run = func() error { return inside.Run(settings, os.NewFile(3, "ready")) }
+	}
+	if err := run(); err != nil {
+		slog.Error("the node cannot run", "error", err)
+		os.Exit(1)
+	}
+}

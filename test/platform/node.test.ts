@@ -1,0 +1,138 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { tokenFile } from "../../platform/cluster-access";
+import { containerd, coreDns, kubeProxy, kubelet, node, scheduler } from "../../platform/node";
+import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
+import { folderWith } from "../folders";
+
+function platform(env: NodeJS.ProcessEnv = {}): PlatformSettings {
+  return readPlatformSettings({ TINYOLLY_STATE: folderWith({}), ...env });
+}
+
+const config = ({ state }: PlatformSettings, name: string): string =>
+  readFileSync(join(state, "config", name), "utf8");
+
+// The files are JSON objects.
+const json = (settings: PlatformSettings, name: string): Record<string, unknown> =>
+  JSON.parse(config(settings, name)) as Record<string, unknown>;
+
+test("the node lets out connections to the API and the registry, and lets in those to the web UI", () => {
+  const settings = platform({
+    TINYOLLY_PORT_API_SERVER: "6444",
+    TINYOLLY_PORT_REGISTRY_IN_CLUSTER: "5001",
+    TINYOLLY_PORT_UI: "5003",
+  });
+  const { command } = node(settings);
+  expect(command.filter((word) => /^--(?:reach|publish)/.test(word))).toEqual([
+    "--reach=6444=127.0.0.1:6444",
+    "--reach=5001=127.0.0.1:5001",
+    "--publish=127.0.0.1:5003=tinyolly-webui.tinyolly.svc.cluster.local:80",
+  ]);
+});
+
+test("the pods of two platforms are in two control groups", () => {
+  const group = (settings: PlatformSettings): string =>
+    node(settings).command.find((word) => word.startsWith("--cgroup=")) ?? "";
+  const one = platform();
+  const two = platform();
+  expect(group(one)).toMatch(/^--cgroup=tinyolly-[0-9a-f]{8}$/);
+  expect(group(one)).not.toBe(group(two));
+  kubelet(one);
+  expect(`--cgroup=${String(json(one, "kubelet.json")["cgroupRoot"]).slice(1)}`).toBe(group(one));
+});
+
+test("containerd finds the registry's in-cluster name and Docker Hub's mirror at the node", () => {
+  const settings = platform({ TINYOLLY_PORT_REGISTRY_IN_CLUSTER: "5001" });
+  containerd(settings);
+  const hosts = (name: string): string[] =>
+    readFileSync(join(settings.state, "node/registries", name, "hosts.toml"), "utf8")
+      .trim()
+      .split(/\n\s*/);
+  expect(hosts("docker-registry.registry.svc.cluster.local:5001")).toEqual([
+    'server = "http://10.244.0.1:5001"',
+    '[host."http://10.244.0.1:5001"]',
+    'capabilities = ["pull", "resolve"]',
+  ]);
+  expect(hosts("docker.io")).toEqual([
+    'server = "http://10.244.0.1:5001/v2/mirror"',
+    '[host."http://10.244.0.1:5001/v2/mirror"]',
+    "override_path = true",
+    'capabilities = ["pull", "resolve"]',
+  ]);
+  expect(config(settings, "containerd.toml")).toContain(
+    'sandbox = "docker-registry.registry.svc.cluster.local:5001/platform/pause:latest"',
+  );
+});
+
+test("the kubelet asks the API who calls and what they may, and knows no anonymous", () => {
+  const settings = platform();
+  kubelet(settings);
+  expect(json(settings, "kubelet.json")).toMatchObject({
+    address: "10.244.0.1",
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: join(settings.state, "kubernetes/pki/kubelet-client/tls.crt") },
+    },
+    authorization: { mode: "Webhook" },
+    clusterDNS: ["10.96.0.10"],
+    clusterDomain: "cluster.local",
+  });
+});
+
+test.each([
+  ["kubelet", kubelet, "system:node:tinyolly"],
+  ["proxy", kubeProxy, "system:kube-proxy"],
+  ["scheduler", scheduler, "system:kube-scheduler"],
+  ["coredns", coreDns, "tinyolly:coredns"],
+] as const)("%s is a user of its own, and reaches the API from within", (user, factory, name) => {
+  const settings = platform();
+  factory(settings);
+  // A kubeconfig.
+  const kubeconfig = json(settings, `${user}.kubeconfig`) as {
+    clusters: { cluster: { server: string } }[];
+    users: { user: { token: string } }[];
+  };
+  expect(kubeconfig.clusters[0]?.cluster.server).toBe("https://10.244.0.1:6443");
+  const token = kubeconfig.users[0]?.user.token ?? "";
+  expect(readFileSync(tokenFile(settings), "utf8").split("\n")).toContainEqual(
+    expect.stringMatching(new RegExp(`^${token},${name},`)),
+  );
+});
+
+test("what runs in the node enters its namespaces by the first process in them", () => {
+  const settings = platform();
+  expect(kubeProxy(settings).command.slice(0, 7)).toEqual([
+    "nsenter",
+    "--target=0",
+    "--net",
+    "--mount",
+    "--pid",
+    "--ipc",
+    "--",
+  ]);
+  const started = readPlatformSettings({
+    TINYOLLY_STATE: folderWith({ "node/init.pid": "4711" }),
+  });
+  expect(kubeProxy(started).command[1]).toBe("--target=4711");
+});
+
+test("pods have addresses from the node's range, and a route to everything through it", () => {
+  const settings = platform();
+  containerd(settings);
+  const network: unknown = JSON.parse(
+    readFileSync(join(settings.state, "node/network/10-pods.conflist"), "utf8"),
+  );
+  expect(network).toMatchObject({
+    plugins: [
+      {
+        type: "ptp",
+        ipam: {
+          ranges: [[{ subnet: "10.244.0.0/24" }]],
+          routes: [{ dst: "0.0.0.0/0" }],
+        },
+      },
+    ],
+  });
+});
