@@ -2,8 +2,11 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PACKAGES := node_modules/.package-lock.json
-PLATFORM := node --require ./run-typescript.cjs platform/cli.ts
+PLATFORM_CLI := node --require ./run-typescript.cjs platform/$(if $(filter kind,$(PLATFORM)),kind/)cli.ts
 STACK_FLAG := $(if $(STACK),--stack '$(STACK)')
+ifneq ($(filter-out kind,$(PLATFORM)),)
+$(error PLATFORM is "$(PLATFORM)", but must be kind, or empty for the embedded platform)
+endif
 OFFLINE_ENV := $(if $(OFFLINE),TINYOLLY_OFFLINE=1)
 
 .PHONY: help
@@ -12,11 +15,11 @@ help: ## Show this list
 
 .PHONY: up
 up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else
-	@$(OFFLINE_ENV) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM) deploy
+	@$(OFFLINE_ENV) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM_CLI) deploy
 
 .PHONY: preview
 preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry
-	@$(OFFLINE_ENV) $(PLATFORM) preview
+	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview
 
 .PHONY: explain
 explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; JSON=1, MARKDOWN=1, SAVE=FILE, STACK=, OFFLINE=1
@@ -32,28 +35,28 @@ bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
-	@$(PLATFORM) destroy
-	@$(PLATFORM) down
+	@$(PLATFORM_CLI) destroy
+	@$(PLATFORM_CLI) down
 
 .PHONY: env
 env: $(PACKAGES) ## Print the environment for pulumi, helm and kubectl: eval "$$(make -s env)"
-	@$(PLATFORM) env
+	@$(PLATFORM_CLI) env
 
 .PHONY: platform-up
 platform-up: $(PACKAGES) ## Start the platform: registry, builder, base images, Kubernetes API, Argo CD
-	@$(PLATFORM) up
+	@$(PLATFORM_CLI) up
 
 .PHONY: platform-down
 platform-down: $(PACKAGES) ## Stop the platform and keep its data
-	@$(PLATFORM) down
+	@$(PLATFORM_CLI) down
 
 .PHONY: platform-status
 platform-status: $(PACKAGES) ## Show every server of the platform; JSON=1 for machines
-	@$(PLATFORM) status $(if $(JSON),--json)
+	@$(PLATFORM_CLI) status $(if $(JSON),--json)
 
 .PHONY: platform-reset
 platform-reset: $(PACKAGES) ## Stop the platform and delete its data; tools stay in the user's cache
-	@$(PLATFORM) reset
+	@$(PLATFORM_CLI) reset
 
 .PHONY: check
 check: $(PACKAGES) ## Check format, types and rules of everything; changes nothing
@@ -69,8 +72,8 @@ test: $(PACKAGES) ## Run every test, on a platform of its own
 
 .PHONY: bench
 bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain'
-	@$(PLATFORM) up
-	@eval "$$($(PLATFORM) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
+	@$(PLATFORM_CLI) up
+	@eval "$$($(PLATFORM_CLI) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
 
 $(PACKAGES): package.json package-lock.json
 	@command -v node npm > /dev/null || { echo 'Node and npm are missing; install Node 20.19 or newer: apt-get install nodejs npm' >&2; exit 1; }

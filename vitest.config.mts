@@ -5,6 +5,8 @@ const commands = [
   "test/**/cli.test.ts",
   "test/watch/foreground.test.ts",
   "test/platform/processes.test.ts",
+  "test/platform/lock-race.test.ts",
+  "test/platform/disk-full.test.ts",
 ];
 
 export default defineConfig({

@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import { InputError } from "../components/input-error";
 import { failedBuilds } from "./build-log";
 import { readDeployment, deploymentTable } from "./deployment";
+import { requireSpace } from "./disk";
 import { environment } from "./environment";
+import { withLock } from "./lock";
 import { localStack, platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { PlatformError, type PlatformSettings, project, readPlatformSettings } from "./settings";
 import { formatBytes, table } from "./table";
@@ -37,6 +39,19 @@ const commands: Readonly<
     return pulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
   },
 };
+
+/** What users type for the commands that change the platform: one at a time. */
+const changing: Readonly<Record<string, string>> = {
+  up: "make platform-up",
+  down: "make platform-down",
+  reset: "make platform-reset",
+  deploy: "make up",
+  preview: "make preview",
+  destroy: "make down",
+};
+
+/** Those that start it. */
+const starting: ReadonlySet<string> = new Set(["up", "deploy", "preview", "destroy"]);
 
 async function up(settings: PlatformSettings): Promise<number> {
   const plugins = await platformUp(settings, log);
@@ -104,7 +119,11 @@ async function main(): Promise<number> {
     throw new PlatformError(
       `"${name}" is not a command; there are ${Object.keys(commands).join(", ")}`,
     );
-  return command(readPlatformSettings(), flags.includes("--json"));
+  const settings = readPlatformSettings();
+  if (starting.has(name)) requireSpace(settings);
+  const body = (): Promise<number> => command(settings, flags.includes("--json"));
+  const typed = changing[name];
+  return typed === undefined ? body() : withLock(settings.state, typed, body);
 }
 
 main().then(

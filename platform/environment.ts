@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { kindEnvironment, readKindSettings } from "./kind/settings";
 import { mirrorLock } from "./mirror-lock";
 import { pulumiBin, pulumiHome } from "./pulumi";
 import { kubeconfigFile } from "./cluster-access";
@@ -37,9 +38,13 @@ export function environment(settings: PlatformSettings): Record<string, string> 
   };
 }
 
-/** Makes the environment of the embedded platform that of this process. */
+/** Makes the environment of the platform that of this process: the embedded one, or kind where `PLATFORM` says so. */
 export function enterPlatform(): void {
-  Object.assign(process.env, environment(readPlatformSettings()));
+  const kind = process.env["PLATFORM"] === "kind";
+  Object.assign(
+    process.env,
+    kind ? kindEnvironment(readKindSettings()) : environment(readPlatformSettings()),
+  );
 }
 
 /** Folder with a link to each tool. */

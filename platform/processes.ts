@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "./settings";
+import { startTime, statFields } from "./start-time";
 
 /** A server that the platform runs in the background. */
 export interface Service {
@@ -172,22 +173,6 @@ function readRunning(state: string, name: string): Running | undefined {
 
 function isAlive(running: Running): boolean {
   return startTime(running.pid) === running.startTime;
-}
-
-/** Start time of a process as the kernel counts it; undefined when it has ended. */
-function startTime(pid: number): string | undefined {
-  const fields = statFields(pid);
-  return fields?.[0] === "Z" ? undefined : fields?.[19];
-}
-
-/** Fields of /proc/PID/stat from the state on: 0 is the state, 1 the parent, 19 the start time. */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Servers lead their own process group, so that what they started ends with them. */

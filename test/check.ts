@@ -2,7 +2,7 @@
  * Checks format, types and rules of everything: `make check`. With `--fix` it formats and mends instead: `make fix`.
  * Every check runs, whatever the ones before it said; the exit code is 0 only when all hold.
  */
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkTools, platformTools } from "../platform/catalog";
@@ -88,6 +88,16 @@ function checks(cache: string): Check[] {
       { name: `staticcheck ${cwd}`, command: ["staticcheck", "./..."], cwd },
     ]),
     { name: "shellcheck", command: ["shellcheck", ...shellFiles] },
+    kubeconform(
+      "platform/kind",
+      schemas,
+      "Cluster",
+      spawnSync(
+        process.execPath,
+        ["--require", "./run-typescript.cjs", "platform/kind/cli.ts", "up", "--dry-run"],
+        { cwd: project, encoding: "utf8" },
+      ),
+    ),
     ...charts.flatMap((chart): Check[] => [
       { name: `helm lint ${chart}`, command: ["helm", "lint", "--strict", chart] },
       { name: `helm-unittest ${chart}`, command: ["helm-unittest", "--strict", chart] },
@@ -112,22 +122,32 @@ function checks(cache: string): Check[] {
           ],
           { cwd: project, encoding: "utf8" },
         );
-        return {
-          name: `kubeconform ${chart} ${values === "" ? "with its defaults" : `with ${values}`}`,
-          command: [
-            "kubeconform",
-            "-strict",
-            "-summary",
-            "-skip=HTTPRoute,Instrumentation",
-            `-schema-location=${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`,
-            "-",
-          ],
-          input:
-            rendered.status === 0 ? rendered.stdout : `helm template failed: ${rendered.stderr}`,
-        };
+        const what = `${chart} ${values === "" ? "with its defaults" : `with ${values}`}`;
+        return kubeconform(what, schemas, "HTTPRoute,Instrumentation", rendered);
       }),
     ]),
   ];
+}
+
+/** Checks manifests that a command rendered; there are no schemas for the skipped kinds. */
+function kubeconform(
+  what: string,
+  schemas: string,
+  skipped: string,
+  rendered: SpawnSyncReturns<string>,
+): Check {
+  return {
+    name: `kubeconform ${what}`,
+    command: [
+      "kubeconform",
+      "-strict",
+      "-summary",
+      `-skip=${skipped}`,
+      `-schema-location=${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`,
+      "-",
+    ],
+    input: rendered.status === 0 ? rendered.stdout : `${what} failed: ${rendered.stderr}`,
+  };
 }
 
 /** A chart's defaults, and what its tests keep as complete sets of values. */

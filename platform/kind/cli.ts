@@ -1,0 +1,151 @@
+/**
+ * The platform's commands for a kind cluster, as the Makefile calls them with PLATFORM=kind:
+ * `node --require ./run-typescript.cjs platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy [--json] [--dry-run]`.
+ *
+ * With --dry-run, up, down and reset do nothing and need nothing: the commands go to standard error, the manifests to
+ * standard output.
+ */
+import { spawnSync } from "node:child_process";
+import { InputError } from "../../components/input-error";
+import { deploymentTable, readDeployment } from "../deployment";
+import { withLock } from "../lock";
+import { PlatformError, type PlatformSettings, project } from "../settings";
+import { table } from "../table";
+import { downSteps, resetSteps, upSteps } from "./plan";
+import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
+import { shownSecrets } from "./secrets";
+import { kindEnvironment, readKindSettings, uiAddress } from "./settings";
+import { type Step, commandLines } from "./steps";
+
+const localStack = "local";
+
+interface Subcommand {
+  readonly run: (settings: PlatformSettings, json: boolean) => Promise<number> | number;
+  /** As users type it, where it changes the platform. @default - it changes nothing */
+  readonly changes?: string;
+  readonly steps?: (settings: PlatformSettings) => Step[];
+}
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  up: {
+    changes: "make platform-up",
+    run: up,
+    steps: (settings) => upSteps(settings, shownSecrets),
+  },
+  down: {
+    changes: "make platform-down",
+    run: async (settings) => {
+      await kindDown(settings, log);
+      return 0;
+    },
+    steps: downSteps,
+  },
+  reset: {
+    changes: "make platform-reset",
+    run: async (settings) => {
+      await kindReset(settings, log);
+      return 0;
+    },
+    steps: resetSteps,
+  },
+  status: { run: status },
+  env: {
+    run: (settings) => {
+      for (const [name, value] of Object.entries(kindEnvironment(settings)))
+        process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+      return 0;
+    },
+  },
+  deploy: { changes: "make up", run: deploy },
+  preview: {
+    changes: "make preview",
+    run: async (settings) => {
+      await up(settings);
+      return pulumi(["preview", "--diff", "--stack", localStack]);
+    },
+  },
+  destroy: {
+    changes: "make down",
+    run: async (settings) => {
+      await up(settings);
+      return pulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
+    },
+  },
+};
+
+async function up(settings: PlatformSettings): Promise<number> {
+  await kindUp(settings, log);
+  Object.assign(process.env, kindEnvironment(settings));
+  return 0;
+}
+
+async function deploy(settings: PlatformSettings): Promise<number> {
+  await up(settings);
+  const before = await readDeployment(settings);
+  const args = ["--yes", "--skip-preview", "--suppress-outputs"];
+  const status = pulumi(["up", "--stack", localStack, ...args]);
+  if (status !== 0) {
+    log("What was published before the failure is kept; mend the cause and run make up again.");
+    return status;
+  }
+  process.stdout.write(deploymentTable(await readDeployment(settings), before));
+  process.stdout.write(`\nThe web UI is ${uiAddress}\n`);
+  return 0;
+}
+
+function status(settings: PlatformSettings, json: boolean): number {
+  const parts = kindStatus(settings);
+  if (json) process.stdout.write(`${JSON.stringify(parts, undefined, 2)}\n`);
+  else process.stdout.write(table(["part", "health"], Object.entries(parts)));
+  return Object.values(parts).every((health) => health === "ready") ? 0 : 1;
+}
+
+function dryRun(steps: readonly Step[]): void {
+  for (const line of commandLines(steps)) log(line);
+  for (const { input } of steps) {
+    if (input?.file.endsWith(".yaml"))
+      process.stdout.write(`---\n# ${input.file}\n${input.text.trimEnd()}\n`);
+    else if (input) log(`# ${input.file}\n${input.text.trimEnd()}`);
+  }
+}
+
+function pulumi(args: readonly string[]): number {
+  const run = spawnSync("pulumi", args, { cwd: project, stdio: "inherit" });
+  if (run.error) throw new PlatformError(`pulumi cannot be run: ${run.error.message}`);
+  return run.status ?? 1;
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const [name = "", ...flags] = process.argv.slice(2);
+  const subcommand = subcommands[name];
+  if (!subcommand) {
+    throw new PlatformError(
+      `"${name}" is not a command; there are ${Object.keys(subcommands).join(", ")}`,
+    );
+  }
+  const { changes, run, steps } = subcommand;
+  const settings = readKindSettings();
+  if (flags.includes("--dry-run")) {
+    if (!steps)
+      throw new PlatformError(`${name} has no --dry-run; only up, down and reset have one`);
+    dryRun(steps(settings));
+    return 0;
+  }
+  const body = async (): Promise<number> => run(settings, flags.includes("--json"));
+  return changes === undefined ? body() : withLock(settings.state, changes, body);
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
+    log(`platform: ${error.message}`);
+    process.exitCode = 1;
+  },
+);

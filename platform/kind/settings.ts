@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import {
+  PlatformError,
+  type PlatformSettings,
+  portVariables,
+  project,
+  readPlatformSettings,
+} from "../settings";
+
+/** Where the web UI answers on this machine. */
+export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
+
+/**
+ * Reads where what belongs to the kind cluster is kept: `TINYOLLY_STATE`, else `.tinyolly/kind`.
+ *
+ * @throws PlatformError for other ports of registry and web UI, which a cluster that exists could not take.
+ */
+export function readKindSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
+  const settings = readPlatformSettings({ TINYOLLY_STATE: ".tinyolly/kind", ...env });
+  for (const name of ["registryTls", "registry", "registryInCluster", "ui"] as const) {
+    const [variable, port] = portVariables[name];
+    if (settings.ports[name] !== port) {
+      throw new PlatformError(
+        `${variable} is ${settings.ports[name]}, but with PLATFORM=kind it is always ${port}; unset it`,
+      );
+    }
+  }
+  return settings;
+}
+
+/** Kubeconfig of the cluster's administrator. */
+export function kubeconfigFile({ state }: PlatformSettings): string {
+  return join(state, "kubeconfig");
+}
+
+/** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the kind cluster. */
+export function kindEnvironment(settings: PlatformSettings): Record<string, string> {
+  return {
+    PULUMI_BACKEND_URL: `file://${join(settings.state, "pulumi")}`,
+    PULUMI_CONFIG_PASSPHRASE: "",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    BUILDX_CONFIG: join(settings.state, "buildx"),
+    KUBECONFIG: kubeconfigFile(settings),
+    // The npm package pulumi fetches the CLI, and the CLI its plugins.
+    PATH: [join(project, "node_modules/.bin"), process.env["PATH"] ?? ""].join(":"),
+  };
+}

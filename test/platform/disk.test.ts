@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type FileSystem, neededBytes, requireSpace } from "../../platform/disk";
+import { PlatformError, readPlatformSettings } from "../../platform/settings";
+import { folderWith } from "../folders";
+
+const enough = neededBytes;
+const less = 512_000_000;
+
+/** Settings with a state folder that does not exist yet, and what is asked about which folder. */
+function machine(inState: FileSystem, inCache: FileSystem) {
+  const made = folderWith({ "cache/tools/x": "" });
+  const state = join(made, "some/where");
+  const cache = join(made, "cache");
+  const settings = readPlatformSettings({ TINYOLLY_STATE: state, TINYOLLY_CACHE: cache });
+  const asked: string[] = [];
+  const check = (): void => {
+    requireSpace(settings, (folder) => {
+      asked.push(folder);
+      return folder === cache ? inCache : inState;
+    });
+  };
+  return { made, state, cache, asked, check };
+}
+
+test("1 GiB is enough, asked of the nearest folders that exist", () => {
+  const { made, cache, asked, check } = machine(
+    { device: 1, free: enough },
+    { device: 2, free: enough },
+  );
+  check();
+  expect(asked).toEqual([made, cache]);
+});
+
+test.each<[string, FileSystem, FileSystem, (state: string, cache: string) => string]>([
+  [
+    "one file system",
+    { device: 1, free: less },
+    { device: 1, free: less },
+    (state, cache) =>
+      `there are only 512.0 MB free for ${state}, but the platform needs 1.1 GB; ` +
+      `make platform-reset deletes the platform's data, and folders of old versions in ${cache}/tools can go`,
+  ],
+  [
+    "that of the state folder",
+    { device: 1, free: 0 },
+    { device: 2, free: enough },
+    (state) =>
+      `there are only 0 B free for ${state}, but the platform needs 1.1 GB; ` +
+      `make platform-reset deletes the platform's data`,
+  ],
+  [
+    "that of the tool cache",
+    { device: 1, free: enough },
+    { device: 2, free: enough - 100_000_000 },
+    (_, cache) =>
+      `there are only 973.7 MB free for ${cache}, but the platform needs 1.1 GB; ` +
+      `folders of old versions in ${cache}/tools can go`,
+  ],
+  [
+    "both",
+    { device: 1, free: less },
+    { device: 2, free: 0 },
+    (state, cache) =>
+      `there are only 512.0 MB free for ${state} and 0 B free for ${cache}, but the platform needs 1.1 GB; ` +
+      `make platform-reset deletes the platform's data, and folders of old versions in ${cache}/tools can go`,
+  ],
+])("less than that is refused: %s", (_, inState, inCache, message) => {
+  const { state, cache, check } = machine(inState, inCache);
+  expect(check).toThrow(new PlatformError(message(state, cache)));
+});
+
+test("one byte less than 1 GiB is refused", () => {
+  const { check } = machine({ device: 1, free: enough - 1 }, { device: 2, free: enough });
+  expect(check).toThrow(PlatformError);
+});

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { kindEnvironment, readKindSettings, uiAddress } from "../../../platform/kind/settings";
+import { PlatformError, project } from "../../../platform/settings";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test("state is apart from the embedded platform's, unless it is named", () => {
+  expect(readKindSettings({}).state).toBe(join(project, ".tinyolly/kind"));
+  expect(readKindSettings({ TINYOLLY_STATE: "/state" }).state).toBe("/state");
+});
+
+test("the web UI has the port that it has without kind", () => {
+  expect(uiAddress).toBe("http://127.0.0.1:5002");
+});
+
+test("a shell gets exactly these variables", () => {
+  vi.stubEnv("PATH", "/usr/bin:/bin");
+  expect(kindEnvironment(readKindSettings({ TINYOLLY_STATE: "/state" }))).toEqual({
+    PULUMI_BACKEND_URL: "file:///state/pulumi",
+    PULUMI_CONFIG_PASSPHRASE: "",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    BUILDX_CONFIG: "/state/buildx",
+    KUBECONFIG: "/state/kubeconfig",
+    PATH: `${project}/node_modules/.bin:/usr/bin:/bin`,
+  });
+});
+
+test.each([
+  ["TINYOLLY_PORT_REGISTRY_TLS", 49443],
+  ["TINYOLLY_PORT_REGISTRY", 30500],
+  ["TINYOLLY_PORT_REGISTRY_IN_CLUSTER", 5000],
+  ["TINYOLLY_PORT_UI", 5002],
+])("another %s is refused", (variable, port) => {
+  expect(() => readKindSettings({ [variable]: "40123" })).toThrow(
+    new PlatformError(
+      `${variable} is 40123, but with PLATFORM=kind it is always ${port}; unset it`,
+    ),
+  );
+});
