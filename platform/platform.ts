@@ -12,7 +12,7 @@ import { forgetRegistry, nameRegistry } from "./hosts";
 import {
   type Service,
   knownServices,
-  residentBytes,
+  memoryBytes,
   servicePid,
   startService,
   stopService,
@@ -89,7 +89,7 @@ export interface ServiceStatus {
   /** Undefined when it does not run. */
   readonly pid: number | undefined;
   readonly health: "ready" | "not ready" | "stopped";
-  /** Resident memory in bytes. */
+  /** Bytes, with what it started; pages shared with others count in part. */
   readonly memory: number;
 }
 
@@ -105,7 +105,7 @@ async function statusOf(settings: PlatformSettings, service: Service): Promise<S
   const pid = servicePid(settings.state, name);
   if (pid === undefined) return { name, address, pid, health: "stopped", memory: 0 };
   const ready = await service.ready().catch(() => false);
-  return { name, address, pid, health: ready ? "ready" : "not ready", memory: residentBytes(pid) };
+  return { name, address, pid, health: ready ? "ready" : "not ready", memory: memoryBytes(pid) };
 }
 
 async function startAll(

@@ -100,8 +100,11 @@ export function knownServices(state: string): string[] {
   return readdirSync(folder).map((file) => file.replace(/\.json$/, ""));
 }
 
-/** Resident memory in bytes of a process and all that it started; 0 when it is gone. */
-export function residentBytes(pid: number): number {
+/**
+ * Memory in bytes of a process and all that it started, in which pages that several processes share count once; 0 when
+ * it is gone.
+ */
+export function memoryBytes(pid: number): number {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
     const parent = /^\d+$/.test(name) ? statFields(Number(name))?.[1] : undefined;
@@ -117,7 +120,8 @@ export function residentBytes(pid: number): number {
 
 function ownBytes(pid: number): number {
   try {
-    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    const kibibytes = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
     return Number(kibibytes ?? 0) * 1024;
   } catch {
     return 0;

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { checkTools, platformTools } from "../platform/catalog";
 import { readPlatformSettings } from "../platform/settings";
 import { linkTools, provideTools } from "../platform/tools";
+import { customResourceSchemas } from "./chart/custom-resource-schemas";
 import { kubernetesSchemas } from "./kubernetes-schemas";
 
 const project = resolve(__dirname, "..");
@@ -76,7 +77,10 @@ function fixes(): Check[] {
 }
 
 function checks(cache: string): Check[] {
-  const schemas = kubernetesSchemas(cache, join(project, "platform/tools/kubernetes"));
+  const schemas = [
+    kubernetesSchemas(cache, join(project, "platform/tools/kubernetes")),
+    customResourceSchemas(cache),
+  ];
   const shellFiles = trackedFiles().filter((file) => file === ".ci/run" || file.endsWith(".sh"));
   return [
     { name: "prettier", command: ["prettier", "--check", "--log-level=warn", "."] },
@@ -91,12 +95,13 @@ function checks(cache: string): Check[] {
     kubeconform(
       "platform/kind",
       schemas,
-      "Cluster",
       spawnSync(
         process.execPath,
         ["--require", "./run-typescript.cjs", "platform/kind/cli.ts", "up", "--dry-run"],
         { cwd: project, encoding: "utf8" },
       ),
+      // Of kind itself, which has no schema for it.
+      "Cluster",
     ),
     ...charts.flatMap((chart): Check[] => [
       { name: `helm lint ${chart}`, command: ["helm", "lint", "--strict", chart] },
@@ -123,18 +128,18 @@ function checks(cache: string): Check[] {
           { cwd: project, encoding: "utf8" },
         );
         const what = `${chart} ${values === "" ? "with its defaults" : `with ${values}`}`;
-        return kubeconform(what, schemas, "HTTPRoute,Instrumentation", rendered);
+        return kubeconform(what, schemas, rendered);
       }),
     ]),
   ];
 }
 
-/** Checks manifests that a command rendered; there are no schemas for the skipped kinds. */
+/** Checks manifests that a command rendered, but for those of the kind `skipped`. */
 function kubeconform(
   what: string,
-  schemas: string,
-  skipped: string,
+  schemas: readonly string[],
   rendered: SpawnSyncReturns<string>,
+  skipped = "none",
 ): Check {
   return {
     name: `kubeconform ${what}`,
@@ -143,7 +148,7 @@ function kubeconform(
       "-strict",
       "-summary",
       `-skip=${skipped}`,
-      `-schema-location=${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`,
+      ...schemas.map((folder) => `-schema-location=${folder}/{{.ResourceKind}}{{.KindSuffix}}.json`),
       "-",
     ],
     input: rendered.status === 0 ? rendered.stdout : `${what} failed: ${rendered.stderr}`,

@@ -5,7 +5,7 @@ import {
   type Service,
   knownServices,
   logFile,
-  residentBytes,
+  memoryBytes,
   servicePid,
   startService,
   stopService,
@@ -54,7 +54,7 @@ test("a service is started once, found again and stopped", async () => {
   expect(await startService(state, service(serve))).toBe(true);
   const pid = servicePid(state, "server") ?? 0;
   expect(knownServices(state)).toEqual(["server"]);
-  expect(residentBytes(pid)).toBeGreaterThan(0);
+  expect(memoryBytes(pid)).toBeGreaterThan(0);
   expect(readFileSync(logFile(state, "server"), "utf8")).toBe("started\n");
 
   expect(await startService(state, service(serve))).toBe(false);
@@ -64,7 +64,7 @@ test("a service is started once, found again and stopped", async () => {
   expect(isGone(pid)).toBe(true);
   expect(servicePid(state, "server")).toBeUndefined();
   expect(knownServices(state)).toEqual([]);
-  expect(residentBytes(pid)).toBe(0);
+  expect(memoryBytes(pid)).toBe(0);
 });
 
 test("to stop what does not run does nothing", async () => {

@@ -1,11 +1,14 @@
 """What both modes answer while Redis does not."""
 
 from collections.abc import AsyncIterator
+from threading import Thread
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from anyio import to_thread
+from fakeredis import TcpFakeServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
@@ -61,3 +64,23 @@ async def test_the_receiver_lives_but_does_not_serve(channel: grpc.aio.Channel) 
         health_pb2.HealthCheckResponse.NOT_SERVING,
         health_pb2.HealthCheckResponse.SERVING,
     ]
+
+
+async def test_both_come_back_with_the_storage(
+    free_tcp_port: int, api: httpx.AsyncClient, channel: grpc.aio.Channel
+) -> None:
+    request = samples.traces({"shop": [samples.span(1, 1)]})
+    with pytest.raises(grpc.aio.AioRpcError):
+        await TraceServiceStub(channel).Export(request)
+
+    server = TcpFakeServer(("127.0.0.1", free_tcp_port))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        await TraceServiceStub(channel).Export(request)
+        assert (await api.get("/ready")).status_code == 200
+        assert (await api.get("/api/stats")).json()["spans"] == 1
+    finally:
+        await to_thread.run_sync(server.shutdown)
+        server.server_close()
+        thread.join()

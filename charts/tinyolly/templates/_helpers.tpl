@@ -82,7 +82,7 @@ affinity:
 {{- with .values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- range . }}
-  - {{- merge (deepCopy .) $selector | toYaml | nindent 4 }}
+  - {{- merge dict . (hasKey . "labelSelector" | ternary dict $selector) | toYaml | nindent 4 }}
   {{- end }}
 {{- end }}
 {{- end -}}

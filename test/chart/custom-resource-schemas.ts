@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { moduleFolder } from "../../platform/tools";
+
+/** The definitions of what the charts make besides Kubernetes' own objects, as their projects' Go modules hold them. */
+const definitions = [
+  ["sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],
+  [
+    "github.com/open-telemetry/opentelemetry-operator",
+    "config/crd/bases/opentelemetry.io_instrumentations.yaml",
+  ],
+] as const;
+
+const modules = join(__dirname, "crds");
+
+interface Schema {
+  readonly properties?: Record<string, Schema>;
+  readonly items?: Schema;
+  additionalProperties?: unknown;
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
+}
+
+interface CustomResourceDefinition {
+  readonly spec: {
+    readonly group: string;
+    readonly names: { readonly kind: string };
+    readonly versions: readonly {
+      readonly name: string;
+      readonly schema: { readonly openAPIV3Schema: Schema };
+    }[];
+  };
+}
+
+/** Folder of JSON schemas for kubeconform, beside those of Kubernetes itself. Unknown fields are errors. */
+export function customResourceSchemas(cache: string): string {
+  const sums = readFileSync(join(modules, "go.sum"));
+  const key = createHash("sha256").update(sums).digest("hex").slice(0, 12);
+  const folder = join(cache, `custom-resource-schemas-${key}`);
+  if (existsSync(folder)) return folder;
+  const draft = `${folder}.draft`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true });
+  for (const [module, file] of definitions) {
+    const text = readFileSync(join(moduleFolder(module, modules), file), "utf8");
+    // The module is pinned, and its file is what its path says.
+    const { spec } = parse(text) as CustomResourceDefinition;
+    for (const { name, schema } of spec.versions) {
+      const suffix = `${spec.group.split(".")[0] ?? ""}-${name}`;
+      close(schema.openAPIV3Schema);
+      writeFileSync(
+        join(draft, `${spec.names.kind}-${suffix}.json`.toLowerCase()),
+        JSON.stringify(schema.openAPIV3Schema),
+      );
+    }
+  }
+  renameSync(draft, folder);
+  return folder;
+}
+
+function close(schema: Schema): void {
+  if (
+    schema.properties &&
+    schema.additionalProperties === undefined &&
+    schema["x-kubernetes-preserve-unknown-fields"] !== true
+  )
+    schema.additionalProperties = false;
+  for (const child of Object.values(schema.properties ?? {})) close(child);
+  if (schema.items) close(schema.items);
+}
