@@ -209,6 +209,7 @@ export function planApplications({ charts }: Plan, settings: Settings): Applicat
     source: chartRef(publishing.endpoints, chart.name),
     plainHttp: publishing.endpoints.inClusterPlainHttp,
     context: cluster.context,
+    kubeconfig: cluster.kubeconfig,
     values: chartValues[chart.name],
     argocd,
   }));

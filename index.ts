@@ -9,6 +9,7 @@ import { Registry } from "./components/registry";
 import { orRunError } from "./components/run-error";
 import { followPlan, planRecords } from "./components/saved-plan";
 import { readStackState } from "./components/stack-state";
+import { noteTiming } from "./components/timings";
 import { warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./components/warnings";
 import { planApplications, readSettings } from "./config";
 import { deliverables } from "./deliverables";
@@ -27,6 +28,7 @@ export = async () => {
   const observed = await orRunError(() =>
     observe({ plan, state, endpoints, applications: applicationPlans, cluster, offline }),
   );
+  noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, baseLock);
   void warnAboutBuilder(publishing.builder);
   void warnAboutDrift(driftMessages(observed));

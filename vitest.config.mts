@@ -6,6 +6,8 @@ const commands = [
   "test/watch/foreground.test.ts",
   "test/platform/processes.test.ts",
   "test/platform/lock-race.test.ts",
+  "test/components/await-rollout.test.ts",
+  "test/components/publish-chart.test.ts",
   "test/platform/disk-full.test.ts",
 ];
 

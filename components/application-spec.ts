@@ -10,7 +10,7 @@ export interface ArgoCd {
   readonly project: string;
   /** API server to deploy to, as Argo CD knows it. */
   readonly destinationServer: string;
-  /** Seconds to wait for Synced and Healthy at the new revision; 0 does not wait. */
+  /** Seconds that up waits for Synced and Healthy at the new revision; 0 does not wait. No part of the Application. */
   readonly waitSeconds: number;
 }
 
@@ -26,6 +26,8 @@ export interface ApplicationPlan {
   readonly plainHttp: boolean;
   /** Context of the kubeconfig in which Argo CD runs. */
   readonly context: string;
+  /** Path of that kubeconfig; left out means KUBECONFIG or ~/.kube/config. No part of the Application. */
+  readonly kubeconfig?: string | undefined;
   readonly values: ChartValues | undefined;
   readonly argocd: ArgoCd;
 }
@@ -74,7 +76,6 @@ export function applicationRecord(plan: ApplicationPlan): ApplicationRecord {
       project: argocd.project,
       source,
       values: values ?? {},
-      waitSeconds: argocd.waitSeconds,
     },
   };
 }

@@ -1,8 +1,10 @@
 // The package's own index would load a hundred modules more.
 import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource";
 import { Secret } from "@pulumi/kubernetes/core/v1/secret";
+import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ApplicationPlan, applicationRecord, applicationSpec } from "./application-spec";
+import type { RolloutRequest } from "./await-rollout";
 import type { Chart } from "./chart";
 import type { ApplicationDrift } from "./drift";
 import { repairsAnnotation } from "./recorded";
@@ -26,7 +28,7 @@ export interface Repair {
 }
 
 /**
- * An Argo CD Application that keeps a cluster at exactly one pushed chart version.
+ * An Argo CD Application that keeps a cluster at exactly one pushed chart version, and the wait until it does.
  *
  * @example
  * new Application("tinyolly", { plan, charts }, { provider: cluster });
@@ -40,6 +42,7 @@ export class Application extends pulumi.ComponentResource {
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
     const { plan, repair = { repairs: 0, drift: undefined } } = args;
     const chart = requireChart(args);
+    const spec = applicationSpec(plan);
     const { argocd } = plan;
     const { repairs, drift } = repair;
     const again = repairs === 0 ? {} : { repairs };
@@ -74,11 +77,10 @@ export class Application extends pulumi.ComponentResource {
             // What was edited by hand belongs to another field manager.
             "pulumi.com/patchForce": "true",
             ...(repairs === 0 ? {} : { [repairsAnnotation]: String(repairs) }),
-            ...waitAnnotations(chart, argocd.waitSeconds),
           },
           finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
         },
-        spec: applicationSpec(plan),
+        spec,
       },
       {
         parent: this,
@@ -89,6 +91,21 @@ export class Application extends pulumi.ComponentResource {
           : {}),
       },
     );
+
+    if (argocd.waitSeconds > 0) {
+      new command.local.Command(
+        `${name}-rollout`,
+        {
+          create: "node --require ./run-typescript.cjs components/await-rollout.ts",
+          stdin: chart.digest.apply((digest) => JSON.stringify(rolloutRequest(plan, digest))),
+          triggers: [chart.digest, spec, repairs],
+          addPreviousOutputInEnv: false,
+          logging: command.local.Logging.Stderr,
+        },
+        // The old one goes first, so that after a wait in vain even an edit that is taken back is waited for.
+        { parent: this, dependsOn: application, deleteBeforeReplace: true },
+      );
+    }
 
     this.applicationName = application.metadata.name;
     this.revision = chart.version;
@@ -104,15 +121,14 @@ function requireChart({ plan, charts }: ApplicationArgs): Chart {
   return chart;
 }
 
-/** Waiting for the chart's digest keeps the status of an older revision from ending the wait. */
-function waitAnnotations(chart: Chart, seconds: number): Record<string, pulumi.Input<string>> {
-  if (seconds === 0) return {};
+function rolloutRequest(plan: ApplicationPlan, digest: string): RolloutRequest {
+  const { chart, context, kubeconfig, argocd } = plan;
+  const images = [...chart.images.values()].map(({ name, tag }) => `${name}:${tag}`);
   return {
-    "pulumi.com/waitFor": pulumi.jsonStringify([
-      pulumi.interpolate`jsonpath={.status.sync.revision}=${chart.digest}`,
-      "jsonpath={.status.sync.status}=Synced",
-      "jsonpath={.status.health.status}=Healthy",
-    ]),
-    "pulumi.com/timeoutSeconds": String(seconds),
+    cluster: { context, ...(kubeconfig === undefined ? {} : { kubeconfig }) },
+    namespace: argocd.namespace,
+    wanted: { name: chart.name, spec: applicationSpec(plan), digest },
+    images: [...new Set(images)].sort(),
+    waitSeconds: argocd.waitSeconds,
   };
 }

@@ -17,11 +17,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { readChartSources } from "./chart-sources";
 import { InputError } from "./input-error";
 import type { PushRef, Tls } from "./references";
+import { RegistryClient, RegistryError } from "./registry-client";
+import { sha256 } from "./source-tree";
 import { sourceDateEpoch, stageFiles } from "./staging";
+import { noteTiming } from "./timings";
 
 /** An image as a chart's values hold it. */
 export interface ImageValue {
@@ -58,16 +62,17 @@ const tlsFlags: Readonly<Record<Tls, readonly string[]>> = {
   "plain-http": ["--plain-http"],
 };
 
-function main(): void {
+async function main(): Promise<void> {
+  const start = performance.timeOrigin;
   // The component writes exactly this type.
   const request = JSON.parse(readFileSync(0, "utf8")) as PublishRequest;
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-chart-"));
   try {
-    requireHelm4();
     const archive = packageChart(request, folder);
     const published: PublishedChart = {
-      digest: findPublished(request, archive, folder) ?? push(request, archive, folder),
+      digest: (await findPublished(request, archive)) ?? push(request, archive, folder),
     };
+    noteTiming("package", start);
     process.stdout.write(`${JSON.stringify(published)}\n`);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -91,6 +96,7 @@ function packageChart(request: PublishRequest, folder: string): string {
   if (name === undefined)
     throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
   const archive = join(folder, name);
+  requireHelm4(archive);
   // Helm puts the archive's own time into the manifest.
   utimesSync(archive, sourceDateEpoch, sourceDateEpoch);
   return archive;
@@ -109,37 +115,28 @@ function edit(file: string, changes: Readonly<Record<string, string | ImageValue
 }
 
 /** Digest of the version when the registry has it with the same bytes; undefined when it does not have it. */
-function findPublished(
-  request: PublishRequest,
+async function findPublished(
+  { chart, path, version, pushFolder, pushTls }: PublishRequest,
   archive: string,
-  folder: string,
-): string | undefined {
-  const pulled = mkdtempSync(join(folder, "pulled-"));
-  const reference = `${request.pushFolder}/${request.chart}`;
-  const args = [
-    "pull",
-    reference,
-    "--version",
-    request.version,
-    "--destination",
-    pulled,
-    ...tlsFlags[request.pushTls],
-  ];
-  const run = helm(args, folder);
-  if (run.status !== 0) {
-    if (/not found|NAME_UNKNOWN|MANIFEST_UNKNOWN/i.test(run.output)) return undefined;
+): Promise<string | undefined> {
+  const [, host = "", folder = ""] = /^oci:\/\/([^/]+)\/(.+)$/.exec(pushFolder) ?? [];
+  const client = new RegistryClient({ host, tls: pushTls });
+  try {
+    const found = await client.manifest(`${folder}/${chart}`, version);
+    if (!found || found.layers.includes(`sha256:${sha256(readFileSync(archive))}`))
+      return found?.digest;
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
     throw new InputError(
-      `the registry could not be asked whether this version exists, so nothing was pushed: ${lastLines(run.output)}`,
+      `the registry could not be asked whether this version exists, so nothing was pushed: ${error.message}`,
     );
+  } finally {
+    client.close();
   }
-  const [name = ""] = readdirSync(pulled);
-  if (!readFileSync(join(pulled, name)).equals(readFileSync(archive))) {
-    throw new InputError(
-      `${reference} has this version with other content, and published versions are never overwritten; ` +
-        `raise the version in ${request.path}/Chart.yaml, or delete that version from the registry`,
-    );
-  }
-  return digestOf(run.output);
+  throw new InputError(
+    `${pushFolder}/${chart} has this version with other content, and published versions are never overwritten; ` +
+      `raise the version in ${path}/Chart.yaml, or delete that version from the registry`,
+  );
 }
 
 function push(request: PublishRequest, archive: string, folder: string): string {
@@ -151,18 +148,17 @@ function push(request: PublishRequest, archive: string, folder: string): string 
   );
 }
 
-/** Helm 3 stamps the clock into packages. */
-function requireHelm4(): void {
-  const run = spawnSync("helm", ["version", "--template", "{{.Version}}"], { encoding: "utf8" });
-  if (run.error)
-    throw new InputError(
-      `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`,
-    );
-  if (!/^v?([4-9]|\d\d)\./.test(run.stdout.trim())) {
-    throw new InputError(
-      `helm ${run.stdout.trim()} cannot package reproducibly; Helm 4 is needed: eval "$(make -s env)" puts the platform's first`,
-    );
-  }
+/** Helm 3 stamps the clock on each file of a package, where Helm 4 keeps its time. */
+function requireHelm4(archive: string): void {
+  // Where tar has the time of its first file, in octal.
+  const time = gunzipSync(readFileSync(archive)).toString("latin1", 136, 147);
+  if (parseInt(time, 8) === sourceDateEpoch) return;
+  const { stdout } = spawnSync("helm", ["version", "--template", "{{.Version}}"], {
+    encoding: "utf8",
+  });
+  throw new InputError(
+    `helm ${stdout.trim()} cannot package reproducibly; Helm 4 is needed: eval "$(make -s env)" puts the platform's first`,
+  );
 }
 
 function runHelm(args: readonly string[], folder: string): string {
@@ -182,6 +178,11 @@ function helm(args: readonly string[], folder: string): { status: number | null;
       HELM_DATA_HOME: join(folder, "data"),
     },
   });
+  if (run.error) {
+    throw new InputError(
+      `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`,
+    );
+  }
   return { status: run.status, output: `${run.stdout}${run.stderr}` };
 }
 
@@ -195,4 +196,4 @@ function lastLines(output: string): string {
   return output.trim().split("\n").slice(-5).join("\n");
 }
 
-main();
+void main();

@@ -67,7 +67,12 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         digest: outputs.digest,
         pushes: Number(outputs.buildArgs?.[pushesVariable] ?? 0),
       });
-    } else if (resource.type === "command:local:Command" && outputs.stdout !== undefined) {
+    } else if (
+      resource.type === "command:local:Command" &&
+      outputs.stdout !== undefined &&
+      // The command of an Application waits for its roll-out.
+      !resource.urn.includes("tinyolly:index:Application$")
+    ) {
       // The component writes the request, its command prints the digest.
       const { pushFolder = "", version = "", key = "" } = readTexts(outputs.stdin);
       const { digest = "" } = readTexts(outputs.stdout);

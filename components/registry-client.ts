@@ -41,6 +41,8 @@ export interface Manifest {
   readonly mediaType: string;
   /** The manifests of an index; none of a manifest. */
   readonly children: readonly ChildManifest[];
+  /** `sha256:…` of each layer of a manifest; none of an index. */
+  readonly layers: readonly string[];
   /** Bytes of config and layers; 0 of an index. */
   readonly size: number;
 }
@@ -183,10 +185,16 @@ function readManifest(answer: Answer, reference: string): Manifest {
   const { manifests, layers, config } = fields(parseJson(answer.body));
   if (indexTypes.includes(mediaType)) {
     const children = list(manifests, mediaType).map((child) => readChild(fields(child), mediaType));
-    return { digest, mediaType, children, size: 0 };
+    return { digest, mediaType, children, layers: [], size: 0 };
   }
-  const sizes = [config, ...list(layers, mediaType)].map(sizeOf);
-  return { digest, mediaType, children: [], size: sizes.reduce((sum, size) => sum + size) };
+  const parts = list(layers, mediaType);
+  return {
+    digest,
+    mediaType,
+    children: [],
+    layers: parts.map((layer) => String(fields(layer)["digest"])),
+    size: [config, ...parts].map(sizeOf).reduce((sum, size) => sum + size),
+  };
 }
 
 function list(value: unknown, mediaType: string): readonly unknown[] {

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { JsonStream } from "../components/json-stream";
 import { buildkitAddress } from "./services";
 import type { PlatformSettings } from "./settings";
 
@@ -12,38 +13,88 @@ export interface FailedBuild {
   readonly end: string;
 }
 
+/** Some time, from and to milliseconds since 1970. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** When a build ran, from its request to its end. */
+export interface BuildTimes extends Span {
+  /** When it pushed layers and manifests. */
+  readonly pushes: readonly Span[];
+}
+
 /**
  * Builds that failed since `started` (milliseconds since 1970), from BuildKit's own history. The docker-build plugin
  * shows a log only while it is written, so that a terminal keeps the failed command but none of its output.
  */
 export function failedBuilds(settings: PlatformSettings, started: number): FailedBuild[] {
-  const buildctl = (args: readonly string[]): string =>
-    spawnSync("buildctl", [`--addr=${buildkitAddress(settings)}`, "debug", ...args], {
-      encoding: "utf8",
-      maxBuffer: 1 << 28,
-      timeout: 10_000,
-    }).stdout;
-  return buildctl(["histories", "--format={{json .}}"])
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => (JSON.parse(line) as HistoryEvent).record) // What buildctl prints for each build.
-    .filter(
-      ({ error, CreatedAt }) =>
-        error !== undefined && CreatedAt.seconds >= Math.floor(started / 1000),
-    )
+  return history(settings, started)
+    .filter(({ error }) => error !== undefined)
     .map(({ Ref, Exporters }) => {
-      const log = buildctl(["logs", "--progress=plain", Ref]);
+      const log = buildctl(settings, ["logs", "--progress=plain", Ref]);
       const lines = log.split("\n").filter((line) => line.trim() !== "");
       const image = Exporters?.[0]?.Attrs["name"] ?? "of a build without name";
       return { image, end: lines.slice(-shownLines).join("\n") };
     });
 }
 
-interface HistoryEvent {
-  readonly record: {
-    readonly Ref: string;
-    readonly CreatedAt: { readonly seconds: number };
-    readonly error?: unknown;
-    readonly Exporters?: readonly { readonly Attrs: Readonly<Record<string, string>> }[];
-  };
+/** When each build since `started` (milliseconds since 1970) ran and pushed, from BuildKit's own history. */
+export function buildTimes(settings: PlatformSettings, started: number): BuildTimes[] {
+  return history(settings, started).flatMap(({ Ref, CreatedAt, CompletedAt }) => {
+    if (CompletedAt === undefined) return [];
+    const log = buildctl(settings, ["logs", "--progress=rawjson", Ref]);
+    // BuildKit's solve status, as buildctl prints it.
+    const statuses = (new JsonStream().take(log) as SolveStatus[]).flatMap(
+      ({ statuses: some }) => some ?? [],
+    );
+    const pushes = statuses.flatMap(({ id, started: from, completed }) =>
+      id.startsWith("pushing ") && from !== undefined && completed !== undefined
+        ? [{ start: Date.parse(from), end: Date.parse(completed) }]
+        : [],
+    );
+    return [{ start: milliseconds(CreatedAt), end: milliseconds(CompletedAt), pushes }];
+  });
+}
+
+function history(settings: PlatformSettings, started: number): BuildRecord[] {
+  return buildctl(settings, ["histories", "--format={{json .}}"])
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => (JSON.parse(line) as { readonly record: BuildRecord }).record) // What buildctl prints for each build.
+    .filter(({ CreatedAt }) => CreatedAt.seconds >= Math.floor(started / 1000));
+}
+
+function buildctl(settings: PlatformSettings, args: readonly string[]): string {
+  return spawnSync("buildctl", [`--addr=${buildkitAddress(settings)}`, "debug", ...args], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 10_000,
+  }).stdout;
+}
+
+function milliseconds({ seconds, nanos = 0 }: Timestamp): number {
+  return seconds * 1000 + nanos / 1e6;
+}
+
+interface Timestamp {
+  readonly seconds: number;
+  readonly nanos?: number;
+}
+
+interface BuildRecord {
+  readonly Ref: string;
+  readonly CreatedAt: Timestamp;
+  readonly CompletedAt?: Timestamp;
+  readonly error?: unknown;
+  readonly Exporters?: readonly { readonly Attrs: Readonly<Record<string, string>> }[];
+}
+
+interface SolveStatus {
+  readonly statuses?: readonly {
+    readonly id: string;
+    readonly started?: string;
+    readonly completed?: string;
+  }[];
 }

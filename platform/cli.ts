@@ -1,7 +1,11 @@
 /** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { InputError } from "../components/input-error";
-import { failedBuilds } from "./build-log";
+import { readTimings, timingsVariable } from "../components/timings";
+import { breakdown } from "./breakdown";
+import { buildTimes, failedBuilds } from "./build-log";
 import { readDeployment, deploymentTable } from "./deployment";
 import { requireSpace } from "./disk";
 import { environment } from "./environment";
@@ -82,7 +86,10 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
 async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   const before = await readDeployment(settings);
-  const started = Date.now();
+  const timings = join(settings.state, "timings");
+  rmSync(timings, { force: true });
+  process.env[timingsVariable] = timings;
+  const start = Date.now();
   const status = pulumi([
     "up",
     "--stack",
@@ -91,14 +98,19 @@ async function deploy(settings: PlatformSettings): Promise<number> {
     "--skip-preview",
     "--suppress-outputs",
   ]);
+  const end = Date.now();
   if (status !== 0) {
-    for (const { image, end } of failedBuilds(settings, started)) {
-      log(`image ${image} failed to build; the end of its log:\n${end}\n`);
+    for (const { image, end: logEnd } of failedBuilds(settings, start)) {
+      log(`image ${image} failed to build; the end of its log:\n${logEnd}\n`);
     }
     log(`What was published before the failure is kept; mend the cause and run make up again.`);
     return status;
   }
+  const builds = buildTimes(settings, start);
+  const times = { start, end, builds, timings: readTimings(timings) };
+  process.stdout.write(`\n${breakdown(times)}`);
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
+  process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
   return 0;
 }
 

@@ -148,7 +148,9 @@ function kubeconform(
       "-strict",
       "-summary",
       `-skip=${skipped}`,
-      ...schemas.map((folder) => `-schema-location=${folder}/{{.ResourceKind}}{{.KindSuffix}}.json`),
+      ...schemas.map(
+        (folder) => `-schema-location=${folder}/{{.ResourceKind}}{{.KindSuffix}}.json`,
+      ),
       "-",
     ],
     input: rendered.status === 0 ? rendered.stdout : `${what} failed: ${rendered.stderr}`,

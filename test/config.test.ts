@@ -33,7 +33,7 @@ describe("the settings of", () => {
     namespace: "argocd",
     project: "default",
     destinationServer: "https://kubernetes.default.svc",
-    waitSeconds: 0,
+    waitSeconds: 300,
   };
 
   test("the local stack", () => {
@@ -61,7 +61,7 @@ describe("the settings of", () => {
       baseLock: "bases.lock.yaml",
       cluster: { context: "tinyolly", clusterIdentifier: "tinyolly" },
       argocd,
-      chartValues: {},
+      chartValues: { tinyolly: { redis: { persistence: { enabled: true } } } },
       offline: false,
       planFile: undefined,
     });
@@ -112,10 +112,10 @@ test("every key that Pulumi.yaml declares is read, and no other", () => {
 
 test("a release, values and a wait are read", () => {
   const chartValues = { tinyolly: { webui: { replicas: 2 } }, "tinyolly-demos": {} };
-  const settings = read({ release: "v2.1.8", chartValues, waitSeconds: 300 });
+  const settings = read({ release: "v2.1.8", chartValues, waitSeconds: 0 });
   expect(settings.plan.versions.release).toBe("v2.1.8");
   expect(settings.chartValues).toEqual(chartValues);
-  expect(settings.argocd.waitSeconds).toBe(300);
+  expect(settings.argocd.waitSeconds).toBe(0);
 });
 
 test.each(["v2.1.8", "v0.0.1", "v2.2.0-rc.1"])("%s is a release", (release) => {

@@ -100,10 +100,17 @@ function hierarchy({ registrations }: Pick<Ran, "registrations">): string[] {
   return registrations.map(({ type, name, parent }) => `${parent ?? ""} > ${type}::${name}`).sort();
 }
 
+/** The commands that publish charts; those that wait belong to Applications. */
+function publishCommands(registrations: readonly Registration[]): Registration[] {
+  return ofType(registrations, commandType).filter(
+    ({ parent }) => parent?.startsWith("tinyolly:index:Chart::") === true,
+  );
+}
+
 /** What each chart's command reads, by chart. */
 function publishRequests(registrations: readonly Registration[]): Map<string, PublishRequest> {
   return new Map(
-    ofType(registrations, commandType).map(({ name, inputs }) => [
+    publishCommands(registrations).map(({ name, inputs }) => [
       name,
       // The component writes exactly this type.
       JSON.parse(String(inputs["stdin"])) as PublishRequest,
@@ -128,6 +135,7 @@ const deploying = [
   ...["tinyolly", "tinyolly-demos"].flatMap((name) => [
     ` > tinyolly:index:Application::${name}`,
     `tinyolly:index:Application::${name} > ${applicationType}::${name}`,
+    `tinyolly:index:Application::${name} > ${commandType}::${name}-rollout`,
   ]),
 ];
 
@@ -145,6 +153,14 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const recording = await run({ preview, changes: { deploy: false } });
     expect(hierarchy(recording)).toEqual([...publishing].sort());
     expect(recording.result.applications).toEqual({});
+  });
+
+  test("without seconds to wait all is the same, and nothing waits", async () => {
+    const recording = await run({ preview, changes: { waitSeconds: 0 } });
+    const others = hierarchy(await local(preview)).filter((one) => !one.endsWith("-rollout"));
+    expect(hierarchy(recording)).toEqual(others);
+    const waits = ["tinyolly-demos", "tinyolly"].map((name) => `${commandType}::${name}-rollout`);
+    expect(differences(recording, await local(preview))).toEqual(waits);
   });
 
   test("the prod stack publishes only", async () => {
@@ -193,7 +209,7 @@ test("the outputs tell what was pushed and deployed", async () => {
   }
   for (const [name, { source, version, digest }] of Object.entries(result.charts)) {
     expect(source).toBe(`oci://${host}/tinyolly/charts/${name}`);
-    expect(version).toMatch(/^0\.1\.\d-v2\.1\.x-h[0-9a-f]{12}$/);
+    expect(version).toMatch(/^0\.\d\.\d-v2\.1\.x-h[0-9a-f]{12}$/);
     expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(result.applications[name]).toEqual({ name, revision: version });
   }
@@ -234,7 +250,7 @@ test("an empty digest in a preview reaches no chart", async () => {
     providers: { [imageType]: () => ({ digest: "" }) },
   });
   for (const image of Object.values(result.images)) expect(image.digest).toBe(unknown);
-  for (const command of ofType(registrations, commandType))
+  for (const command of publishCommands(registrations))
     expect(command.inputs["stdin"]).toBe(unknown);
 });
 
@@ -311,6 +327,7 @@ describe("only what has to change changes", () => {
         // The command's input is its image's digest, which no preview knows.
         `${imageType}::demo`,
         `${applicationType}::tinyolly-demos`,
+        `${commandType}::tinyolly-demos-rollout`,
         "tinyolly:index:Application::tinyolly-demos",
         "tinyolly:index:Chart::tinyolly-demos",
         "tinyolly:index:Image::demo",
@@ -329,6 +346,7 @@ describe("only what has to change changes", () => {
         ]),
         ...["tinyolly", "tinyolly-demos"].flatMap((name) => [
           `${applicationType}::${name}`,
+          `${commandType}::${name}-rollout`,
           `tinyolly:index:Application::${name}`,
           `tinyolly:index:Chart::${name}`,
         ]),
@@ -341,9 +359,11 @@ describe("only what has to change changes", () => {
   });
 
   test("after other values of the environment: the Application of that chart", async () => {
-    const chartValues = { "tinyolly-demos": { frontend: { replicas: 2 } } };
+    const own = Object(stackConfig("local")["chartValues"]) as object;
+    const chartValues = { ...own, "tinyolly-demos": { frontend: { replicas: 2 } } };
     const after = await run({ preview: false, changes: { chartValues } });
     expect(differences(await run({ preview: false }), after)).toEqual([
+      `${commandType}::tinyolly-demos-rollout`,
       `${applicationType}::tinyolly-demos`,
       "tinyolly:index:Application::tinyolly-demos",
     ]);
@@ -430,9 +450,13 @@ describe("after a run before", () => {
   const providers: Readonly<Record<string, MockProvider>> = {
     [imageType]: plugin(({ tags }) => ({ digest: push(String(tags)) })),
     [commandType]: plugin(({ stdin }) => {
-      // The component writes exactly this type.
-      const { chart, pushFolder, version } = JSON.parse(String(stdin)) as PublishRequest;
-      const digest = push(`${pushFolder.replace("oci://", "")}/${chart}:${version}`);
+      // The component writes exactly this type, or asks for a wait.
+      const { chart, pushFolder, version } = JSON.parse(String(stdin)) as Partial<PublishRequest>;
+      // The other command waits, and prints nothing.
+      if (pushFolder === undefined) return { stdout: "" };
+      const digest = push(
+        `${pushFolder.replace("oci://", "")}/${String(chart)}:${String(version)}`,
+      );
       return { stdout: JSON.stringify({ digest }) };
     }),
   };
@@ -589,6 +613,7 @@ describe("after a run before", () => {
       );
       expect(differences(first, second)).toEqual(
         repaired.flatMap((name) => [
+          `${commandType}::${name}-rollout`,
           `${applicationType}::${name}`,
           `tinyolly:index:Application::${name}`,
         ]),

@@ -256,7 +256,12 @@ describe("what another setting changes:", () => {
     ],
     [
       "values for a chart: its Application alone",
-      { chartValues: { "tinyolly-demos": { frontend: { replicas: 2 } } } },
+      {
+        chartValues: {
+          tinyolly: { redis: { persistence: { enabled: true } } },
+          "tinyolly-demos": { frontend: { replicas: 2 } },
+        },
+      },
       each("application", ["tinyolly-demos"], "settings"),
     ],
     ["Argo CD's namespace", { argocdNamespace: "cd" }, each("application", charts, "settings")],
@@ -267,7 +272,7 @@ describe("what another setting changes:", () => {
       each("application", charts, "settings"),
     ],
     ["the cluster of Argo CD", { kubeContext: "other" }, each("application", charts, "settings")],
-    ["how long up waits", { waitSeconds: 60 }, each("application", charts, "settings")],
+    ["how long up waits: nothing", { waitSeconds: 60 }, {}],
     [
       "an end of deploying: the Applications are deleted",
       { deploy: false },

@@ -75,9 +75,14 @@ describe("the record of an Application", () => {
         project: "default",
         source: "oci://cluster.test:3/shop/charts/shop",
         values: { web: { replicas: 2 } },
-        waitSeconds: 0,
       },
     });
+  });
+
+  test("does not hold how long up waits, nor where a machine has its kubeconfig", () => {
+    const plan = planned();
+    const other = { ...plan, kubeconfig: "elsewhere", argocd: { ...plan.argocd, waitSeconds: 9 } };
+    expect(applicationRecord(other)).toEqual(applicationRecord(plan));
   });
 
   test("is the same after a state has kept it as JSON, values or not", () => {

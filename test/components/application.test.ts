@@ -16,6 +16,7 @@ beforeEach(() => {
 });
 
 const applicationType = "kubernetes:argoproj.io/v1alpha1:Application";
+const commandType = "command:local:Command";
 const source = "oci://cluster.test:3/shop/charts/shop";
 const argocd: ArgoCd = {
   namespace: "argo",
@@ -30,6 +31,7 @@ interface Variation {
   readonly values?: Readonly<Record<string, unknown>>;
   readonly keepSecrets?: readonly string[];
   readonly plainHttp?: boolean;
+  readonly kubeconfig?: string;
   readonly repair?: Repair;
 }
 
@@ -39,12 +41,14 @@ function planApplication({
   values,
   keepSecrets = [],
   plainHttp = true,
+  kubeconfig,
 }: Variation): ApplicationPlan {
   return {
     chart: { ...named(planShop().charts, "shop"), keepSecrets },
     source: chartRef(shopEndpoints, "shop"),
     plainHttp,
     context: "somewhere",
+    kubeconfig,
     values,
     argocd: { ...argocd, waitSeconds },
   };
@@ -147,7 +151,6 @@ describe.each([true, false])("with preview: %s", (preview) => {
         project: "retail",
         source,
         values,
-        waitSeconds: 9,
       },
     });
   });
@@ -186,25 +189,80 @@ test("the content of Secrets to keep is left as the chart first made it", async 
   });
 });
 
-test("with seconds to wait, up waits for the digest that was pushed, Synced and Healthy", async () => {
-  const { registrations, result } = await recordApplication({ waitSeconds: 90 });
-  expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
-    annotations: {
-      "pulumi.com/waitFor": JSON.stringify([
-        `jsonpath={.status.sync.revision}=${result.digest}`,
-        "jsonpath={.status.sync.status}=Synced",
-        "jsonpath={.status.health.status}=Healthy",
-      ]),
-      "pulumi.com/timeoutSeconds": "90",
-    },
+describe("with seconds to wait", () => {
+  /** The command that waits for the Application. */
+  const waiting = (variation: Variation) =>
+    recordApplication({ waitSeconds: 90, ...variation }).then(({ registrations, result }) => ({
+      command: only(registrations, commandType, "shop-rollout"),
+      registrations,
+      result,
+    }));
+
+  test("up waits for what was applied and pushed, with a fixed script", async () => {
+    const values = { web: { replicas: 3 } };
+    const variation = { values, kubeconfig: "my config; echo" };
+    const { command, registrations, result } = await waiting(variation);
+    const { spec } = only(registrations, applicationType).inputs;
+    const { images } = planShop();
+    const { stdin, ...inputs } = command.inputs;
+    expect(inputs).toEqual({
+      create: "node --require ./run-typescript.cjs components/await-rollout.ts",
+      triggers: [result.digest, spec, 0],
+      addPreviousOutputInEnv: false,
+      logging: "stderr",
+    });
+    expect(JSON.parse(String(stdin))).toEqual({
+      cluster: { context: "somewhere", kubeconfig: "my config; echo" },
+      namespace: "argo",
+      wanted: { name: "shop", spec, digest: result.digest },
+      images: [`api:${named(images, "api").tag}`, `web:${named(images, "web").tag}`],
+      waitSeconds: 90,
+    });
+  });
+
+  test("the wait comes after the Application, and is made anew whenever it changes", async () => {
+    const { command } = await waiting({});
+    expect({ ...command, inputs: undefined }).toEqual({
+      type: commandType,
+      name: "shop-rollout",
+      inputs: undefined,
+      parent: "tinyolly:index:Application::shop",
+      dependsOn: [`${commandType}::shop`, `${applicationType}::shop`],
+      provider: undefined,
+      retainOnDelete: false,
+      deleteBeforeReplace: true,
+      // The SDK's own.
+      replaceOnChanges: ["triggers[*]"],
+    });
+  });
+
+  test("other values and each repair are waited for", async () => {
+    const triggers = async (variation: Variation): Promise<string> =>
+      JSON.stringify((await waiting(variation)).command.inputs["triggers"]);
+    const first = await triggers({});
+    expect(await triggers({})).toBe(first);
+    expect(await triggers({ waitSeconds: 91 })).toBe(first);
+    expect(await triggers({ values: { a: 1 } })).not.toBe(first);
+    expect(await triggers({ repair: { repairs: 1, drift: undefined } })).not.toBe(first);
+  });
+
+  test("in preview only the digest to wait for is unknown", async () => {
+    const { command, registrations } = await waiting({ preview: true });
+    const { spec } = only(registrations, applicationType).inputs;
+    expect(command.inputs).toMatchObject({ stdin: unknown, triggers: [unknown, spec, 0] });
+  });
+
+  test("the Application is the same as without", async () => {
+    const { registrations } = await waiting({});
+    const { registrations: others } = await recordApplication();
+    for (const type of [applicationType, "tinyolly:index:Application"])
+      expect(only(registrations, type)).toEqual(only(others, type));
   });
 });
 
-test("in preview only what to wait for is unknown", async () => {
-  const { registrations } = await recordApplication({ preview: true, waitSeconds: 90 });
-  expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
-    annotations: { "pulumi.com/waitFor": unknown, "pulumi.com/timeoutSeconds": "90" },
-  });
+test("without seconds to wait nothing waits", async () => {
+  const { registrations } = await recordApplication();
+  expect(ofType(registrations, commandType).map(({ name }) => name)).toEqual(["shop"]);
 });
 
 test("a chart that was not made is named", async () => {

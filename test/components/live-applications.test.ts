@@ -43,9 +43,9 @@ describe("the live Applications", () => {
       "get",
       "applications.argoproj.io",
       "--namespace=argocd",
+      "--output=json",
       "--context=town",
       "--request-timeout=10s",
-      "--output=json",
     ]);
   });
 

@@ -91,6 +91,14 @@ describe("a state tells", () => {
     ["an image without a digest", resource(image, { tags: ["a:1"] })],
     ["a chart whose command never ran", resource(command)],
     ["a chart whose command printed nothing yet", resource(command, { stdin: "{}" })],
+    [
+      "the command that waits for an Application",
+      {
+        urn: `urn:pulumi:local::tinyolly::tinyolly:index:Application$${command}::web-rollout`,
+        type: command,
+        outputs: { stdin: "{}", stdout: "" },
+      },
+    ],
   ])("nothing of %s", (_, one) => {
     expect(readRecorded([one])).toEqual(nothingRecorded);
   });

@@ -111,7 +111,13 @@ describe("answers", () => {
   test("a manifest has its digest, media type and size, by tag and by digest", async () => {
     const registry = await serve();
     const client = clientOf(registry);
-    const expected = { digest, mediaType: mediaTypes.manifest, children: [], size: 42 };
+    const expected = {
+      digest,
+      mediaType: mediaTypes.manifest,
+      children: [],
+      layers: [`sha256:${sha256("one")}`],
+      size: 42,
+    };
     expect(await client.manifest("a/web", "v1")).toEqual(expected);
     expect(await client.manifest("a/web", digest)).toEqual(expected);
     expect(paths(registry)).toEqual([

@@ -1,0 +1,182 @@
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { PublishRequest } from "../../components/publish-chart";
+import { chartPushFolder } from "../../components/references";
+import { sha256 } from "../../components/source-tree";
+import { readTimings } from "../../components/timings";
+import { type FakeRegistry, mediaTypes, sendJson, startRegistry } from "../fake-registry";
+import { enterFolderWith, writeFiles } from "../folders";
+import { runScript } from "../run-script";
+import type { Ended } from "../run-typescript";
+import { shopEndpoints, shopFiles } from "../shop";
+
+let registry: FakeRegistry;
+let refuses = false;
+
+beforeEach(async () => {
+  enterFolderWith(shopFiles);
+  refuses = false;
+  registry = await startRegistry({
+    behaviour: (_, response) => {
+      if (refuses) sendJson(response, 403, { errors: [{ code: "DENIED", message: "no" }] });
+      return refuses;
+    },
+  });
+  helm();
+});
+
+afterEach(() => registry.close());
+
+const pushed = `sha256:${"5".repeat(64)}`;
+const image = { repository: "pull.test/api", tag: "v1", digest: `sha256:${"6".repeat(64)}` };
+
+/** Puts a helm on PATH that packages as Helm 4 does, keeps what it is told to push, and notes its arguments. */
+function helm({ time = "", version = "v4.3.1", push = `echo "Digest: ${pushed}"` } = {}): void {
+  const tar = `tar --create --sort=name --owner=0 --group=0 ${time} --directory="\${2%/*}" "\${2##*/}"`;
+  writeFiles("bin", {
+    helm: [
+      "#!/bin/sh",
+      'echo "$*" >> calls',
+      'case "$1" in',
+      `version) echo ${version} ;;`,
+      `package) ${tar} | gzip -n > "$4/shop.tgz" ;;`,
+      `push) cp "$2" pushed.tgz; ${push} ;;`,
+      "*) exit 9 ;;",
+      "esac",
+      "",
+    ].join("\n"),
+  });
+  chmodSync("bin/helm", 0o755);
+}
+
+function publish(
+  changes: Partial<PublishRequest> = {},
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const request: PublishRequest = {
+    chart: "shop",
+    path: "charts/shop",
+    version: "1.2.3-v2.1.x-h1",
+    appVersion: "v2.1.x-h1",
+    key: "k",
+    images: { "api.image": image },
+    pushFolder: chartPushFolder({ ...shopEndpoints, push: registry.host }),
+    pushTls: "plain-http",
+    ...changes,
+  };
+  const path = `${resolve("bin")}:${process.env["PATH"] ?? ""}`;
+  return runScript("components/publish-chart.ts", request, {
+    PATH: path,
+    TINYOLLY_TIMINGS: "",
+    ...env,
+  });
+}
+
+/** Subcommands of helm that were run. */
+function calls(): string[] {
+  const lines = readFileSync("calls", "utf8").trim().split("\n");
+  return lines.map((line) => line.split(" ")[0] ?? "");
+}
+
+/** Puts a chart with this layer into the registry, as another version of helm may have described it. */
+function hold(layer: string): string {
+  const type = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+  const layers = [{ mediaType: type, digest: layer, size: 1 }];
+  const config = { mediaType: "application/vnd.cncf.helm.config.v1+json", digest: pushed, size: 1 };
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers };
+  return registry.setManifest("shop/charts/shop", "1.2.3-v2.1.x-h1", manifest);
+}
+
+describe("a chart", () => {
+  test("that the registry does not have is packaged with version and images, and pushed", async () => {
+    const { status, stdout, stderr } = await publish({}, { TINYOLLY_TIMINGS: "timings" });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^pushing oci://${registry.host}/shop/charts/shop:1\\.2\\.3-v2\\.1\\.x-h1 \\(\\d+ bytes\\)\n$`,
+      ),
+    );
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `{"digest":"${pushed}"}\n` });
+    expect(calls()).toEqual(["package", "push"]);
+    expect(readFileSync("calls", "utf8")).toMatch(
+      new RegExp(`\npush \\S+/shop\\.tgz oci://${registry.host}/shop/charts --plain-http\n$`),
+    );
+    const content = gunzipSync(readFileSync("pushed.tgz")).toString();
+    for (const text of ["version: 1.2.3-v2.1.x-h1", "appVersion: v2.1.x-h1", image.digest])
+      expect(content).toContain(text);
+    expect(readFileSync("charts/shop/Chart.yaml", "utf8")).toBe(
+      shopFiles["charts/shop/Chart.yaml"],
+    );
+    expect(readTimings("timings").map(({ phase }) => phase)).toEqual(["package"]);
+    expect(registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /v2/shop/charts/shop/manifests/1.2.3-v2.1.x-h1",
+    ]);
+  });
+
+  test("that the registry has with the same bytes is left alone, with the digest that it has", async () => {
+    await publish();
+    rmSync("calls");
+    const digest = hold(`sha256:${sha256(readFileSync("pushed.tgz"))}`);
+    expect(await publish()).toEqual({ status: 0, stdout: `{"digest":"${digest}"}\n`, stderr: "" });
+    expect(calls()).toEqual(["package"]);
+  });
+});
+
+describe("nothing is pushed", () => {
+  const failure = (message: string): Ended => ({
+    status: 1,
+    stdout: "",
+    stderr: `chart "shop" 1.2.3-v2.1.x-h1: ${message}\n`,
+  });
+
+  afterEach(() => {
+    expect(existsSync("pushed.tgz")).toBe(false);
+  });
+
+  test("where the registry has the version with other bytes", async () => {
+    hold(`sha256:${"7".repeat(64)}`);
+    expect(await publish()).toEqual(
+      failure(
+        `oci://${registry.host}/shop/charts/shop has this version with other content, and published versions are ` +
+          "never overwritten; raise the version in charts/shop/Chart.yaml, or delete that version from the registry",
+      ),
+    );
+  });
+
+  test("where the registry does not say whether it has the version", async () => {
+    refuses = true;
+    const { status, stderr } = await publish();
+    const question = `${registry.host}/shop/charts/shop:1.2.3-v2.1.x-h1`;
+    expect(stderr).toContain(
+      `chart "shop" 1.2.3-v2.1.x-h1: the registry could not be asked whether this version exists, ` +
+        `so nothing was pushed: ${question} could not be read: `,
+    );
+    expect(status).toBe(1);
+  });
+
+  test("by Helm 3, which would package the same with other bytes each time", async () => {
+    helm({ time: "--mtime=@1700000000", version: "v3.19.0" });
+    expect(await publish()).toEqual(
+      failure(
+        "helm v3.19.0 cannot package reproducibly; Helm 4 is needed: " +
+          `eval "$(make -s env)" puts the platform's first`,
+      ),
+    );
+  });
+
+  test("without helm", async () => {
+    expect(await publish({}, { PATH: "nowhere" })).toEqual(
+      failure(
+        `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`,
+      ),
+    );
+  });
+});
+
+test("a push that fails is told in helm's own last words", async () => {
+  helm({ push: "echo 'Error: denied' >&2; exit 1" });
+  const { status, stderr } = await publish();
+  expect(stderr).toMatch(/\nchart "shop" 1\.2\.3-v2\.1\.x-h1: helm push failed: Error: denied\n$/);
+  expect(status).toBe(1);
+});
