@@ -24,6 +24,8 @@ export interface RolloutRequest {
 }
 
 const tickMs = 1000;
+/** Seconds for which the cluster may be out of reach. */
+const longestOutage = 30;
 
 async function main(): Promise<number> {
   // The component writes exactly this type.
@@ -72,6 +74,9 @@ async function waitFor(
   const rollout = new Rollout(wanted);
   const start = Date.now();
   const until = performance.now() + waitSeconds * 1000;
+  // An API server that only starts again must not fail a run.
+  const patience = Math.min(longestOutage, waitSeconds / 10);
+  let unreadableSince: number | undefined;
   let syncedAt: number | undefined;
   let said = "";
   const say = (state: string): void => {
@@ -87,7 +92,15 @@ async function waitFor(
       const where = `there is no Application ${name} in namespace ${namespace}`;
       return { text: `${where}: somebody deleted it, and pulumi up makes it again`, late: false };
     }
-    if (watch.problem !== undefined) say(`the cluster cannot be read: ${watch.problem}`);
+    if (watch.problem === undefined) unreadableSince = undefined;
+    else {
+      say(`the cluster cannot be read: ${watch.problem}`);
+      unreadableSince ??= performance.now();
+      if (performance.now() - unreadableSince > patience * 1000) {
+        const text = `${name} cannot be followed: for ${patience} s the cluster could not be read: ${watch.problem}`;
+        return { text, late: false };
+      }
+    }
     if (!watch.application) continue;
     const verdict = rollout.judge(watch.application, performance.now());
     if (verdict.kind === "stuck")

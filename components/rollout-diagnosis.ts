@@ -75,7 +75,8 @@ async function resourceLines(
         lines.push(`  ${fitting(health.message)}`);
       lines.push(...own.lines.map((line) => `  ${line}`));
       const states = [
-        sync === "Synced" ? undefined : sync,
+        // Unknown says only that the chart could not be compared, which the conditions explain.
+        sync === "Synced" || sync === "Unknown" ? undefined : sync,
         health?.status === "Healthy" ? undefined : health?.status,
         own.state,
       ].filter((state) => state !== undefined);
@@ -227,5 +228,9 @@ function fitting(text: string): string {
     .replaceAll(/\u001b\[[\d;]*[A-Za-z]/g, "")
     .replaceAll(/[\p{Cc}\s]+/gu, " ")
     .trimEnd();
-  return line.length > widest ? `${line.slice(0, widest)}…` : line;
+  // Causes are at the end: who calls whom stands before them.
+  const head = Math.floor(widest / 4);
+  return line.length > widest
+    ? `${line.slice(0, head).trimEnd()} … ${line.slice(head - widest).trimStart()}`
+    : line;
 }

@@ -223,6 +223,9 @@ export const pulumiPlugins: readonly Plugin[] = [
   standIn("kubernetes", "4.34.2"),
 ];
 
+/** What the end-to-end tests look at pages with. */
+export const browser: Tool = { name: "chromium", version: "120", debian: "chromium" };
+
 /** Programs that `make check` runs. */
 export const checkTools: readonly Tool[] = [
   { name: "shellcheck", version: "0.9", debian: "shellcheck" },

@@ -11,6 +11,7 @@ import { requireSpace } from "./disk";
 import { environment } from "./environment";
 import { withLock } from "./lock";
 import { localStack, platformDown, platformReset, platformStatus, platformUp } from "./platform";
+import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, project, readPlatformSettings } from "./settings";
 import { formatBytes, table } from "./table";
 
@@ -106,6 +107,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
     log(`What was published before the failure is kept; mend the cause and run make up again.`);
     return status;
   }
+  if (!(await awaitRollouts(localStack))) return 1;
   const builds = buildTimes(settings, start);
   const times = { start, end, builds, timings: readTimings(timings) };
   process.stdout.write(`\n${breakdown(times)}`);

@@ -207,6 +207,8 @@ function applicationController(settings: PlatformSettings): Service {
       `--repo-server-plaintext`,
       `--redis=127.0.0.1:${ports.redis}`,
       `--metrics-port=${ports.controllerMetrics}`,
+      // What a killed controller left is taken up again at the next look.
+      `--app-resync=30`,
       `--loglevel=warn`,
     ],
     env: {

@@ -57,8 +57,8 @@ async function main(): Promise<number> {
       name: image.path,
       run: () => appTests(name, image, checkout, env()),
     })),
-    // In this order: failures are provoked on what was delivered.
-    ...["delivery", "truth", "failures"].map((name) => ({
+    // In this order: failures are provoked on what was delivered, and nothing runs after the last.
+    ...["delivery", "cluster", "releases", "outages", "truth", "failures", "down"].map((name) => ({
       name: `end to end: ${name}`,
       run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
     })),

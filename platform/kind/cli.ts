@@ -9,6 +9,7 @@ import { spawnSync } from "node:child_process";
 import { InputError } from "../../components/input-error";
 import { deploymentTable, readDeployment } from "../deployment";
 import { withLock } from "../lock";
+import { awaitRollouts } from "../rollouts";
 import { PlatformError, type PlatformSettings, project } from "../settings";
 import { table } from "../table";
 import { downSteps, resetSteps, upSteps } from "./plan";
@@ -88,6 +89,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
     log("What was published before the failure is kept; mend the cause and run make up again.");
     return status;
   }
+  if (!(await awaitRollouts(localStack))) return 1;
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
   process.stdout.write(`\nThe web UI is ${uiAddress}\n`);
   return 0;

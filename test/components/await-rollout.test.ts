@@ -212,11 +212,12 @@ describe("the wait for an Application fails", () => {
     kubectl(`echo "Unable to connect to the server: EOF" >&2; exit 1`);
     const kubeconfig = "other";
     const cluster = { context: "somewhere", kubeconfig };
-    expect(await run({ waitSeconds: 2, cluster })).toEqual({
+    // A tenth of the wait, and 30 s at most.
+    expect(await run({ waitSeconds: 20, cluster })).toEqual({
       status: 1,
       stdout: [
-        "shop is not Synced and Healthy at the new revision after 2 s: Unable to connect to the server: EOF",
-        ...next("--kubeconfig=other --context=somewhere", 2),
+        "shop cannot be followed: for 2 s the cluster could not be read: Unable to connect to the server: EOF",
+        ...next("--kubeconfig=other --context=somewhere"),
       ].join("\n"),
       stderr: "shop: the cluster cannot be read: Unable to connect to the server: EOF\n",
     });

@@ -97,12 +97,12 @@ describe("the diagnosis of Argo CD itself", () => {
     expect(await lines(status)).toEqual(told);
   });
 
-  test("cuts what is longer than a screen", async () => {
+  test("keeps the ends of what is longer than a screen", async () => {
     const [line = ""] = await lines({
       sync,
-      conditions: [{ type: "X", message: "a".repeat(9999) }],
+      conditions: [{ type: "X", message: `${"a".repeat(9999)}b` }],
     });
-    expect(line).toBe(`X: ${"a".repeat(400)}…`);
+    expect(line).toBe(`X: ${"a".repeat(100)} … ${"a".repeat(299)}b`);
   });
 
   test("is nothing where the Application was never seen", async () => {

@@ -44,6 +44,11 @@ export function startUp(): { pid: number; ended: Promise<number | null> } {
   return { pid: child.pid ?? 0, ended };
 }
 
+/** Brings up again what of the platform does not run. */
+export function restart(): Run {
+  return run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"]);
+}
+
 /** One step of a preview. */
 export interface Step {
   readonly op: string;

@@ -44,7 +44,7 @@ let first: Outputs;
 
 test("the first up publishes four images, their base and two charts and makes two Applications", async () => {
   const { status, output } = up();
-  expect(output).toContain("23 created");
+  expect(output).toContain("25 created");
   expect(status).toBe(0);
 
   first = outputs();
@@ -130,7 +130,7 @@ test("the packaged chart carries its images by digest and leaves the sources as 
 test("a second up changes nothing", () => {
   expect(previewChanges()).toEqual([]);
   const { status, output } = up();
-  expect(output).toContain("23 unchanged");
+  expect(output).toContain("25 unchanged");
   expect(status).toBe(0);
 });
 
@@ -144,6 +144,7 @@ test("one changed file changes exactly its image, its chart and its Application"
           .map(({ op, resource }) => `${op} ${resource}`)
           .sort(),
       ).toEqual([
+        "replace command:local:Command tinyolly-demos-rollout",
         "update command:local:Command tinyolly-demos",
         "update docker-build:index:Image demo",
         "update kubernetes:argoproj.io/v1alpha1:Application tinyolly-demos",
@@ -196,6 +197,7 @@ test("a changed chart is packaged without a build", async () => {
           .sort(),
       ).toEqual([
         "command:local:Command tinyolly",
+        "command:local:Command tinyolly-rollout",
         "kubernetes:argoproj.io/v1alpha1:Application tinyolly",
         "tinyolly:index:Application tinyolly",
         "tinyolly:index:Chart tinyolly",
@@ -274,7 +276,7 @@ test("destroy removes the Applications, and the registry keeps what was publishe
     "--skip-preview",
     "--non-interactive",
   ]);
-  expect(destroyed.output).toContain("23 deleted");
+  expect(destroyed.output).toContain("25 deleted");
   expect(destroyed.status).toBe(0);
   const left = kubectl(
     "get",

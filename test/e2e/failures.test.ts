@@ -16,6 +16,7 @@ import {
   outputs,
   platform,
   previewChanges,
+  restart,
   run,
   startUp,
   up,
@@ -25,8 +26,6 @@ import {
 
 const preview = (): Run =>
   run("pulumi", ["preview", "--stack=local", "--non-interactive", "--color=never"]);
-const restart = (): Run =>
-  run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"]);
 const change = (text: string): string => `${text}\n# changed ${process.hrtime.bigint()}\n`;
 
 let work: string;

@@ -9,9 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 )
 
-const root = "/sys/fs/cgroup"
+const (
+	root     = "/sys/fs/cgroup"
+	patience = 3 * time.Second
+)
 
 // Ensure makes the group `name` at the top of each hierarchy.
 func Ensure(name string) error {
@@ -53,12 +58,22 @@ func removeTree(group string) error {
 	})
 	slices.Reverse(groups)
 	for _, path := range groups {
-		// The files in a group go with it.
-		if removeErr := os.Remove(path); !errors.Is(removeErr, fs.ErrNotExist) {
-			err = errors.Join(err, removeErr)
-		}
+		err = errors.Join(err, removeGroup(path))
 	}
 	return err
+}
+
+// removeGroup waits for the processes of a group, which the kernel takes out one by one. The files in it go with it.
+func removeGroup(path string) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := os.Remove(path)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("remove a control group: %w", err)
+		}
+	}
 }
 
 // hierarchies lists the mounted ones: one of version 2, or one for each controller of version 1.
@@ -73,7 +88,9 @@ func hierarchies() ([]string, error) {
 	var found []string
 	for line := range strings.Lines(string(mounts)) {
 		fields := strings.Fields(line)
-		if len(fields) > 2 && fields[2] == "cgroup" && strings.HasPrefix(fields[1], root) {
+		// With version 1 there may be one of version 2 beside the others.
+		kind := len(fields) > 2 && (fields[2] == "cgroup" || fields[2] == "cgroup2")
+		if kind && strings.HasPrefix(fields[1], root) {
 			found = append(found, fields[1])
 		}
 	}

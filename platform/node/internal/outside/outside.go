@@ -24,6 +24,10 @@ import (
 func Run(settings inside.Settings, publish map[string]string, group string) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	// The kubelet spends seconds on each group that a killed node left.
+	if err := cgroup.Remove(group); err != nil {
+		return err
+	}
 	if err := cgroup.Ensure(group); err != nil {
 		return err
 	}

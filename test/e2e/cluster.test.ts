@@ -1,0 +1,262 @@
+// What Argo CD and the node make of a delivery: the product runs, follows changes, and is put right.
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { get, getInNode } from "../../platform/http";
+import { withPage } from "./browser";
+import { checkout, kubectl, outputs, platform, run, up, withConfig, withFile } from "./checkout";
+import { api, isHealthy, list, podUids, python, ui, until, untilHealthy } from "./pods";
+
+interface Status {
+  readonly status: {
+    readonly sync: { readonly status: string; readonly revision: string };
+    readonly health: { readonly status: string };
+  };
+}
+
+const statusOf = (name: string): Status["status"] =>
+  // The status that Argo CD writes.
+  (kubectl("get", "applications.argoproj.io", name, "--namespace=argocd") as Status).status;
+
+const built = (output: string): string[] =>
+  [...output.matchAll(/docker-build:index:Image (\S+) (?:created|updated|replaced) /g)].map(
+    ([, name = ""]) => name,
+  );
+const packaged = (output: string): string[] =>
+  [...output.matchAll(/command:local:Command (tinyolly(?:-demos)?) (?:created|updated) /g)].map(
+    ([, name = ""]) => name,
+  );
+
+test("up returns when both Applications are Synced and Healthy at the revision that it pushed", () => {
+  const { status, output } = up();
+  expect(status, output).toBe(0);
+  for (const [name, { digest }] of Object.entries(outputs().charts)) {
+    const { sync, health } = statusOf(name);
+    expect([sync.status, health.status, sync.revision]).toEqual(["Synced", "Healthy", digest]);
+  }
+});
+
+test("pods run the images that were pushed, by digest", () => {
+  const { images } = outputs();
+  const digests = (namespace: string): Record<string, string> => {
+    const pods = list("pods", namespace) as unknown as {
+      metadata: { labels: Record<string, string> };
+      spec: { containers: { image: string }[] };
+    }[];
+    return Object.fromEntries(
+      pods.map(({ metadata, spec }) => [
+        metadata.labels["app.kubernetes.io/component"] ?? "",
+        spec.containers[0]?.image.split("@")[1] ?? "",
+      ]),
+    );
+  };
+  expect(digests("tinyolly")).toMatchObject({
+    frontend: images["tinyolly"]?.digest,
+    "otlp-receiver": images["tinyolly"]?.digest,
+    webui: images["webui"]?.digest,
+    "opamp-server": images["opamp-server"]?.digest,
+  });
+  expect(digests("tinyolly-demos")).toEqual({
+    frontend: images["demo"]?.digest,
+    backend: images["demo"]?.digest,
+  });
+});
+
+test("the browser shows a trace of the demo through both services, its waterfall and its logs", async () => {
+  await withPage("trace-of-the-demo", async (page) => {
+    await page.goto(ui);
+    const row = page
+      .getByRole("row")
+      .filter({ hasText: "GET /calculate" })
+      .filter({ hasText: "demo-backend" })
+      .first();
+    await row.waitFor({ timeout: 120_000 });
+    await row.getByRole("link").first().click();
+
+    const waterfall = page.getByRole("tree", { name: "Spans of the trace" });
+    const spans = await waterfall.getByRole("treeitem").allInnerTexts();
+    expect(spans[0]).toMatch(/^GET \/calculate\s+demo-frontend/);
+    expect(spans.some((span) => span.includes("demo-backend"))).toBe(true);
+    expect(spans.length).toBeGreaterThanOrEqual(3);
+
+    const logs = page.getByRole("list", { name: /Logs of this trace/ });
+    await logs.getByRole("listitem").first().waitFor();
+    await page.getByRole("link", { name: "Open in Logs" }).click();
+    await page.waitForURL(/\/logs\?traceId=[0-9a-f]{32}/);
+    const records = page.getByRole("list", { name: /^Log records/ });
+    const shown = await records.getByRole("button").first().innerText();
+    expect(shown).toMatch(/demo-(?:frontend|backend)/);
+  });
+});
+
+test("a pod and the kubelet both reach the registry by its in-cluster name", () => {
+  const host = `docker-registry.registry.svc.cluster.local:${platform.ports.registryInCluster}`;
+  const code = `import urllib.request as r; print(r.urlopen("http://${host}/v2/", timeout=5).status)`;
+  expect(python("tinyolly", "deploy/tinyolly-frontend", code).trim()).toBe("200");
+  // The kubelet pulled from there, since no image of ours is anywhere else.
+  const [pod] = list("pods", "tinyolly", "--selector=app.kubernetes.io/component=webui");
+  const [status] = (pod?.status["containerStatuses"] ?? []) as { imageID: string }[];
+  expect(status?.imageID).toContain(host);
+});
+
+test("a pod reaches nothing outside the platform", () => {
+  const code = [
+    "import socket",
+    "for host, port in [('1.1.1.1', 53), ('10.244.0.1', 22), ('10.244.0.1', 2379)]:",
+    "    try: socket.create_connection((host, port), 3); print('reached', host, port)",
+    "    except OSError: pass",
+  ].join("\n");
+  expect(python("tinyolly", "deploy/tinyolly-frontend", code)).toBe("");
+});
+
+test("anonymous requests are refused by API server and kubelet, and the node may not read other Secrets", async () => {
+  const { apiServer } = platform.ports;
+  expect((await get(`https://127.0.0.1:${apiServer}/api`)).status).toBe(401);
+  expect((await getInNode(platform, "https://10.244.0.1:10250/pods")).status).toBe(401);
+  const kubelet = `--kubeconfig=${platform.state}/config/kubelet.kubeconfig`;
+  const args = [kubelet, `--server=https://127.0.0.1:${apiServer}`, "auth", "can-i"];
+  const may = (verb: string, what: string): string =>
+    run("kubectl", [...args, verb, what, "--namespace=argocd"])
+      .output.trim()
+      .split("\n")
+      .at(-1) ?? "";
+  for (const answer of [may("list", "secrets"), may("delete", "deployments")])
+    expect(answer).toMatch(/^no\b/);
+});
+
+test("Secrets are encrypted in etcd", async () => {
+  const read = async (key: string): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${platform.ports.etcd}/v3/kv/range`, {
+      method: "POST",
+      body: JSON.stringify({ key: Buffer.from(key).toString("base64") }),
+    });
+    // etcd's gateway.
+    const { kvs = [] } = (await response.json()) as { kvs?: { value: string }[] };
+    return Buffer.from(kvs[0]?.value ?? "", "base64").toString("latin1");
+  };
+  const stored = await read("/registry/secrets/tinyolly/tinyolly-redis");
+  expect(stored.slice(0, 24)).toBe("k8s:enc:secretbox:v1:key");
+  expect(stored).not.toContain("password");
+  expect(await read("/registry/services/specs/tinyolly/tinyolly-redis")).toContain("redis");
+});
+
+test("one changed line rolls only the pods that run it, and the new code answers", async () => {
+  const before = podUids("tinyolly");
+  const demos = podUids("tinyolly-demos");
+  const answer = async (): Promise<string> => (await get(`${ui}/api/health`)).body;
+  await withFile(
+    "apps/tinyolly/app/routers/health.py",
+    (text) =>
+      text.replace('@router.get("/health")', '@router.get("/api/changed")\n@router.get("/health")'),
+    async () => {
+      expect((await get(`${ui}/api/changed`)).status).toBe(404);
+      const { status, output } = up();
+      expect(status, output).toBe(0);
+      expect(built(output)).toEqual(["tinyolly"]);
+      expect(packaged(output)).toEqual(["tinyolly"]);
+      expect(await answer()).toBeTypeOf("string");
+      await until("the new code answers", 10, async () =>
+        (await get(`${ui}/api/changed`)).status === 200 ? true : undefined,
+      );
+      const now = podUids("tinyolly");
+      const changed = Object.keys(before).filter((name) => before[name] !== now[name]);
+      expect(changed.sort()).toEqual(["frontend", "otlp-receiver"]);
+      expect(podUids("tinyolly-demos")).toEqual(demos);
+    },
+  );
+  const { status } = up();
+  expect(status).toBe(0);
+});
+
+test("a change of the chart alone builds nothing, and one of a value neither builds nor packages", async () => {
+  await withFile(
+    "charts/tinyolly/values.yaml",
+    (text) => `${text}\n# changed\n`,
+    () => {
+      const { status, output } = up();
+      expect(status, output).toBe(0);
+      expect([built(output), packaged(output)]).toEqual([[], ["tinyolly"]]);
+    },
+  );
+  expect(up().status).toBe(0);
+
+  const values = {
+    tinyolly: { redis: { persistence: { enabled: true } }, webui: { replicas: 2 } },
+  };
+  await withConfig({ chartValues: values }, () => {
+    const { status, output } = up();
+    expect(status, output).toBe(0);
+    expect([built(output), packaged(output)]).toEqual([[], []]);
+    // Healthy was waited for at the new values, although the revision is the same.
+    const [webui] = list("deployments", "tinyolly").filter(({ metadata }) =>
+      metadata.name.endsWith("webui"),
+    );
+    expect(webui?.status["readyReplicas"]).toBe(2);
+  });
+  expect(up().status).toBe(0);
+  expect(Object.keys(podUids("tinyolly")).length).toBe(5);
+});
+
+test("a deleted Deployment comes back, and one that was edited by hand is put right", async () => {
+  const deployment = (): { uid: string; replicas: unknown } | undefined =>
+    list("deployments", "tinyolly")
+      .filter(({ metadata }) => metadata.name === "tinyolly-webui")
+      .map(({ metadata, spec }) => ({ uid: metadata.uid, replicas: spec["replicas"] }))[0];
+  const first = deployment();
+  run("kubectl", ["delete", "deployment", "tinyolly-webui", "--namespace=tinyolly"]);
+  await until("the Deployment is made again", 60, () => {
+    const now = deployment();
+    return now !== undefined && now.uid !== first?.uid ? now : undefined;
+  });
+  await untilHealthy();
+
+  run("kubectl", ["scale", "deployment", "tinyolly-webui", "--replicas=3", "--namespace=tinyolly"]);
+  expect(deployment()?.replicas).toBe(3);
+  await until("the edit is undone", 60, () => (deployment()?.replicas === 1 ? true : undefined));
+  await untilHealthy();
+});
+
+test("what the chart no longer has is removed from the cluster", async () => {
+  const services = (): string[] =>
+    list("services", "tinyolly")
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  const before = services();
+  expect(before).toContain("tinyolly-opamp-server");
+  const file = "charts/tinyolly/templates/service-opamp-server.yaml";
+  await withFile(
+    file,
+    () => "",
+    () => {
+      const { status, output } = up();
+      expect(status, output).toBe(0);
+      expect(services()).toEqual(before.filter((name) => name !== "tinyolly-opamp-server"));
+    },
+  );
+  expect(up().status).toBe(0);
+  expect(services()).toEqual(before);
+});
+
+test("the demo's traffic goes on after all of this", async () => {
+  const newest = async (): Promise<number> => {
+    // The API's list of traces, newest first.
+    const { traces } = (await api("/api/traces?service=demo-backend&limit=1")) as {
+      traces: { startTimeUnixNano: string }[];
+    };
+    return Number(BigInt(traces[0]?.startTimeUnixNano ?? "0") / 1_000_000n);
+  };
+  const since = Date.now();
+  await until("a trace that started now", 60, async () =>
+    (await newest()) > since ? true : undefined,
+  );
+  expect(isHealthy("tinyolly")).toBe(true);
+});
+
+test("the whole platform with its pods needs less than 2.5 GiB of memory", () => {
+  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "status", "--json"];
+  const { stdout } = spawnSync("node", args, { cwd: checkout, encoding: "utf8" });
+  // The command's own JSON.
+  const services = JSON.parse(stdout) as { memory: number }[];
+  const total = services.reduce((sum, { memory }) => sum + memory, 0);
+  process.stdout.write(`memory of the platform: ${(total / 2 ** 30).toFixed(2)} GiB\n`);
+  expect(total).toBeLessThan(2.5 * 2 ** 30);
+});
