@@ -6,25 +6,39 @@ const commands = [
   "test/watch/foreground.test.ts",
   "test/platform/processes.test.ts",
   "test/platform/lock-race.test.ts",
+  "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
   "test/components/publish-chart.test.ts",
   "test/platform/disk-full.test.ts",
 ];
+
+/** Tests that replace modules, which must not reach others in the same process. */
+const isolated = [
+  "test/components/{digest-cache,file-digest,file-status}.test.ts",
+  "test/platform/{base-images,hosts,lock}.test.ts",
+];
+
+const unit = {
+  pool: "forks" as const,
+  maxWorkers: 3,
+  execArgv: ["--require", "./run-typescript.cjs"],
+  testTimeout: 20_000,
+};
 
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...unit,
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/contract/**", "test/e2e/**", ...commands],
-          pool: "forks",
-          maxWorkers: 3,
-          execArgv: ["--require", "./run-typescript.cjs"],
-          testTimeout: 20_000,
+          exclude: ["test/contract/**", "test/e2e/**", ...commands, ...isolated],
+          // Half of the time would go to loading the same modules again.
+          isolate: false,
         },
       },
+      { test: { ...unit, name: "unit-isolated", include: isolated } },
       {
         test: {
           name: "commands",

@@ -9,8 +9,8 @@ export interface RunTimes extends Span {
   readonly timings: readonly Timing[];
 }
 
-/** Shorter than what a row could show. */
-const leastMs = 50;
+/** By which the clock of a script may be ahead. */
+const toleranceMs = 50;
 
 /**
  * Seconds of each step of a run, as a table. What runs side by side counts once within a step, and in each of its steps;
@@ -18,7 +18,7 @@ const leastMs = 50;
  */
 export function breakdown({ start, end, builds, timings }: RunTimes): string {
   const noted = (phase: Phase): Span[] =>
-    timings.filter((timing) => timing.phase === phase && timing.start >= start - leastMs);
+    timings.filter((timing) => timing.phase === phase && timing.start >= start - toleranceMs);
   // Pulumi itself has to start before the program.
   const plan = noted("plan").map((span) => ({ start, end: span.end }));
   const steps: readonly (readonly [name: string, spans: readonly Span[]])[] = [
@@ -30,8 +30,8 @@ export function breakdown({ start, end, builds, timings }: RunTimes): string {
     ["roll-out", noted("roll-out")],
   ];
   const rows = steps
-    .map(([name, spans]) => [name, wallTime(spans)] as const)
-    .filter(([, ms]) => ms >= leastMs);
+    .filter(([, spans]) => spans.length > 0)
+    .map(([name, spans]) => [name, wallTime(spans)] as const);
   const all = [...rows, ["total", end - start] as const];
   const texts = all.map(([name, ms]) => [name, (ms / 1000).toFixed(1)] as const);
   const width = Math.max(...texts.map(([, seconds]) => seconds.length));

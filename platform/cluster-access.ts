@@ -55,7 +55,8 @@ export function kubeletServer(settings: PlatformSettings): Certificate {
 export function accountKey(settings: PlatformSettings): string {
   const file = join(pkiFolder(settings), "service-accounts.key");
   if (!existsSync(file)) {
-    execFileSync("openssl", ["genrsa", "-out", file, "2048"], { stdio: "ignore" });
+    const curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    execFileSync("openssl", ["genpkey", ...curve, "-out", file], { stdio: "ignore" });
     chmodSync(file, 0o600);
   }
   return file;

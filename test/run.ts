@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   copyProject(checkout);
 
   const suites: Suite[] = [
-    { name: "program", run: () => vitest("unit", folder, process.env) },
+    { name: "program", run: () => vitest("unit*", folder, process.env) },
     { name: "commands", run: () => vitest("commands", folder, process.env) },
     { name: "node", run: () => goTest(join(project, "platform/node")) },
     { name: "stand-ins", run: () => goTest(join(project, "platform/stand-ins")) },
