@@ -55,8 +55,9 @@ export function kubeletServer(settings: PlatformSettings): Certificate {
 export function accountKey(settings: PlatformSettings): string {
   const file = join(pkiFolder(settings), "service-accounts.key");
   if (!existsSync(file)) {
-    const curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
-    execFileSync("openssl", ["genpkey", ...curve, "-out", file], { stdio: "ignore" });
+    // Not genpkey: the API server takes no public key out of PKCS #8.
+    const args = ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file];
+    execFileSync("openssl", args, { stdio: "ignore" });
     chmodSync(file, 0o600);
   }
   return file;
