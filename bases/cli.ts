@@ -4,9 +4,8 @@
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and the lock is not up to date, with 1 on an error.
  */
-import { parseArgs } from "node:util";
+import { readOptions, runMain } from "../components/command-line";
 import { writeBaseLock } from "../components/base-lock";
-import { InputError } from "../components/input-error";
 import { allOutsideBases } from "../components/plan";
 import { readSettings } from "../config";
 import { deliverables } from "../deliverables";
@@ -15,10 +14,18 @@ import { enterPlatform } from "../platform/environment";
 import { table } from "../platform/table";
 import { type Base, resolveBases } from "./resolve";
 
+const declared = {
+  stack: { type: "string", default: "local" },
+  update: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  "exit-code": { type: "boolean", default: false },
+  platform: { type: "boolean", default: false },
+} as const;
+
 const outdatedExitCode = 2;
 
 async function main(): Promise<number> {
-  const options = readOptions();
+  const options = readOptions(declared);
   if (options.platform) enterPlatform();
   const { baseLock: file, plan } = readSettings(readStackConfiguration(options.stack));
   const lock = plan.bases;
@@ -50,29 +57,4 @@ function basesTable(bases: readonly Base[], unused: readonly string[]): string {
   return table(["base", "locked", "now", ""], [...rows, ...left]);
 }
 
-function readOptions() {
-  try {
-    return parseArgs({
-      options: {
-        stack: { type: "string", default: "local" },
-        update: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        "exit-code": { type: "boolean", default: false },
-        platform: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new InputError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    if (!(error instanceof InputError)) throw error;
-    process.stderr.write(`bases: ${error.message}\n`);
-    process.exitCode = 1;
-  },
-);
+runMain("bases", main);

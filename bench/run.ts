@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runMain } from "../components/command-line";
 import { PlatformError, project } from "../platform/settings";
 import { catalogCases } from "./catalog-cases";
 import { CommandError, allowCommands, endCommandsOnSignals } from "./command";
@@ -117,13 +118,4 @@ function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    if (!(error instanceof PlatformError)) throw error;
-    log(`bench: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runMain("bench", main);

@@ -1,6 +1,6 @@
 /** Wrong input by the user: its message says what was given, what is allowed and what to do. */
 export class InputError extends Error {
-  public override readonly name = "InputError";
+  public override readonly name: string = "InputError";
 }
 
 /**

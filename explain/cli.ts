@@ -4,7 +4,7 @@
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
  */
-import { parseArgs } from "node:util";
+import { readOptions, runMain } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { observe } from "../components/observation";
 import { planDeliverables } from "../components/plan";
@@ -17,10 +17,19 @@ import { renderMarkdown, renderText } from "./render";
 import { readStackConfiguration } from "./stack-configuration";
 import { readStackState } from "./stack-state";
 
+const declared = {
+  stack: { type: "string", default: "local" },
+  json: { type: "boolean", default: false },
+  markdown: { type: "boolean", default: false },
+  save: { type: "string" },
+  "exit-code": { type: "boolean", default: false },
+  platform: { type: "boolean", default: false },
+} as const;
+
 const changesExitCode = 2;
 
 async function main(): Promise<number> {
-  const options = readOptions();
+  const options = readOptions(declared);
   if (options.platform) enterPlatform();
   const explanation = await explainStack(options.stack, options.save);
   process.stdout.write(render(explanation, options));
@@ -53,23 +62,6 @@ function writePlan(file: string, records: SavedPlan): void {
   }
 }
 
-function readOptions() {
-  try {
-    return parseArgs({
-      options: {
-        stack: { type: "string", default: "local" },
-        json: { type: "boolean", default: false },
-        markdown: { type: "boolean", default: false },
-        save: { type: "string" },
-        "exit-code": { type: "boolean", default: false },
-        platform: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new InputError(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function render(
   explanation: Explanation,
   { json, markdown }: { json: boolean; markdown: boolean },
@@ -78,13 +70,4 @@ function render(
   return markdown ? renderMarkdown(explanation) : renderText(explanation);
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    if (!(error instanceof InputError)) throw error;
-    process.stderr.write(`explain: ${error.message}\n`);
-    process.exitCode = 1;
-  },
-);
+runMain("explain", main);

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../components/input-error";
+import { runMain } from "../components/command-line";
 import { readTimings, timingsVariable } from "../components/timings";
 import { breakdown } from "./breakdown";
 import { buildTimes, failedBuilds } from "./build-log";
@@ -140,13 +140,4 @@ async function main(): Promise<number> {
   return typed === undefined ? body() : withLock(settings.state, typed, body);
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
-    log(`platform: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runMain("platform", main);

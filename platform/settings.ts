@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { InputError } from "../components/input-error";
 
 /** Folder of the checkout. */
 export const project = resolve(__dirname, "..");
@@ -70,7 +71,7 @@ export const builderName = "tinyolly";
 export const kubeContext = "tinyolly";
 
 /** A wrong environment or machine: its message says what to do. */
-export class PlatformError extends Error {
+export class PlatformError extends InputError {
   public override readonly name = "PlatformError";
 }
 

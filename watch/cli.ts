@@ -5,24 +5,28 @@
  * Ctrl-C ends it with 0, once a running `up` is cancelled. Exits with 1 for options that it does not know.
  */
 import { createRequire } from "node:module";
-import { parseArgs } from "node:util";
+import { readOptions, runMain } from "../components/command-line";
 import { baseLockFile } from "../components/base-lock";
-import { InputError } from "../components/input-error";
 import type { Deliverables } from "../components/plan";
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { failedBuilds } from "../platform/build-log";
 import { enterPlatform } from "../platform/environment";
-import { PlatformError, readPlatformSettings } from "../platform/settings";
+import { readPlatformSettings } from "../platform/settings";
 import { Foreground } from "./foreground";
 import { runRound } from "./round";
 import { Rounds } from "./rounds";
 import { SourceWatcher } from "./source-watcher";
 import { Sources, sourcesOf } from "./sources";
 
+const declared = {
+  stack: { type: "string", default: "local" },
+  platform: { type: "boolean", default: false },
+} as const;
+
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-async function main(): Promise<void> {
-  const { stack, platform } = readOptions();
+async function main(): Promise<number> {
+  const { stack, platform } = readOptions(declared);
   if (platform) enterPlatform();
   const foreground = new Foreground();
   const configuration = configurationFiles(stack, platform);
@@ -70,6 +74,7 @@ async function main(): Promise<void> {
     watcher.close();
     for (const signal of endingSignals) process.off(signal, end);
   }
+  return 0;
 }
 
 function upArgs(stack: string): string[] {
@@ -118,19 +123,6 @@ function loadDeliverables(): Deliverables {
   return (load(file) as { deliverables: Deliverables }).deliverables;
 }
 
-function readOptions() {
-  try {
-    return parseArgs({
-      options: {
-        stack: { type: "string", default: "local" },
-        platform: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new InputError(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function print(text: string): void {
   process.stdout.write(text);
 }
@@ -139,8 +131,4 @@ function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-main().catch((error: unknown) => {
-  if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
-  log(`watch: ${error.message}`);
-  process.exitCode = 1;
-});
+runMain("watch", main);

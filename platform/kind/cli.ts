@@ -6,7 +6,7 @@
  * standard output.
  */
 import { spawnSync } from "node:child_process";
-import { InputError } from "../../components/input-error";
+import { runMain } from "../../components/command-line";
 import { deploymentTable, readDeployment } from "../deployment";
 import { withLock } from "../lock";
 import { awaitRollouts } from "../rollouts";
@@ -141,13 +141,4 @@ async function main(): Promise<number> {
   return changes === undefined ? body() : withLock(settings.state, changes, body);
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    if (!(error instanceof PlatformError || error instanceof InputError)) throw error;
-    log(`platform: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runMain("platform", main);

@@ -1,0 +1,34 @@
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { InputError } from "./input-error";
+
+/**
+ * Runs a command until the process ends: its status is that of `main`, or 1 for wrong input, which is told in one line
+ * that begins with the command's name. Other errors are thrown, with their stack.
+ */
+export function runMain(name: string, main: () => Promise<number>): void {
+  main().then(
+    (status) => {
+      process.exitCode = status;
+    },
+    (error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      process.stderr.write(`${name}: ${error.message}\n`);
+      process.exitCode = 1;
+    },
+  );
+}
+
+/**
+ * Reads the command line.
+ *
+ * @throws InputError for options that are not declared, and for values where there must be none.
+ */
+export function readOptions<Options extends NonNullable<ParseArgsConfig["options"]>>(
+  options: Options,
+) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new InputError(error instanceof Error ? error.message : String(error));
+  }
+}
