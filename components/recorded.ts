@@ -6,6 +6,13 @@ export interface StateResource {
   readonly outputs?: Readonly<Record<string, unknown>>;
 }
 
+const commandType = "command:local:Command";
+
+/** Whether a resource is the command that waits for an Application's roll-out. */
+export function isRollout({ urn, type }: StateResource): boolean {
+  return type === commandType && urn.includes("tinyolly:index:Application$");
+}
+
 /** What the stack's state says was published and applied, by name. */
 export interface Recorded {
   readonly images: ReadonlyMap<string, RecordedArtifact>;
@@ -68,10 +75,9 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         pushes: Number(outputs.buildArgs?.[pushesVariable] ?? 0),
       });
     } else if (
-      resource.type === "command:local:Command" &&
+      resource.type === commandType &&
       outputs.stdout !== undefined &&
-      // The command of an Application waits for its roll-out.
-      !resource.urn.includes("tinyolly:index:Application$")
+      !isRollout(resource)
     ) {
       // The component writes the request, its command prints the digest.
       const { pushFolder = "", version = "", key = "" } = readTexts(outputs.stdin);

@@ -91,7 +91,8 @@ export function hubName(reference: string): string[] {
   return [path.includes(":") ? path : `${path}:latest`];
 }
 
-function isMirrored(settings: PlatformSettings, base: string): Promise<boolean> {
+/** Whether the mirror has an image of Docker Hub, by its name with its tag. */
+export function isMirrored(settings: PlatformSettings, base: string): Promise<boolean> {
   const [name = "", tag = ""] = base.split(":");
   return isPublished(settings, `mirror/${name}`, tag);
 }

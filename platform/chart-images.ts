@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { deliverables } from "../deliverables";
 import type { ChartDeliverable } from "../components/plan";
-import { buildInto, dockerHubAnswers, hubName, isPublished, makeBases } from "./base-images";
+import {
+  buildInto,
+  dockerHubAnswers,
+  hubName,
+  isMirrored,
+  isPublished,
+  makeBases,
+} from "./base-images";
 import { pauseProgram } from "./catalog";
 import { pauseRepository } from "./node";
 import { PlatformError, type PlatformSettings, project } from "./settings";
@@ -36,8 +43,7 @@ export async function provideChartImages(settings: PlatformSettings, log: Log): 
     return foreignImages(values, Object.keys(images));
   });
   for (const name of new Set(wanted.flatMap(hubName))) {
-    const [repository = "", tag = ""] = name.split(":");
-    if (await isPublished(settings, `mirror/${repository}`, tag)) continue;
+    if (await isMirrored(settings, name)) continue;
     if (await dockerHubAnswers()) {
       log(`image ${name}: copying it from Docker Hub`);
       buildInto(settings, `mirror/${name}`, (context) => {

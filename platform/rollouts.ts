@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { isRollout } from "../components/recorded";
 import { readStackState } from "../explain/stack-state";
 import { PlatformError, project } from "./settings";
 
@@ -11,10 +12,7 @@ import { PlatformError, project } from "./settings";
  */
 export async function awaitRollouts(stack: string): Promise<boolean> {
   if (allWell(readStates())) return true;
-  const waits = (await readStackState(stack)).filter(
-    ({ urn, type }) =>
-      type === "command:local:Command" && urn.includes("tinyolly:index:Application$"),
-  );
+  const waits = (await readStackState(stack)).filter(isRollout);
   const ended = await Promise.all(waits.map(({ inputs }) => awaitRollout(inputs?.["stdin"])));
   return ended.every((status) => status === 0);
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -109,25 +108,18 @@ func network(settings Settings) error {
 }
 
 func serve(settings Settings) error {
-	socket := filepath.Join(settings.Folder, Socket)
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	inward, err := net.Listen("unix", socket)
+	inward, err := tunnel.Listen(filepath.Join(settings.Folder, Socket))
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		return err
-	}
-	go run(func() error { return tunnel.Serve(inward, dialer(settings.Address)) })
+	tunnel.Go(func() error { return tunnel.Serve(inward, dialer(settings.Address)) })
 	outside := tunnel.Through(filepath.Join(settings.Folder, OutsideSocket))
 	for port, address := range settings.Reach {
 		listener, err := net.Listen("tcp", net.JoinHostPort(settings.Address, port))
 		if err != nil {
 			return err
 		}
-		go run(func() error { return tunnel.Forward(listener, address, outside) })
+		tunnel.Go(func() error { return tunnel.Forward(listener, address, outside) })
 	}
 	return nil
 }
@@ -144,12 +136,6 @@ func dialer(address string) tunnel.Dial {
 	dialer := &net.Dialer{Resolver: resolver}
 	return func(ctx context.Context, target string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "tcp4", target)
-	}
-}
-
-func run(serve func() error) {
-	if err := serve(); err != nil {
-		slog.Error("stopped serving", "error", err)
 	}
 }
 

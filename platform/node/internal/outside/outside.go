@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -78,15 +77,8 @@ func startInside(settings inside.Settings) (*exec.Cmd, error) {
 }
 
 func serve(settings inside.Settings, publish map[string]string) error {
-	socket := filepath.Join(settings.Folder, inside.OutsideSocket)
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	outward, err := net.Listen("unix", socket)
+	outward, err := tunnel.Listen(filepath.Join(settings.Folder, inside.OutsideSocket))
 	if err != nil {
-		return err
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
 		return err
 	}
 	addresses := make([]string, 0, len(settings.Reach))
@@ -97,20 +89,14 @@ func serve(settings inside.Settings, publish map[string]string) error {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "tcp", address)
 	}
-	go run(func() error { return tunnel.Serve(outward, tunnel.Only(addresses, direct)) })
+	tunnel.Go(func() error { return tunnel.Serve(outward, tunnel.Only(addresses, direct)) })
 	within := tunnel.Through(filepath.Join(settings.Folder, inside.Socket))
 	for address, target := range publish {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			return err
 		}
-		go run(func() error { return tunnel.Forward(listener, target, within) })
+		tunnel.Go(func() error { return tunnel.Forward(listener, target, within) })
 	}
 	return nil
-}
-
-func run(serve func() error) {
-	if err := serve(); err != nil {
-		slog.Error("stopped serving", "error", err)
-	}
 }

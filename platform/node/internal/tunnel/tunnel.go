@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -44,6 +45,27 @@ func Serve(listener net.Listener, dial Dial) error {
 		carry(client, reader, target)
 		return nil
 	})
+}
+
+// Listen listens on a Unix socket that only its owner may use, in the place of one that an ended process left.
+func Listen(socket string) (net.Listener, error) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	return listener, os.Chmod(socket, 0o600)
+}
+
+// Go serves in the background, and logs why it ends.
+func Go(serve func() error) {
+	go func() {
+		if err := serve(); err != nil {
+			slog.Error("stopped serving", "error", err)
+		}
+	}()
 }
 
 // Forward carries every connection of a listener to one address, until the listener is closed.
