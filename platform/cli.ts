@@ -10,9 +10,15 @@ import { readDeployment, deploymentTable } from "./deployment";
 import { requireSpace } from "./disk";
 import { environment } from "./environment";
 import { withLock } from "./lock";
-import { localStack, platformDown, platformReset, platformStatus, platformUp } from "./platform";
+import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { awaitRollouts } from "./rollouts";
-import { PlatformError, type PlatformSettings, project, readPlatformSettings } from "./settings";
+import {
+  PlatformError,
+  type PlatformSettings,
+  localStack,
+  project,
+  readPlatformSettings,
+} from "./settings";
 import { formatBytes, table } from "./table";
 
 const commands: Readonly<

@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { localStack } from "./platform";
 import { get } from "./http";
-import { type PlatformSettings, project } from "./settings";
+import { type PlatformSettings, localStack, project } from "./settings";
 import { formatBytes, table } from "./table";
 
 /** The local stack's outputs, and the sizes that the registry tells. */

@@ -20,15 +20,12 @@ import {
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder } from "./node";
 import { type ServiceFactory, argocdFactories, nodeFactories, serviceFactories } from "./services";
-import { PlatformError, type PlatformSettings, project } from "./settings";
+import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
 import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
 
 const allFactories = [...serviceFactories, ...nodeFactories, ...argocdFactories];
-
-/** Name of the Pulumi stack that the platform makes. */
-export const localStack = "local";
 
 const argocdModule = {
   path: "github.com/argoproj/argo-cd/v3",

@@ -70,6 +70,9 @@ export const clusterDomain = "cluster.local";
 export const builderName = "tinyolly";
 export const kubeContext = "tinyolly";
 
+/** Name of the Pulumi stack that the platform makes. */
+export const localStack = "local";
+
 /** A wrong environment or machine: its message says what to do. */
 export class PlatformError extends InputError {
   public override readonly name = "PlatformError";

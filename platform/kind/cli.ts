@@ -10,15 +10,13 @@ import { runMain } from "../../components/command-line";
 import { deploymentTable, readDeployment } from "../deployment";
 import { withLock } from "../lock";
 import { awaitRollouts } from "../rollouts";
-import { PlatformError, type PlatformSettings, project } from "../settings";
+import { PlatformError, type PlatformSettings, localStack, project } from "../settings";
 import { table } from "../table";
 import { downSteps, resetSteps, upSteps } from "./plan";
 import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
 import { shownSecrets } from "./secrets";
 import { kindEnvironment, readKindSettings, uiAddress } from "./settings";
 import { type Step, commandLines } from "./steps";
-
-const localStack = "local";
 
 interface Subcommand {
   readonly run: (settings: PlatformSettings, json: boolean) => Promise<number> | number;

@@ -6,6 +6,7 @@ import {
   type PlatformSettings,
   builderName,
   kubeContext,
+  localStack,
   portVariables,
   registryHosts,
 } from "../settings";
@@ -17,7 +18,6 @@ const argocdManifest =
 
 const cluster = "tinyolly";
 const node = `${cluster}-control-plane`;
-const localStack = "local";
 
 /** Content of the registry's Secret. */
 export interface RegistrySecrets {
