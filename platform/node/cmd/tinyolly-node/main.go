@@ -34,7 +34,7 @@ func main() {
 	flag.StringVar(&settings.Folder, "folder", "", "folder for sockets and init.pid")
 	flag.StringVar(&settings.Address, "address", "10.244.0.1", "address of the node")
 	flag.StringVar(&settings.Services, "services", "10.96.0.0/16", "addresses of Services")
-	flag.Var(pairs(settings.Reach), "reach", "port=address: port of the node that leads to an address of the host")
+	flag.Var(pairs(settings.Reach), "reach", "[address:]port=address: port of the node that leads to an address of the host")
 	flag.Var(publish, "publish", "address=target: address of the host that leads to a target in the node")
 	group := flag.String("cgroup", "", "control group of the pods")
 	flag.Parse()

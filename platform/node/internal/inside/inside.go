@@ -34,7 +34,8 @@ type Settings struct {
 	Address string
 	// Services is the range of addresses of Kubernetes Services.
 	Services string
-	// Reach maps a port of the node to an address outside.
+	// Reach maps a port of the node, or one at another address of its network such as "127.0.0.1:443", to an address
+	// outside.
 	Reach map[string]string
 }
 
@@ -114,14 +115,22 @@ func serve(settings Settings) error {
 	}
 	tunnel.Go(func() error { return tunnel.Serve(inward, dialer(settings.Address)) })
 	outside := tunnel.Through(filepath.Join(settings.Folder, OutsideSocket))
-	for port, address := range settings.Reach {
-		listener, err := net.Listen("tcp", net.JoinHostPort(settings.Address, port))
+	for from, address := range settings.Reach {
+		listener, err := net.Listen("tcp", at(settings.Address, from))
 		if err != nil {
 			return err
 		}
 		tunnel.Go(func() error { return tunnel.Forward(listener, address, outside) })
 	}
 	return nil
+}
+
+// at returns where a way out begins: a port alone is one of the node's own address.
+func at(own, from string) string {
+	if _, _, err := net.SplitHostPort(from); err == nil {
+		return from
+	}
+	return net.JoinHostPort(own, from)
 }
 
 // dialer also knows the names of Services.
