@@ -9,18 +9,12 @@ import { kubeconfigFile } from "./cluster-access";
 import { clusterObjects } from "./cluster-objects";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
-import {
-  type Service,
-  knownServices,
-  memoryBytes,
-  servicePid,
-  startService,
-  stopService,
-} from "./processes";
+import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder } from "./node";
-import { type ServiceFactory, argocdFactories, nodeFactories, serviceFactories } from "./services";
+import { argocdFactories, nodeFactories, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
+import { startAll } from "./start-services";
 import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
@@ -103,22 +97,6 @@ async function statusOf(settings: PlatformSettings, service: Service): Promise<S
   if (pid === undefined) return { name, address, pid, health: "stopped", memory: 0 };
   const ready = await service.ready().catch(() => false);
   return { name, address, pid, health: ready ? "ready" : "not ready", memory: memoryBytes(pid) };
-}
-
-async function startAll(
-  settings: PlatformSettings,
-  factories: readonly ServiceFactory[],
-  log: Log,
-): Promise<void> {
-  for (const factory of factories) {
-    // Only now, since it may ask for what the ones before it left.
-    const service = factory(settings);
-    const started = Date.now();
-    if (!(await startService(settings.state, service))) continue;
-    log(
-      `started ${service.name} on ${service.address} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
-    );
-  }
 }
 
 function requireMachine({ state }: PlatformSettings): void {

@@ -6,13 +6,12 @@ import { apiServer, controllerManager, etcd } from "./control-plane";
 import { accepts, get } from "./http";
 import { containerd, coreDns, kubeProxy, kubelet, node, scheduler, volumes } from "./node";
 import type { Service } from "./processes";
+import { registryServer } from "./registry-server";
 import { type PlatformSettings, builderName, registryHosts, sockets } from "./settings";
-import { ensureFolder, secret, selfSigned, writeConfig } from "./state-files";
+import type { ServiceFactory } from "./start-services";
+import { type Certificate, ensureFolder, selfSigned, writeConfig } from "./state-files";
 
-/** Servers in the order in which they start; each stands on the ones before it. */
-export type ServiceFactory = (settings: PlatformSettings) => Service;
-
-/** Everything that makes the platform, in start order. */
+/** Everything that makes the platform, in start order; each stands on the ones before it. */
 export const serviceFactories: readonly ServiceFactory[] = [
   (settings) => registry(settings, "registry", settings.ports.registry),
   (settings) =>
@@ -57,34 +56,10 @@ function registry(
   settings: PlatformSettings,
   name: string,
   port: number,
-  tls?: { certificate: string; key: string },
+  tls?: Certificate,
 ): Service {
   const folder = join(settings.state, "registry");
-  mkdirSync(folder, { recursive: true });
-  const config = {
-    version: "0.1",
-    log: { level: "warn", accesslog: { disabled: false } },
-    storage: {
-      filesystem: { rootdirectory: folder },
-      delete: { enabled: true },
-      maintenance: { uploadpurging: { enabled: true, age: "24h", interval: "24h", dryrun: false } },
-    },
-    http: {
-      addr: `127.0.0.1:${port}`,
-      secret: secret(settings, "registry-secret"),
-      ...(tls ? { tls: { certificate: tls.certificate, key: tls.key } } : {}),
-    },
-  };
-  const file = writeConfig(settings, `${name}.json`, JSON.stringify(config, undefined, 2));
-  return {
-    name,
-    command: ["registry", "serve", file],
-    env: { OTEL_TRACES_EXPORTER: "none" },
-    address: `127.0.0.1:${port}`,
-    ready: async () =>
-      (await get(`${tls ? "https" : "http"}://127.0.0.1:${port}/v2/`)).status === 200,
-    patience: 20,
-  };
+  return registryServer(settings, { name, port, folder, ...(tls ? { tls } : {}) });
 }
 
 function buildkitd(settings: PlatformSettings): Service {
@@ -226,7 +201,7 @@ function applicationController(settings: PlatformSettings): Service {
 }
 
 /** Self-signed: the push endpoint of a kind cluster has no certificate that could be verified either. */
-function registryTls({ state }: PlatformSettings): { certificate: string; key: string } {
+function registryTls({ state }: PlatformSettings): Certificate {
   const names = `DNS:${registryHosts.tls},DNS:localhost,IP:127.0.0.1`;
   return selfSigned(join(state, "registry-tls"), `/CN=${registryHosts.tls}`, names);
 }
