@@ -10,6 +10,8 @@ const commands = [
   "test/components/await-rollout.test.ts",
   "test/components/publish-chart.test.ts",
   "test/platform/disk-full.test.ts",
+  "test/workflow-steps.test.ts",
+  "test/platform/rehearsal/{rehearsal,token-service}.test.ts",
 ];
 
 /** Tests that replace modules, which must not reach others in the same process. */

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { InputError } from "../components/input-error";
+import { type RehearsalPorts, rehearsalPortVariables } from "./rehearsal/settings";
 
 /** Folder of the checkout. */
 export const project = resolve(__dirname, "..");
@@ -12,6 +13,9 @@ export interface PlatformSettings {
   /** Folder of tools, shared by all checkouts of the user. */
   readonly cache: string;
   readonly ports: Ports;
+  /** Whether builder, node and Argo CD also know the registries on which a release is rehearsed. */
+  readonly rehearsal: boolean;
+  readonly rehearsalPorts: RehearsalPorts;
 }
 
 /** TCP ports on loopback. */
@@ -78,7 +82,7 @@ export class PlatformError extends InputError {
   public override readonly name = "PlatformError";
 }
 
-/** Reads where the platform lives from `TINYOLLY_STATE`, `TINYOLLY_CACHE` and `TINYOLLY_PORT_*`. */
+/** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that README.md lists. */
 export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
   const cacheHome = env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
@@ -87,10 +91,13 @@ export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): Plat
       `the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`,
     );
   }
+  const taken = new Map<number, string>();
   return {
     state,
     cache: resolve(env["TINYOLLY_CACHE"] ?? join(cacheHome, "tinyolly")),
-    ports: readPorts(env),
+    ports: readPorts(portVariables, env, taken),
+    rehearsal: readRehearsal(env),
+    rehearsalPorts: readPorts(rehearsalPortVariables, env, taken),
   };
 }
 
@@ -101,8 +108,22 @@ export const sockets = {
   volumes: "volumes.sock",
 } as const;
 
-function readPorts(env: NodeJS.ProcessEnv): Ports {
-  const taken = new Map<number, string>();
+function readRehearsal(env: NodeJS.ProcessEnv): boolean {
+  const given = env["TINYOLLY_REHEARSAL"] ?? "";
+  if (!["", "0", "1"].includes(given)) {
+    throw new PlatformError(
+      `TINYOLLY_REHEARSAL is "${given}", but must be 1 for a platform that rehearses releases, or 0`,
+    );
+  }
+  return given === "1";
+}
+
+/** Reads ports, none of which may be among those that are `taken`, and adds them there. */
+function readPorts<Name extends string>(
+  variables: Readonly<Record<Name, readonly [variable: string, port: number]>>,
+  env: NodeJS.ProcessEnv,
+  taken: Map<number, string>,
+): Record<Name, number> {
   const read = ([variable, fallback]: readonly [string, number]): number => {
     const given = env[variable];
     const port = given === undefined ? fallback : Number(given);
@@ -117,8 +138,10 @@ function readPorts(env: NodeJS.ProcessEnv): Ports {
     taken.set(port, variable);
     return port;
   };
-  const names = Object.keys(portVariables) as (keyof Ports)[]; // Object.keys forgets the key type.
-  return Object.fromEntries(
-    names.map((name) => [name, read(portVariables[name])]),
-  ) as unknown as Ports;
+  const names = Object.keys(variables) as Name[]; // Object.keys forgets the key type.
+  // And so does Object.fromEntries.
+  return Object.fromEntries(names.map((name) => [name, read(variables[name])])) as Record<
+    Name,
+    number
+  >;
 }

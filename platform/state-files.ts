@@ -14,9 +14,14 @@ export function ensureFolder(folder: string): string {
 export function writeConfig({ state }: PlatformSettings, name: string, content: string): string {
   const file = join(ensureFolder(join(state, "config")), name);
   // A server that follows its configuration starts again when it is written.
+  writeIfOther(file, content);
+  return file;
+}
+
+/** Writes a file that only its owner may read, unless it has this content already. */
+export function writeIfOther(file: string, content: string): void {
   if (!existsSync(file) || readFileSync(file, "utf8") !== content)
     writeFileSync(file, content, { mode: 0o600 });
-  return file;
 }
 
 /** A random secret of 24 bytes in hexadecimal that stays the same for the life of the platform. */
@@ -34,12 +39,44 @@ export interface Certificate {
 
 /** A self-signed certificate, made once: who trusts it is told so by its file. `altName` is such as `IP:127.0.0.1`. */
 export function selfSigned(folder: string, subject: string, altName: string): Certificate {
+  return certificate(folder, "tls.crt", subject, [`subjectAltName=${altName}`]);
+}
+
+/** A certificate authority of this platform alone, made once; who trusts it is given `ca.pem`. */
+export function authority(folder: string, subject: string): Certificate {
+  return certificate(folder, "ca.pem", subject, ["keyUsage=critical,keyCertSign,cRLSign"]);
+}
+
+/** A server's certificate by an authority of {@link authority}, made once. `altName` is such as `IP:127.0.0.1`. */
+export function signed(
+  folder: string,
+  by: Certificate,
+  subject: string,
+  altName: string,
+): Certificate {
+  const extensions = [
+    `subjectAltName=${altName}`,
+    "basicConstraints=critical,CA:FALSE",
+    "extendedKeyUsage=serverAuth",
+  ];
+  const args = ["-CA", by.certificate, "-CAkey", by.key];
+  return certificate(folder, "tls.crt", subject, extensions, args);
+}
+
+function certificate(
+  folder: string,
+  name: string,
+  subject: string,
+  extensions: readonly string[],
+  more: readonly string[] = [],
+): Certificate {
   ensureFolder(folder);
-  const files = { certificate: join(folder, "tls.crt"), key: join(folder, "tls.key") };
+  const file = join(folder, name);
+  const files = { certificate: file, key: file.replace(/\.\w+$/, ".key") };
   if (existsSync(files.certificate)) return files;
   const args = [
     ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650".split(" "),
-    ...["-subj", subject, "-addext", `subjectAltName=${altName}`],
+    ...["-subj", subject, ...extensions.flatMap((extension) => ["-addext", extension]), ...more],
     ...["-keyout", files.key, "-out", files.certificate],
   ];
   execFileSync("openssl", args, { stdio: "ignore" });

@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
 import { environment } from "../platform/environment";
+import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { portVariables, readPlatformSettings } from "../platform/settings";
 
 const project = resolve(__dirname, "..");
@@ -121,7 +122,7 @@ function testPorts(checkout: string): NodeJS.ProcessEnv {
     TINYOLLY_TEST_CHECKOUT: checkout,
     CONTRACT_KUBECONFIG: join(checkout, ".tinyolly/platform/kubeconfig"),
   };
-  for (const [variable, port] of Object.values(portVariables)) {
+  for (const [variable, port] of Object.values({ ...portVariables, ...rehearsalPortVariables })) {
     settings[variable] = String(port + portOffset);
   }
   return settings;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { forgetRegistry, nameRegistry } from "../../platform/hosts";
+import { forgetRegistry, forgetRehearsal, nameRegistry, nameRehearsal } from "../../platform/hosts";
 import { PlatformError } from "../../platform/settings";
 
 const hosts = vi.hoisted(() => ({ text: "", writes: 0, readOnly: false }));
@@ -61,6 +61,25 @@ test("who may not write is told the line to add", () => {
 
 test("to forget takes the marked lines out and leaves the rest as it was", () => {
   nameRegistry();
+  forgetRegistry();
+  expect(hosts.text).toBe(localhost);
+});
+
+test("the rehearsal's name has a line of its own, which can be forgotten alone", () => {
+  nameRegistry();
+  const before = hosts.text;
+  expect(before).not.toContain("ghcr.tinyolly.test");
+  nameRehearsal();
+  nameRehearsal();
+  expect(hosts.text).toBe(`${before}127.0.0.1 ghcr.tinyolly.test # TinyOlly rehearsal\n`);
+  expect(hosts.writes).toBe(2);
+  forgetRehearsal();
+  expect(hosts.text).toBe(before);
+});
+
+test("the platform forgets the rehearsal's name as well", () => {
+  nameRegistry();
+  nameRehearsal();
   forgetRegistry();
   expect(hosts.text).toBe(localhost);
 });

@@ -7,6 +7,11 @@ import {
   project,
   readPlatformSettings,
 } from "../../platform/settings";
+import {
+  airgapRegistryHost,
+  rehearsalPortVariables,
+  rehearsalRegistryHost,
+} from "../../platform/rehearsal/settings";
 import { enterFolderWith } from "../folders";
 
 describe("where nothing is set", () => {
@@ -22,6 +27,12 @@ describe("where nothing is set", () => {
       Object.fromEntries(Object.entries(portVariables).map(([name, [, port]]) => [name, port])),
     );
     expect(new Set(Object.values(ports)).size).toBe(Object.keys(portVariables).length);
+  });
+
+  test("nothing is rehearsed, and the ports for it are the declared ones", () => {
+    const { rehearsal, rehearsalPorts } = readPlatformSettings({});
+    expect(rehearsal).toBe(false);
+    expect(rehearsalPorts).toEqual({ registry: 49453, tokens: 49454, airgap: 30600 });
   });
 });
 
@@ -42,6 +53,30 @@ test.each(Object.entries(portVariables))("the port %s has its own variable", (na
   expect(ports).toEqual({ ...readPlatformSettings({}).ports, [name]: 40123 });
 });
 
+test.each(Object.entries(rehearsalPortVariables))(
+  "the rehearsal's port %s has its own variable, and moves no other",
+  (name, [variable]) => {
+    const { ports, rehearsalPorts } = readPlatformSettings({ [variable]: "40123" });
+    const usual = readPlatformSettings({});
+    expect(rehearsalPorts).toEqual({ ...usual.rehearsalPorts, [name]: 40123 });
+    expect(ports).toEqual(usual.ports);
+  },
+);
+
+test("both registries have a name with a port", () => {
+  const settings = readPlatformSettings({ TINYOLLY_PORT_AIRGAP: "30601" });
+  expect(rehearsalRegistryHost(settings)).toBe("ghcr.tinyolly.test:49453");
+  expect(airgapRegistryHost(settings)).toBe("localhost:30601");
+});
+
+test.each([
+  ["1", true],
+  ["0", false],
+  ["", false],
+])("TINYOLLY_REHEARSAL %j is %j", (given, expected) => {
+  expect(readPlatformSettings({ TINYOLLY_REHEARSAL: given }).rehearsal).toBe(expected);
+});
+
 const tooLong = `/${"x".repeat(100)}`;
 
 test.each<[string, NodeJS.ProcessEnv, string]>([
@@ -54,6 +89,16 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     "one port for two servers",
     { TINYOLLY_PORT_ETCD: "6443" },
     "TINYOLLY_PORT_ETCD and TINYOLLY_PORT_API_SERVER are both 6443; give each its own port",
+  ],
+  [
+    "one port for a server and for the rehearsal",
+    { TINYOLLY_PORT_AIRGAP: "30500" },
+    "TINYOLLY_PORT_AIRGAP and TINYOLLY_PORT_REGISTRY are both 30500; give each its own port",
+  ],
+  [
+    "a rehearsal that is neither on nor off",
+    { TINYOLLY_REHEARSAL: "yes" },
+    'TINYOLLY_REHEARSAL is "yes", but must be 1 for a platform that rehearses releases, or 0',
   ],
   [
     "a state folder too deep for sockets",
