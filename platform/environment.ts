@@ -5,6 +5,7 @@ import { kindEnvironment, readKindSettings } from "./kind/settings";
 import { mirrorLock } from "./mirror-lock";
 import { pulumiBin, pulumiHome } from "./pulumi";
 import { kubeconfigFile } from "./cluster-access";
+import { rehearsalEnvironment } from "./rehearsal/certificates";
 import { buildxFolder } from "./services";
 import {
   type PlatformSettings,
@@ -35,6 +36,7 @@ export function environment(settings: PlatformSettings): Record<string, string> 
         }
       : {}),
     ...(configFile === undefined ? {} : { PULUMI_OPTION_CONFIG_FILE: configFile }),
+    ...(settings.rehearsal ? rehearsalEnvironment(settings) : {}),
   };
 }
 

@@ -52,9 +52,10 @@ export function nodeSocket({ state }: PlatformSettings): string {
 /** The node's network, its mounts and its processes, apart from those of the host. */
 export function node(settings: PlatformSettings): Service {
   const { ports } = settings;
-  const reach = [ports.apiServer, ports.registryInCluster].map(
-    (port) => `--reach=${port}=127.0.0.1:${port}`,
-  );
+  const reach = [
+    ...[ports.apiServer, ports.registryInCluster].map(String),
+    ...rehearsalAddresses(settings),
+  ].map((from) => `--reach=${from}=127.0.0.1:${from.replace(/^.*:/, "")}`);
   const address = `127.0.0.1:${ports.ui}`;
   return {
     name: "node",
@@ -71,6 +72,12 @@ export function node(settings: PlatformSettings): Service {
     ready: async () => (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
     patience: 20,
   };
+}
+
+/** The name of the rehearsal's registry means loopback in the node as well, and so does `localhost`. */
+function rehearsalAddresses({ rehearsal, rehearsalPorts }: PlatformSettings): string[] {
+  const { registry, tokens, airgap } = rehearsalPorts;
+  return rehearsal ? [registry, tokens, airgap].map((port) => `127.0.0.1:${port}`) : [];
 }
 
 /** Service of the web UI, which the host reaches at a port of its own. */

@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { provideBases } from "./base-images";
@@ -11,15 +19,25 @@ import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
 import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
-import { cniFolder } from "./node";
+import { cniFolder, node } from "./node";
+import { rehearsalUp } from "./rehearsal/rehearsal";
+import { rehearsalFactories } from "./rehearsal/servers";
 import { argocdFactories, nodeFactories, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
-import { startAll } from "./start-services";
+import { type ServiceFactory, startAll } from "./start-services";
 import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
 
-const allFactories = [...serviceFactories, ...nodeFactories, ...argocdFactories];
+/** Every server of a platform with these settings, in start order. */
+function allFactories({ rehearsal }: PlatformSettings): readonly ServiceFactory[] {
+  return [
+    ...(rehearsal ? rehearsalFactories : []),
+    ...serviceFactories,
+    ...nodeFactories,
+    ...argocdFactories,
+  ];
+}
 
 const argocdModule = {
   path: "github.com/argoproj/argo-cd/v3",
@@ -43,6 +61,10 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
   Object.assign(process.env, environment(settings));
 
   nameRegistry();
+  if (settings.rehearsal) {
+    requireRehearsingNode(settings);
+    await rehearsalUp(settings, log);
+  }
   await startAll(settings, serviceFactories, log);
   await providePause(settings, log);
   kubectl(settings, [...serverSideApply, "--filename=-"], JSON.stringify(clusterObjects(settings)));
@@ -59,7 +81,9 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
 
 /** Ends every server of this platform; its data stays. */
 export async function platformDown(settings: PlatformSettings, log: Log): Promise<void> {
-  const order = allFactories.map((factory) => factory(settings).name).reverse();
+  const order = allFactories(settings)
+    .map((factory) => factory(settings).name)
+    .reverse();
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
   for (const name of [...others, ...order])
     if (await stopService(settings.state, name)) log(`stopped ${name}`);
@@ -87,7 +111,7 @@ export interface ServiceStatus {
 /** State of every server, in start order. */
 export async function platformStatus(settings: PlatformSettings): Promise<ServiceStatus[]> {
   Object.assign(process.env, environment(settings));
-  const services = allFactories.map((factory) => factory(settings));
+  const services = allFactories(settings).map((factory) => factory(settings));
   return Promise.all(services.map((service) => statusOf(settings, service)));
 }
 
@@ -113,6 +137,17 @@ function requireMachine({ state }: PlatformSettings): void {
         `kubeContext with pulumi config set, as README.md tells (state would be in ${state})`,
     );
   }
+}
+
+/** A node keeps the ways out with which it was started, and a builder the authorities. */
+function requireRehearsingNode(settings: PlatformSettings): void {
+  const pid = servicePid(settings.state, "node");
+  if (pid === undefined) return;
+  const running = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  if (node(settings).command.every((word) => running.includes(word))) return;
+  throw new PlatformError(
+    "this platform runs without TINYOLLY_REHEARSAL=1, or with other ports for it; end it with make platform-down, and start it again",
+  );
 }
 
 /** CRDs and settings that Argo CD needs before it starts. */

@@ -13,7 +13,8 @@ export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
 /**
  * Reads where what belongs to the kind cluster is kept: `TINYOLLY_STATE`, else `.tinyolly/kind`.
  *
- * @throws PlatformError for other ports of registry and web UI, which a cluster that exists could not take.
+ * @throws PlatformError for other ports of registry and web UI, which a cluster that exists could not take, and for a
+ *   rehearsal.
  */
 export function readKindSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const settings = readPlatformSettings({ TINYOLLY_STATE: ".tinyolly/kind", ...env });
@@ -24,6 +25,11 @@ export function readKindSettings(env: NodeJS.ProcessEnv = process.env): Platform
         `${variable} is ${settings.ports[name]}, but with PLATFORM=kind it is always ${port}; unset it`,
       );
     }
+  }
+  if (settings.rehearsal) {
+    throw new PlatformError(
+      "TINYOLLY_REHEARSAL is 1, but only the embedded platform rehearses releases; unset it, or PLATFORM",
+    );
   }
   return settings;
 }

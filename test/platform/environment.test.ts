@@ -51,6 +51,15 @@ test("with base images made here, their lock and their mirror are named as well"
   });
 });
 
+test("with a rehearsal, the private authority is trusted, and the stack's configuration is the usual one", () => {
+  const rehearsing = settings({ TINYOLLY_REHEARSAL: "1", TINYOLLY_PORT_AIRGAP: "30601" });
+  expect(environment(rehearsing)).toEqual({
+    ...environment(settings()),
+    NODE_EXTRA_CA_CERTS: `${state}/rehearsal/node.pem`,
+    SSL_CERT_FILE: `${state}/rehearsal/all.pem`,
+  });
+});
+
 test("a PULUMI_HOME of the user is kept", () => {
   vi.stubEnv("PULUMI_HOME", "/own");
   const { PULUMI_HOME, PATH } = environment(settings());

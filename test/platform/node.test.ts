@@ -31,6 +31,22 @@ test("the node lets out connections to the API and the registry, and lets in tho
   ]);
 });
 
+test("with a rehearsal, its registries are also at the node's loopback, where their names lead", () => {
+  const settings = platform({
+    TINYOLLY_REHEARSAL: "1",
+    TINYOLLY_PORT_REHEARSAL_REGISTRY: "49500",
+    TINYOLLY_PORT_REHEARSAL_TOKENS: "49501",
+    TINYOLLY_PORT_AIRGAP: "49502",
+  });
+  expect(node(settings).command.filter((word) => word.startsWith("--reach="))).toEqual([
+    "--reach=6443=127.0.0.1:6443",
+    "--reach=5000=127.0.0.1:5000",
+    "--reach=127.0.0.1:49500=127.0.0.1:49500",
+    "--reach=127.0.0.1:49501=127.0.0.1:49501",
+    "--reach=127.0.0.1:49502=127.0.0.1:49502",
+  ]);
+});
+
 test("the pods of two platforms are in two control groups", () => {
   const group = (settings: PlatformSettings): string =>
     node(settings).command.find((word) => word.startsWith("--cgroup=")) ?? "";

@@ -40,3 +40,11 @@ test.each([
     ),
   );
 });
+
+test("a rehearsal is refused", () => {
+  expect(() => readKindSettings({ TINYOLLY_REHEARSAL: "1" })).toThrow(
+    new PlatformError(
+      "TINYOLLY_REHEARSAL is 1, but only the embedded platform rehearses releases; unset it, or PLATFORM",
+    ),
+  );
+});
