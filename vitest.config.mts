@@ -12,6 +12,7 @@ const commands = [
   "test/platform/disk-full.test.ts",
   "test/workflow-steps.test.ts",
   "test/platform/rehearsal/{rehearsal,token-service}.test.ts",
+  "test/faulty-proxy.test.ts",
 ];
 
 /** Tests that replace modules, which must not reach others in the same process. */
