@@ -21,8 +21,11 @@ const isolated = [
   "test/platform/{base-images,hosts,lock}.test.ts",
 ];
 
+const setupFiles = ["test/leave-folders.ts"];
+
 const unit = {
   pool: "forks" as const,
+  setupFiles,
   maxWorkers: 3,
   execArgv: ["--require", "./run-typescript.cjs"],
   testTimeout: 20_000,
@@ -46,6 +49,7 @@ export default defineConfig({
         test: {
           name: "commands",
           include: commands,
+          setupFiles,
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 60_000,

@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 
 const home = process.cwd();
 const made: string[] = [];
 
-afterEach(() => {
+/** Goes back and removes all temporary folders; vitest.config.mts has it done after each test. */
+export function leaveFolders(): void {
   process.chdir(home);
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+}
 
 /** A temporary folder with the given files, gone after the test. */
 export function folderWith(files: Readonly<Record<string, string>>): string {
