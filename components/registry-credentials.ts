@@ -2,16 +2,69 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { environmentCredentials } from "./environment-credentials";
 import { InputError } from "./input-error";
-import { fields } from "./json-fields";
+import { fields, parseJson } from "./json-fields";
 
 /** What `docker login` left for a registry: a password, or an identity token to trade for access tokens. */
 export type Credentials =
   { readonly username: string; readonly password: string } | { readonly identityToken: string };
 
+/** Credentials, and where they are from. */
+export type FoundCredentials = Credentials & {
+  /** Variable of the environment that holds the token; left out of what `docker login` left. */
+  readonly variable?: string;
+};
+
+/** Name of this project's own credential helper, which answers from here and therefore is never asked. */
+export const ownHelper = "tinyolly";
+
 const dockerHub = "https://index.docker.io/v1/";
 const dockerHubHosts = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const helperTimeoutMs = 10_000;
+
+/**
+ * Finds the credentials of a registry host such as `ghcr.io` in the environment, else in the user's Docker configuration;
+ * undefined when there are none.
+ *
+ * @throws InputError that names what cannot be read or used, and shows nothing of its content.
+ */
+export async function registryCredentials(
+  host: string,
+  env: NodeJS.ProcessEnv,
+): Promise<FoundCredentials | undefined> {
+  const server = serverOf(host).toLowerCase();
+  const found = environmentCredentials(env).find(
+    (entry) => serverOf(entry.host).toLowerCase() === server,
+  );
+  return found ? found.credentials : dockerCredentials(host, userDockerEnvironment(env));
+}
+
+/**
+ * Hosts for which {@link registryCredentials} may find some, as Docker's configuration names them.
+ *
+ * @throws InputError that names what cannot be read or used, and shows nothing of its content.
+ */
+export async function hostsWithCredentials(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const ofEnvironment = environmentCredentials(env).map(({ host }) => serverOf(host));
+  const stored = await dockerHosts(userDockerEnvironment(env));
+  return [...new Set([...ofEnvironment, ...stored])];
+}
+
+/** Folder of the user's own Docker configuration, also where the one with {@link ownHelper} stands in its place. */
+export function userDockerFolder(env: NodeJS.ProcessEnv): string {
+  return dockerFolder(userDockerEnvironment(env));
+}
+
+function userDockerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = env["TINYOLLY_DOCKER_CONFIG"] ?? "";
+  return own === "" ? env : { ...env, DOCKER_CONFIG: own };
+}
+
+function dockerFolder(env: NodeJS.ProcessEnv): string {
+  const named = env["DOCKER_CONFIG"] ?? "";
+  return named === "" ? join(env["HOME"] ?? homedir(), ".docker") : named;
+}
 
 /**
  * Finds the credentials of a registry host such as `ghcr.io` in Docker's configuration, asking its credential helpers;
@@ -24,19 +77,43 @@ export async function dockerCredentials(
   env: NodeJS.ProcessEnv,
   timeoutMs = helperTimeoutMs,
 ): Promise<Credentials | undefined> {
-  const named = env["DOCKER_CONFIG"] ?? "";
-  const folder = named === "" ? join(env["HOME"] ?? homedir(), ".docker") : named;
-  const file = join(folder, "config.json");
+  const file = join(dockerFolder(env), "config.json");
   const { credHelpers, credsStore, auths } = readConfiguration(file);
-  const server = dockerHubHosts.includes(host) ? dockerHub : host;
+  const server = serverOf(host);
 
   const helper = fields(credHelpers)[server] ?? fields(credHelpers)[host] ?? credsStore;
-  if (typeof helper === "string" && helper !== "") {
-    const found = await askHelper(`docker-credential-${helper}`, server, file, env, timeoutMs);
+  if (isHelper(helper)) {
+    const run: HelperRun = { helper, verb: "get", input: server, file, env, timeoutMs };
+    const found = await askHelper(run, readHelperAnswer);
     if (found) return found;
   }
   const entry = Object.entries(fields(auths)).find(([key]) => hostOf(key) === hostOf(server));
   return entry && readEntry(fields(entry[1]), entry[0], file);
+}
+
+async function dockerHosts(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const file = join(dockerFolder(env), "config.json");
+  const { credHelpers, credsStore, auths } = readConfiguration(file);
+  const hosts = [...Object.keys(fields(auths)), ...Object.keys(fields(credHelpers))];
+  if (!isHelper(credsStore)) return hosts;
+  const run: HelperRun = {
+    helper: credsStore,
+    verb: "list",
+    input: "all registries",
+    file,
+    env,
+    timeoutMs: helperTimeoutMs,
+  };
+  return [...hosts, ...((await askHelper(run, readHelperList)) ?? [])];
+}
+
+/** What `docker-credential-helpers` calls a host. */
+function serverOf(host: string): string {
+  return dockerHubHosts.includes(host) ? dockerHub : host;
+}
+
+function isHelper(name: unknown): name is string {
+  return typeof name === "string" && name !== "" && name !== ownHelper;
 }
 
 function readConfiguration(file: string): Readonly<Record<string, unknown>> {
@@ -80,28 +157,39 @@ function readEntry(
   return { username: text.slice(0, colon), password };
 }
 
+interface HelperRun {
+  /** Name without `docker-credential-`. */
+  readonly helper: string;
+  readonly verb: "get" | "list";
+  /** Given to its standard input. */
+  readonly input: string;
+  /** The configuration that names it. */
+  readonly file: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+}
+
 /** Runs a credential helper; undefined when it does not know the server. */
-function askHelper(
-  helper: string,
-  server: string,
-  file: string,
-  env: NodeJS.ProcessEnv,
-  timeoutMs: number,
-): Promise<Credentials | undefined> {
+function askHelper<T>(
+  run: HelperRun,
+  read: (output: string) => T | undefined,
+): Promise<T | undefined> {
+  const { helper: name, verb, input, file, env, timeoutMs } = run;
+  const helper = `docker-credential-${name}`;
   return new Promise((resolve, reject) => {
     const refuse = (problem: string): void => {
       reject(
         new InputError(
-          `${helper}, which ${file} names for ${server}, ${problem}; mend it, or remove it from that file and run docker login`,
+          `${helper}, which ${file} names for ${input}, ${problem}; mend it, or remove it from that file and run docker login`,
         ),
       );
     };
     const options = { env, timeout: timeoutMs, killSignal: "SIGKILL" } as const;
-    const child = execFile(helper, ["get"], options, (error, output) => {
+    const child = execFile(helper, [verb], options, (error, output) => {
       if (error === null) {
-        const found = readHelperAnswer(output);
+        const found = read(output);
         if (found) resolve(found);
-        else refuse("did not print a user name and a secret");
+        else refuse(`did not print ${verb === "get" ? "a user name and a secret" : "a list"}`);
       } else if (error.code === "ENOENT") refuse("is not on PATH");
       else if (error.killed) refuse(`did not answer within ${timeoutMs / 1000} s`);
       else if (/credentials not found/i.test(output)) resolve(undefined);
@@ -109,18 +197,19 @@ function askHelper(
     });
     // A helper may end without reading; its exit code says more than the broken pipe.
     child.stdin?.on("error", () => undefined);
-    child.stdin?.end(server);
+    child.stdin?.end(input);
   });
 }
 
 function readHelperAnswer(output: string): Credentials | undefined {
-  try {
-    const { Username, Secret } = fields(JSON.parse(output));
-    if (typeof Username !== "string" || typeof Secret !== "string") return undefined;
-    // The name that helpers give to identity tokens.
-    if (Username === "<token>") return { identityToken: Secret };
-    return { username: Username, password: Secret };
-  } catch {
-    return undefined;
-  }
+  const { Username, Secret } = fields(parseJson(Buffer.from(output)));
+  if (typeof Username !== "string" || typeof Secret !== "string") return undefined;
+  // The name that helpers give to identity tokens.
+  if (Username === "<token>") return { identityToken: Secret };
+  return { username: Username, password: Secret };
+}
+
+function readHelperList(output: string): string[] | undefined {
+  const list = parseJson(Buffer.from(output));
+  return typeof list === "object" && list !== null ? Object.keys(list) : undefined;
 }
