@@ -1,16 +1,24 @@
+import { sourceOf } from "./blob-source";
 import { InputError } from "./input-error";
-import { fields, parseJson } from "./json-fields";
+import { digestPattern } from "./manifest-reader";
+import { referrersTag } from "./oci";
 import type { Tls } from "./references";
-import { dockerCredentials } from "./registry-credentials";
-import { RequestSigner } from "./request-signer";
+import { RegistryConnection } from "./registry-connection";
+import type { FoundCredentials } from "./registry-credentials";
+import { downloadBlob, readBlob } from "./registry-download";
+import type { Errand } from "./registry-exchange";
+import { listReferrers, listTags } from "./registry-lists";
 import {
-  type Answer,
-  Outage,
-  Problem,
-  RegistryTransport,
-  checkAddress,
-} from "./registry-transport";
+  type ManifestBytes,
+  deleteManifest,
+  getManifest,
+  hasManifest,
+  sendManifest,
+} from "./registry-manifests";
+import { Outage, Problem } from "./registry-problem";
+import { type Pushed, hasBlob, uploadBlob } from "./registry-upload";
 import { sha256 } from "./source-tree";
+import { Turns } from "./turns";
 
 /** Where a registry is, and how it is spoken to. */
 export interface RegistryAddress {
@@ -22,16 +30,38 @@ export interface RegistryAddress {
 
 /** Limits of a {@link RegistryClient}, and where its credentials come from. */
 export interface RegistryClientOptions {
-  /** Longest time for one request. @default 10 s */
+  /**
+   * Longest time for one request. Where a blob comes, longest time in which nothing of it does; where something is pushed,
+   * the registry has six times as long to take the next part or to answer.
+   *
+   * @default 10 s
+   */
   readonly timeoutMs?: number;
-  /** Longest time for one question with all its requests, from its first one on. @default 30 s */
+  /** Longest time for one question with all its requests, from its first one on; a list has it for each page. @default 30 s */
   readonly deadlineMs?: number;
   /** First pause before a request is repeated; each further one is twice as long. @default 200 ms */
   readonly backOffMs?: number;
-  /** Environment in which Docker's configuration is found. @default process.env */
+  /** Environment in which credentials and Docker's configuration are found. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
-  /** Finds the credentials of the host, once it asks for them. @default dockerCredentials */
-  readonly credentials?: typeof dockerCredentials;
+  /** Finds the credentials of the host, once it asks for them. @default registryCredentials */
+  readonly credentials?: (
+    host: string,
+    env: NodeJS.ProcessEnv,
+  ) => Promise<FoundCredentials | undefined>;
+}
+
+/** A blob or a manifest as others refer to it. */
+export interface Descriptor {
+  readonly mediaType: string;
+  /** `sha256:…` of its bytes. */
+  readonly digest: string;
+  /** In bytes. */
+  readonly size: number;
+  /** What an artifact is, among referrers. */
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** As it was sent. */
+  readonly platform?: unknown;
 }
 
 /** A manifest or an index as the registry holds it. */
@@ -39,10 +69,21 @@ export interface Manifest {
   /** `sha256:…` of its bytes. */
   readonly digest: string;
   readonly mediaType: string;
+  /** Its bytes as the registry holds them. */
+  readonly bytes: Buffer;
   /** The manifests of an index; none of a manifest. */
   readonly children: readonly ChildManifest[];
   /** `sha256:…` of each layer of a manifest; none of an index. */
   readonly layers: readonly string[];
+  /** Config and layers of a manifest, in this order; none of an index. */
+  readonly blobs: readonly Descriptor[];
+  /** Left out of an index. */
+  readonly config?: Descriptor;
+  /** What an artifact is; left out of all else. */
+  readonly artifactType?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** `sha256:…` of the manifest that it says something about; left out where there is none. */
+  readonly subject?: string;
   /** Bytes of config and layers; 0 of an index. */
   readonly size: number;
 }
@@ -52,56 +93,48 @@ export interface ChildManifest {
   readonly digest: string;
   /** Such as `linux/arm64`; undefined of what runs nowhere, such as an attestation. */
   readonly platform: string | undefined;
+  /** The whole entry. */
+  readonly descriptor: Descriptor;
 }
 
-/** A registry that could not be read. */
+/** A registry that could not be read, or that did not take or delete something. */
 export class RegistryError extends InputError {
-  /** @param problems What could not be read (`host/repository:tag`), by what was wrong and what to do. */
-  public constructor(public readonly problems: ReadonlyMap<string, readonly string[]>) {
+  /**
+   * @param problems What could not be done with what (`host/repository:tag`), by what was wrong and what to do.
+   * @param deed What could not be done.
+   */
+  public constructor(
+    public readonly problems: ReadonlyMap<string, readonly string[]>,
+    public readonly deed: "read" | "pushed" | "deleted" = "read",
+  ) {
     const lines = [...problems].map(
-      ([problem, references]) => `${abridge(references)} could not be read: ${problem}`,
+      ([problem, references]) => `${abridge(references)} could not be ${deed}: ${problem}`,
     );
     super(lines.join("\n"));
   }
 }
 
-const indexTypes = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-];
-const manifestTypes = [
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-  ...indexTypes,
-];
-
+const deeds = { pull: "read", push: "pushed", delete: "deleted" } as const;
 const mostAtOnce = 8;
 
 /**
- * Reads manifests from one registry. It asks eight questions at once and repeats what fails by chance; an outage also
- * ends the questions that wait for their turn. Close it when done.
+ * Reads, writes and deletes in one registry. It does eight things at once and repeats what fails by chance; an outage also
+ * ends those that wait for their turn. Close it when done.
  *
  * @example
  * const client = new RegistryClient({ host: "ghcr.io", tls: "verify" });
  * const manifest = await client.manifest("owner/webui", "v1");
+ * if (manifest) await client.putManifest("owner/webui", "latest", manifest);
  */
 export class RegistryClient {
   /** Host of the registry, as it was given. */
   public readonly host: string;
-  private readonly transport: RegistryTransport;
-  private readonly signer: RequestSigner;
-  private readonly deadlineMs: number;
-  private running = 0;
-  private readonly waiting: { start: () => void; fail: (outage: Outage) => void }[] = [];
+  private readonly connection: RegistryConnection;
+  private readonly turns = new Turns(mostAtOnce, (error) => error instanceof Outage);
 
   public constructor(address: RegistryAddress, options: RegistryClientOptions = {}) {
-    const { env = process.env, credentials = dockerCredentials, deadlineMs = 30_000 } = options;
     this.host = address.host;
-    this.deadlineMs = deadlineMs;
-    this.transport = new RegistryTransport(address, options);
-    this.signer = new RequestSigner(this.transport, address.host, () =>
-      credentials(address.host, env),
-    );
+    this.connection = new RegistryConnection(address, options);
   }
 
   /**
@@ -110,7 +143,9 @@ export class RegistryClient {
    * @throws RegistryError when the registry says anything else, or nothing.
    */
   public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    return this.ask("GET", repository, reference, (answer) => readManifest(answer, reference));
+    return this.attempt("pull", repository, reference, (errand) =>
+      getManifest(this.connection, errand, reference),
+    );
   }
 
   /**
@@ -118,132 +153,174 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry does not say so.
    */
-  public async exists(repository: string, digest: string): Promise<boolean> {
-    const found = await this.ask("HEAD", repository, digest, (answer) => {
-      requireManifestType(answer);
-      requireDigest(saidDigest(answer) ?? digest, digest);
-      return true;
-    });
-    return found ?? false;
+  public exists(repository: string, digest: string): Promise<boolean> {
+    return this.attempt("pull", repository, digest, (errand) =>
+      hasManifest(this.connection, errand, digest),
+    );
+  }
+
+  /**
+   * All tags of a repository, in the order of their characters; none where the registry does not know the repository.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public tags(repository: string): Promise<string[]> {
+    return this.attempt("pull", repository, undefined, (errand) =>
+      listTags(this.connection, errand),
+    );
+  }
+
+  /**
+   * Reads a blob of at most 8 MiB; undefined when the registry does not have it.
+   *
+   * @throws RegistryError when the registry says anything else, or sends other bytes, or when the blob is larger.
+   */
+  public blob(repository: string, descriptor: Descriptor): Promise<Buffer | undefined> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
+      readBlob(this.connection, errand, descriptor),
+    );
+  }
+
+  /**
+   * Whether the registry has the blob with this `sha256:…`.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public hasBlob(repository: string, digest: string): Promise<boolean> {
+    return this.attemptBlob("pull", repository, digest, (errand) =>
+      this.connection.repeat(errand, () => hasBlob(this.connection, errand, digest)),
+    );
+  }
+
+  /**
+   * Writes a blob to a file, however large it is. A connection that breaks off is taken up where it ended, and a file that
+   * did not become whole is deleted.
+   *
+   * @throws RegistryError when the registry does not have the blob, or sends other bytes.
+   * @throws InputError when the file cannot be written.
+   */
+  public pullBlob(repository: string, descriptor: Descriptor, file: string): Promise<void> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
+      downloadBlob(this.connection, errand, descriptor, file),
+    );
+  }
+
+  /**
+   * Brings a blob into a repository, and says whether it was there, was taken over from another repository or was sent.
+   *
+   * @param source Its bytes, or the path of a file that holds them.
+   * @param mountFrom Repository of this registry that may have it; where that does not help, it is sent.
+   * @throws RegistryError when the registry does not take it.
+   * @throws InputError when the source is not what the descriptor says.
+   */
+  public pushBlob(
+    repository: string,
+    descriptor: Descriptor,
+    source: Buffer | string,
+    mountFrom?: string,
+  ): Promise<Pushed> {
+    return this.attemptBlob("push", repository, descriptor.digest, (errand) =>
+      uploadBlob(this.connection, errand, {
+        digest: descriptor.digest,
+        source: sourceOf(descriptor, source),
+        mountFrom,
+      }),
+    );
+  }
+
+  /**
+   * Puts a manifest under a tag, which moves where it was elsewhere, or under its own `sha256:…`. Returns its digest.
+   *
+   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   */
+  public async putManifest(
+    repository: string,
+    reference: string,
+    manifest: ManifestBytes,
+  ): Promise<string> {
+    const { digest } = await this.attempt("push", repository, reference, (errand) =>
+      sendManifest(this.connection, errand, reference, manifest),
+    );
+    return digest;
+  }
+
+  /**
+   * Puts a manifest that has a subject under its own digest. Returns whether the registry will list it among the referrers
+   * of its subject; `attachReferrer` does what is to be done where it will not.
+   *
+   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   */
+  public async putReferrer(repository: string, manifest: ManifestBytes): Promise<boolean> {
+    const digest = `sha256:${sha256(manifest.bytes)}`;
+    const { answer } = await this.attempt("push", repository, digest, (errand) =>
+      sendManifest(this.connection, errand, digest, manifest),
+    );
+    return answer.headers["oci-subject"] !== undefined;
+  }
+
+  /**
+   * Deletes a tag, or the manifest with this `sha256:…` and all its tags; false when it was not there.
+   *
+   * @throws RegistryError when the registry does not delete it; not every registry does.
+   */
+  public delete(repository: string, reference: string): Promise<boolean> {
+    return this.attempt("delete", repository, reference, (errand) =>
+      deleteManifest(this.connection, errand, reference),
+    );
+  }
+
+  /**
+   * The manifests that say something about the one with this `sha256:…`: as the registry lists them, or as a tag does where
+   * the registry lists none.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
+    const listed = await this.attempt("pull", repository, digest, (errand) =>
+      listReferrers(this.connection, errand, digest),
+    );
+    if (listed) return listed;
+    const found = await this.manifest(repository, referrersTag(digest));
+    // GitLab takes this tag for the digest itself.
+    if (!found || found.digest === digest) return [];
+    return found.children.map(({ descriptor }) => descriptor);
   }
 
   /** Ends all connections; questions without an answer fail. */
   public close(): void {
-    this.transport.close();
+    this.connection.close();
   }
 
-  private async ask<T>(
-    method: "GET" | "HEAD",
+  private attemptBlob<T>(
+    action: Errand["action"],
     repository: string,
-    reference: string,
-    read: (answer: Answer) => T,
-  ): Promise<T | undefined> {
+    digest: string,
+    work: (errand: Errand) => Promise<T>,
+  ): Promise<T> {
+    return this.attempt(action, repository, digest, (errand) => {
+      if (digestPattern.test(digest)) return work(errand);
+      throw new Problem("its digest must be sha256: and 64 digits; correct what refers to it");
+    });
+  }
+
+  /** Does a work when it is its turn, and names what it was done with when it fails. */
+  private async attempt<T>(
+    action: Errand["action"],
+    repository: string,
+    reference: string | undefined,
+    work: (errand: Errand) => Promise<T>,
+  ): Promise<T> {
     try {
-      return await this.inTurn(async () => {
-        const url = this.transport.url(`/v2/${repository}/manifests/${reference}`);
-        const request = { method, url, headers: { accept: manifestTypes.join(", ") } };
-        const until = performance.now() + this.deadlineMs;
-        const answer = await this.signer.send(request, repository, until);
-        // Web servers that are no registry have pages for what they do not have.
-        if (answer.status === 404 && contentType(answer) !== "text/html") return undefined;
-        if (answer.status !== 200) throw await this.signer.refusal(answer);
-        return read(answer);
-      });
+      return await this.turns.take(async () => work({ action, repository }));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      const separator = reference.startsWith("sha256:") ? "@" : ":";
-      const name = `${this.host}/${repository}${separator}${reference}`;
-      throw new RegistryError(new Map([[error.message, [name]]]));
+      const whole = `${this.host}/${repository}`;
+      const separator = reference?.startsWith("sha256:") === true ? "@" : ":";
+      const name =
+        reference === undefined ? `the tags of ${whole}` : `${whole}${separator}${reference}`;
+      throw new RegistryError(new Map([[error.message, [name]]]), deeds[action]);
     }
   }
-
-  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running < mostAtOnce) this.running++;
-    else
-      await new Promise<void>((start, fail) => {
-        this.waiting.push({ start, fail });
-      });
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof Outage) for (const { fail } of this.waiting.splice(0)) fail(error);
-      throw error;
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next.start();
-      else this.running--;
-    }
-  }
-}
-
-function readManifest(answer: Answer, reference: string): Manifest {
-  const mediaType = requireManifestType(answer);
-  const digest = `sha256:${sha256(answer.body)}`;
-  requireDigest(digest, saidDigest(answer) ?? digest);
-  if (reference.startsWith("sha256:")) requireDigest(digest, reference);
-
-  const { manifests, layers, config } = fields(parseJson(answer.body));
-  if (indexTypes.includes(mediaType)) {
-    const children = list(manifests, mediaType).map((child) => readChild(fields(child), mediaType));
-    return { digest, mediaType, children, layers: [], size: 0 };
-  }
-  const parts = list(layers, mediaType);
-  return {
-    digest,
-    mediaType,
-    children: [],
-    layers: parts.map((layer) => String(fields(layer)["digest"])),
-    size: [config, ...parts].map(sizeOf).reduce((sum, size) => sum + size),
-  };
-}
-
-function list(value: unknown, mediaType: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw noManifest(mediaType);
-  return value;
-}
-
-function readChild(
-  { digest, platform }: Readonly<Record<string, unknown>>,
-  type: string,
-): ChildManifest {
-  if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest)) throw noManifest(type);
-  const { os, architecture, variant } = fields(platform);
-  const parts = [os, architecture, variant].filter((part) => typeof part === "string" && part);
-  // How BuildKit marks attestations.
-  const runs = parts.length > 0 && os !== "unknown";
-  return { digest, platform: runs ? parts.join("/") : undefined };
-}
-
-function sizeOf(descriptor: unknown): number {
-  const { size } = fields(descriptor);
-  return typeof size === "number" ? size : 0;
-}
-
-function contentType({ headers }: Answer): string {
-  return headers["content-type"]?.split(";")[0]?.trim() ?? "";
-}
-
-function requireManifestType(answer: Answer): string {
-  const type = contentType(answer);
-  if (!manifestTypes.includes(type)) throw noManifest(type || "no content type");
-  return type;
-}
-
-function noManifest(type: string): Problem {
-  return new Problem(`the answer (200, ${type}) is no manifest; ${checkAddress}`);
-}
-
-/** The digest that the registry claims, where it is one that can be compared. */
-function saidDigest({ headers }: Answer): string | undefined {
-  const said = headers["docker-content-digest"];
-  return typeof said === "string" && said.startsWith("sha256:") ? said : undefined;
-}
-
-function requireDigest(digest: string, expected: string): void {
-  if (digest === expected) return;
-  throw new Problem(
-    `the registry sent ${digest} for ${expected}; its store or a proxy before it is damaged, so mend that, and push again`,
-  );
 }
 
 const mostNamed = 3;

@@ -1,13 +1,9 @@
 import { spawn } from "node:child_process";
-import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { artifact, emptyDescriptor } from "../../components/oci";
 import type { Tls } from "../../components/references";
-import {
-  RegistryClient,
-  type RegistryClientOptions,
-  RegistryError,
-} from "../../components/registry-client";
+import type { RegistryClient, RegistryClientOptions } from "../../components/registry-client";
 import type { Credentials } from "../../components/registry-credentials";
 import { sha256 } from "../../components/source-tree";
 import {
@@ -22,6 +18,16 @@ import {
   startRegistry,
 } from "../fake-registry";
 import { folderWith } from "../folders";
+import {
+  clientOf,
+  content,
+  first,
+  html,
+  messageOf,
+  paths,
+  reset,
+  status,
+} from "../registry-questions";
 
 const manifest = manifestOf("one");
 const digest = `sha256:${sha256(JSON.stringify(manifest))}`;
@@ -37,85 +43,29 @@ async function serve(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
   return registry;
 }
 
-/** A client that does not pause and has no credentials, closed after the test. */
-function clientOf(
-  { host }: { host: string },
-  options: RegistryClientOptions & { tls?: Tls; login?: Credentials } = {},
-): RegistryClient {
-  const { tls = "plain-http", login, ...limits } = options;
-  const client = new RegistryClient(
-    { host, tls },
-    {
-      timeoutMs: 10_000,
-      deadlineMs: 10_000,
-      backOffMs: 1,
-      credentials: () => Promise.resolve(login),
-      ...limits,
-    },
-  );
-  onTestFinished(() => {
-    client.close();
-  });
-  return client;
-}
-
-/** Message of the RegistryError that a question ends with, with HOST and TIME for what differs between runs. */
-async function messageOf(question: Promise<unknown>, { host }: { host: string }): Promise<string> {
-  const error = await question.then(
-    (answer: unknown) => new Error(`no error, but ${JSON.stringify(answer)}`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof RegistryError)) throw error;
-  return error.message.replaceAll(host, "HOST").replaceAll(/\d{4}-[\dT:.-]+Z/g, "TIME");
-}
-
-const paths = (registry: FakeRegistry): string[] =>
-  registry.requests.map(({ method, path }) => `${method} ${path}`);
-
-const html = (response: ServerResponse, status: number): true => {
-  response.writeHead(status, { "content-type": "text/html; charset=utf-8" }).end("<html></html>");
-  return true;
-};
-
-const status =
-  (code: number, headers: Record<string, string> = {}): Behaviour =>
-  (_, response) => {
-    sendJson(response, code, { errors: [] }, headers);
-    return true;
-  };
-
-/** Answers 200 with a body as this media type. */
-const content =
-  (
-    body: string,
-    type: string = mediaTypes.manifest,
-    headers: Record<string, string> = {},
-  ): Behaviour =>
-  (_, response) => {
-    response.writeHead(200, { "content-type": type, ...headers }).end(body);
-    return true;
-  };
-
-const reset: Behaviour = (_, response) => {
-  response.socket?.destroy();
-  return true;
-};
-
-/** Misbehaves for the first requests only. */
-const first =
-  (requests: number, behaviour: Behaviour): Behaviour =>
-  (request, response, count) =>
-    count <= requests && behaviour(request, response, count);
-
 describe("answers", () => {
   test("a manifest has its digest, media type and size, by tag and by digest", async () => {
     const registry = await serve();
     const client = clientOf(registry);
+    const config = {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      digest: `sha256:${sha256("{}")}`,
+      size: 7,
+    };
+    const layer = {
+      mediaType: "application/vnd.oci.image.layer.v1.tar",
+      digest: `sha256:${sha256("one")}`,
+      size: 35,
+    };
     const expected = {
       digest,
       mediaType: mediaTypes.manifest,
+      bytes: Buffer.from(JSON.stringify(manifest)),
+      annotations: {},
       children: [],
-      layers: [`sha256:${sha256("one")}`],
+      layers: [layer.digest],
+      config,
+      blobs: [config, layer],
       size: 42,
     };
     expect(await client.manifest("a/web", "v1")).toEqual(expected);
@@ -142,11 +92,38 @@ describe("answers", () => {
       "unknown/unknown": attestation,
     });
     registry.setManifest("a/web", "many", index, mediaTypes.index);
-    expect((await clientOf(registry).manifest("a/web", "many"))?.children).toEqual([
+    const children = (await clientOf(registry).manifest("a/web", "many"))?.children;
+    expect(children).toMatchObject([
       { digest: amd, platform: "linux/amd64" },
       { digest: arm, platform: "linux/arm/v7" },
       { digest: attestation, platform: undefined },
     ]);
+    expect(children?.[1]?.descriptor).toEqual({
+      mediaType: mediaTypes.manifest,
+      digest: arm,
+      size: 100,
+      platform: { os: "linux", architecture: "arm", variant: "v7" },
+    });
+  });
+
+  test("an artifact has its type, its annotations and its subject", async () => {
+    const registry = await serve();
+    const subject = { mediaType: mediaTypes.manifest, digest, size: 9 };
+    const { bytes } = artifact({
+      artifactType: "application/proof",
+      layers: [{ ...emptyDescriptor, annotations: { title: "proof" } }],
+      annotations: { by: "olly" },
+      subject,
+    });
+    registry.setManifest("a/web", "proof", bytes.toString());
+    expect(await clientOf(registry).manifest("a/web", "proof")).toMatchObject({
+      bytes,
+      artifactType: "application/proof",
+      annotations: { by: "olly" },
+      subject: digest,
+      config: emptyDescriptor,
+      blobs: [emptyDescriptor, { ...emptyDescriptor, annotations: { title: "proof" } }],
+    });
   });
 
   test("what a registry may leave out is not needed", async () => {
@@ -158,7 +135,7 @@ describe("answers", () => {
     expect(await sizes.manifest("a/web", "v1")).toMatchObject({ size: 5 });
     const children = await client(`{"manifests":[{"digest":"${digest}"}]}`, mediaTypes.index);
     expect((await children.manifest("a/web", "v1"))?.children).toEqual([
-      { digest, platform: undefined },
+      { digest, platform: undefined, descriptor: { mediaType: "", digest, size: 0 } },
     ]);
   });
 
@@ -502,7 +479,7 @@ function bearer({
   };
 }
 
-const unused = { method: "", path: "", headers: {}, body: "" };
+const unused = { method: "", path: "", headers: {}, body: "", bytes: Buffer.alloc(0) };
 
 describe("authentication", () => {
   const authorizations = (registry: FakeRegistry): (string | undefined)[] =>

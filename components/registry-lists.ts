@@ -1,0 +1,77 @@
+import { fields, parseJson } from "./json-fields";
+import { contentType, digestPattern, readDescriptor } from "./manifest-reader";
+import { imageIndexType } from "./oci";
+import type { Descriptor } from "./registry-client";
+import type { RegistryConnection } from "./registry-connection";
+import type { Answer, Errand } from "./registry-exchange";
+import { isMissing } from "./registry-manifests";
+import { Problem, checkAddress } from "./registry-problem";
+
+const pageSize = 1000;
+
+/** All tags of a repository, sorted; none where the registry does not know it. */
+export async function listTags(connection: RegistryConnection, errand: Errand): Promise<string[]> {
+  const path = `/v2/${errand.repository}/tags/list?n=${pageSize}`;
+  const tags = new Set<string>();
+  for await (const answer of pages(connection, errand, path)) {
+    if (isMissing(answer)) return [];
+    if (answer.status !== 200) throw await connection.refusal(answer, errand);
+    for (const tag of readTags(answer)) tags.add(tag);
+  }
+  return [...tags].sort();
+}
+
+function readTags(answer: Answer): readonly string[] {
+  const { tags } = fields(parseJson(answer.body) ?? {});
+  // Go writes an empty list as null.
+  if (tags === null) return [];
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
+  const type = contentType(answer) || "no content type";
+  throw new Problem(`the answer (200, ${type}) is no list of tags; ${checkAddress}`);
+}
+
+/** The referrers that the registry lists itself; undefined where it lists none for any manifest. */
+export async function listReferrers(
+  connection: RegistryConnection,
+  errand: Errand,
+  digest: string,
+): Promise<Descriptor[] | undefined> {
+  const path = `/v2/${errand.repository}/referrers/${digest}`;
+  const found: Descriptor[] = [];
+  for await (const answer of pages(connection, errand, path, false)) {
+    const { manifests } = fields(parseJson(answer.body) ?? {});
+    const isList = contentType(answer) === imageIndexType && Array.isArray(manifests);
+    // Registries that do not know this question answer it in many ways; GHCR refers to a page of another host.
+    if (answer.status !== 200 || !isList) return undefined;
+    found.push(...manifests.map(readDescriptor));
+  }
+  return found.filter((descriptor) => digestPattern.test(descriptor.digest));
+}
+
+/** The answer to a path, and to each page that an answer names as the next. */
+async function* pages(
+  connection: RegistryConnection,
+  errand: Errand,
+  path: string,
+  follow = true,
+): AsyncIterable<Answer> {
+  const seen = new Set<string>();
+  for (let to: string | URL | undefined = path; to !== undefined;) {
+    const answer: Answer = await connection.send({ errand, method: "GET", to, follow });
+    yield answer;
+    const next = connection.reference(nextOf(answer), answer);
+    if (next && seen.has(next.href))
+      throw new Problem(
+        `the registry names ${next.pathname}${next.search} as its next page twice; look into its log`,
+      );
+    if (next) seen.add(next.href);
+    to = next;
+  }
+}
+
+/** What the `Link` header names as the next page. */
+function nextOf({ headers }: Answer): string | undefined {
+  const { link } = headers;
+  const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
+  return /<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(text)?.[1];
+}
