@@ -13,6 +13,7 @@ const commands = [
   "test/workflow-steps.test.ts",
   "test/platform/rehearsal/{rehearsal,token-service}.test.ts",
   "test/faulty-proxy.test.ts",
+  "test/release/credential-helper.test.ts",
 ];
 
 /** Tests that replace modules, which must not reach others in the same process. */
