@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
-import type { ApplicationPlan, ArgoCd } from "./components/application-spec";
+import type { ApplicationPlan, ArgoCd, DeployedChart } from "./components/application-spec";
 import { baseLockFile, readBaseLock } from "./components/base-lock";
 import { InputError, readAll } from "./components/input-error";
 import type { Cluster } from "./components/live-applications";
-import type { Plan, PlanOptions } from "./components/plan";
+import type { PlanOptions } from "./components/plan";
 import type { Publishing } from "./components/record";
 import {
   type Endpoints,
@@ -15,7 +15,14 @@ import {
   hostProblem,
   namespaceProblem,
 } from "./components/references";
-import { releaseLine } from "./components/version";
+import { readGitFacts } from "./components/git-facts";
+import {
+  type GitFacts,
+  type Versioning,
+  aliasProblem,
+  chooseRelease,
+  releaseLine,
+} from "./components/version";
 import { deliverables } from "./deliverables";
 
 /** All that a stack decides. Keys, types, defaults and meanings are declared in Pulumi.yaml. */
@@ -24,6 +31,10 @@ export interface Settings {
   readonly publishing: Publishing;
   /** What decides keys, tags and versions besides the sources. */
   readonly plan: PlanOptions;
+  /** Templates of the tags that follow the newest release, such as `latest`. */
+  readonly aliases: readonly string[];
+  /** What stands in the way of a release; nothing where it can be made, or where none is asked for. */
+  readonly releaseProblems: readonly string[];
   /** File that locks base images. */
   readonly baseLock: string;
   /** Where Applications are made; undefined where a stack only publishes. */
@@ -34,6 +45,8 @@ export interface Settings {
   readonly offline: boolean;
   /** Saved plan that must be followed; undefined for none. */
   readonly planFile: string | undefined;
+  /** Recorded release at which the Applications are pointed, instead of what the sources give; undefined for the latter. */
+  readonly redeploys: string | undefined;
 }
 
 const keys = [
@@ -48,7 +61,9 @@ const keys = [
   "baseLock",
   "largestFile",
   "platforms",
+  "versioning",
   "release",
+  "aliases",
   "deploy",
   "kubeconfig",
   "kubeContext",
@@ -72,8 +87,7 @@ const platformNames = [
   "linux/s390x",
 ];
 const tlsModes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
-const releasePattern =
-  /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+const versionings: readonly Versioning[] = ["content", "git-tag"];
 
 /** Configuration of a stack as Pulumi hands it over: by key with namespace, all but strings as JSON. */
 export type StackConfiguration = Readonly<Record<string, string>>;
@@ -88,6 +102,7 @@ const project = "tinyolly";
 export function readSettings(
   configuration: StackConfiguration,
   env: NodeJS.ProcessEnv = process.env,
+  readGit: () => GitFacts | undefined = readGitFacts,
 ): Settings {
   const config = new Configuration(configuration);
   const problems = unknownKeys(configuration);
@@ -134,9 +149,16 @@ export function readSettings(
   const largestFits = Number.isSafeInteger(largestFile) && largestFile > 0;
   reject("largestFile", largestFile, largestFits ? undefined : "a whole number of bytes above 0");
 
-  const release = config.require("release");
-  const releaseFits = release === "" || releasePattern.test(release);
-  reject("release", release, releaseFits ? undefined : "a release such as v2.1.8, or nothing");
+  // Checked below.
+  const versioning = config.require("versioning") as Versioning;
+  reject("versioning", versioning, oneOf(versioning, versionings));
+  const named = config.require("release");
+  const chosen = chooseRelease(versioning, named, readGit);
+  // Without a name, explanations can do without a release.
+  if (named !== "") problems.push(...chosen.problems);
+  // Pulumi has checked that it is a list of strings.
+  const aliases = config.json("aliases") as string[];
+  for (const alias of aliases) reject("aliases", alias, aliasProblem(alias));
 
   const deploy = config.boolean("deploy");
   const kubeconfig = config.require("kubeconfig");
@@ -178,12 +200,14 @@ export function readSettings(
     publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },
     plan: {
       platforms,
-      versions: { line: releaseLine(ownVersion()), release: release || undefined },
+      versions: { line: releaseLine(ownVersion()), release: chosen.release },
       pullFolder: `${registry.pull}/${registry.namespace}`,
       bases,
       largestFile,
       digestCache: join(tmpdir(), `tinyolly-digests-${process.getuid?.() ?? ""}`),
     },
+    aliases,
+    releaseProblems: chosen.problems,
     baseLock,
     cluster: deploy ? cluster : undefined,
     argocd: {
@@ -195,13 +219,17 @@ export function readSettings(
     chartValues,
     offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
     planFile: planFile === "" ? undefined : planFile,
+    redeploys: env["TINYOLLY_RELEASE"] || undefined,
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));
   return settings;
 }
 
-/** The Applications that a stack makes of its charts. */
-export function planApplications({ charts }: Plan, settings: Settings): ApplicationPlan[] {
+/** The Applications that a stack makes of charts, be they planned or recorded. */
+export function planApplications(
+  charts: readonly DeployedChart[],
+  settings: Settings,
+): ApplicationPlan[] {
   const { publishing, cluster, argocd, chartValues } = settings;
   if (!cluster) return [];
   return charts.map((chart) => ({

@@ -1,33 +1,41 @@
-import { Provider as KubernetesProvider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { Application } from "./components/application";
+import { makeApplications } from "./components/applications";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
-import { driftMessages, observe } from "./components/observation";
+import { conflicts, driftMessages, observe } from "./components/observation";
 import { planDeliverables } from "./components/plan";
 import { Registry } from "./components/registry";
-import { orRunError } from "./components/run-error";
+import { Release } from "./components/release";
+import { ReleasedImages } from "./components/released-images";
+import { orRunError, refuse } from "./components/run-error";
 import { followPlan, planRecords } from "./components/saved-plan";
 import { readStackState } from "./components/stack-state";
 import { noteTiming } from "./components/timings";
 import { warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./components/warnings";
 import { planApplications, readSettings } from "./config";
 import { deliverables } from "./deliverables";
+import { redeploy } from "./redeploy";
+import type { StackOutputs } from "./stack-outputs";
 
-export = async () => {
+export = async (): Promise<StackOutputs> => {
   const state = readStackState();
   const settings = await orRunError(() => readSettings(pulumi.runtime.allConfig()));
-  const { publishing, cluster, baseLock, offline, planFile } = settings;
+  if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
+
+  const { publishing, cluster, baseLock, offline, planFile, aliases } = settings;
+  refuse(settings.releaseProblems);
   const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
-  const applicationPlans = planApplications(plan, settings);
+  const applications = planApplications(plan.charts, settings);
   await orRunError(() => {
-    followPlan(planFile, plan, () => planRecords(plan, applicationPlans, publishing));
+    followPlan(planFile, plan, () => planRecords(plan, applications, publishing));
   });
 
   const { endpoints } = publishing;
+  const { release: version } = settings.plan.versions;
   const observed = await orRunError(() =>
-    observe({ plan, state, endpoints, applications: applicationPlans, cluster, offline }),
+    observe({ plan, state, endpoints, release: version, applications, cluster, offline }),
   );
+  refuse(conflicts(observed));
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, baseLock);
   void warnAboutBuilder(publishing.builder);
@@ -42,31 +50,29 @@ export = async () => {
     images.set(image.name, new Image(image.name, args));
   }
 
+  const released = version !== undefined && {
+    ...{ version, plan, images, registry, pushes: observed.release.pushes },
+  };
+  const tagged = released ? [new ReleasedImages("release-images", released)] : [];
+
   const charts = new Map<string, Chart>();
   for (const chart of plan.charts) {
     const republication = observed.charts.get(chart.name);
-    const args = { plan: chart, images, registry, publishing, republication };
+    const args = { plan: chart, images, registry, publishing, republication, after: tagged };
     charts.set(chart.name, new Chart(chart.name, args));
   }
 
-  const applications = new Map<string, Application>();
-  const options = cluster ? { provider: new KubernetesProvider("cluster", cluster) } : {};
-  for (const application of applicationPlans) {
-    const { name } = application.chart;
-    const args = { plan: application, charts, repair: observed.applications.get(name) };
-    applications.set(name, new Application(name, args, options));
-  }
+  const release = released && new Release("release", { ...released, charts, aliases });
+
+  const made = makeApplications(applications, {
+    ...{ charts, cluster, repairs: observed.applications, after: release ? [release] : [] },
+  });
 
   return {
-    /** Tag, digest and pull repository of each image, by name. */
     images: outputs(images, ({ repository, tag, digest }) => ({ repository, tag, digest })),
-    /** Version, digest and source of each chart, by name. */
     charts: outputs(charts, ({ source, version, digest }) => ({ source, version, digest })),
-    /** Name and revision of each Application, by chart; empty where the stack only publishes. */
-    applications: outputs(applications, ({ applicationName, revision }) => ({
-      name: applicationName,
-      revision,
-    })),
+    applications: made,
+    ...(release ? { release: { version: release.version, digest: release.digest } } : {}),
   };
 };
 

@@ -8,7 +8,7 @@ const commands = [
   "test/platform/{lock-race,tools}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
-  "test/components/publish-chart.test.ts",
+  "test/components/{publish-chart,release-scripts}.test.ts",
   "test/platform/disk-full.test.ts",
   "test/workflow-steps.test.ts",
   "test/platform/rehearsal/{rehearsal,token-service}.test.ts",

@@ -10,7 +10,7 @@ import { allOutsideBases } from "../components/plan";
 import { readSettings } from "../config";
 import { deliverables } from "../deliverables";
 import { readStackConfiguration } from "../explain/stack-configuration";
-import { enterPlatform } from "../platform/environment";
+import { enterStack } from "../platform/environment";
 import { table } from "../platform/table";
 import { type Base, resolveBases } from "./resolve";
 
@@ -26,7 +26,7 @@ const outdatedExitCode = 2;
 
 async function main(): Promise<number> {
   const options = readOptions(declared);
-  if (options.platform) enterPlatform();
+  if (options.platform) enterStack(options.stack);
   const { baseLock: file, plan } = readSettings(readStackConfiguration(options.stack));
   const lock = plan.bases;
   const wanted = allOutsideBases(deliverables);

@@ -1,5 +1,5 @@
 import type { ApplicationRecord } from "./record";
-import type { ChartPlan } from "./plan";
+import type { ChartPlan, ImagePlan } from "./plan";
 import type { ChartRef } from "./references";
 
 /** Where and as what Argo CD runs. */
@@ -17,9 +17,18 @@ export interface ArgoCd {
 /** Values that only the environment decides. */
 export type ChartValues = Readonly<Record<string, unknown>>;
 
+/** What of a chart an Application depends on, be it planned or recorded. */
+export interface DeployedChart extends Pick<
+  ChartPlan,
+  "name" | "version" | "namespace" | "keepSecrets"
+> {
+  /** Images that it runs, by whatever names them once. */
+  readonly images: ReadonlyMap<string, Pick<ImagePlan, "name" | "tag">>;
+}
+
 /** What decides an Application. */
 export interface ApplicationPlan {
-  readonly chart: ChartPlan;
+  readonly chart: DeployedChart;
   /** Where Argo CD pulls the chart. */
   readonly source: ChartRef;
   /** Whether Argo CD speaks plain HTTP to that registry. */

@@ -5,18 +5,29 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ApplicationPlan, applicationRecord, applicationSpec } from "./application-spec";
 import type { RolloutRequest } from "./await-rollout";
-import type { Chart } from "./chart";
 import type { ApplicationDrift } from "./drift";
 import { repairsAnnotation } from "./recorded";
+import type { ChartRef } from "./references";
 
 /** Inputs of {@link Application}. */
 export interface ApplicationArgs {
   /** What to apply. */
   readonly plan: ApplicationPlan;
   /** Charts by name, among them the one that Argo CD deploys. */
-  readonly charts: ReadonlyMap<string, Chart>;
+  readonly charts: ReadonlyMap<string, DeployableChart>;
+  /** What must be done before it is applied. @default - nothing but its chart */
+  readonly after?: readonly pulumi.Resource[];
   /** Whether it is put right without a change of its own. @default - it is not */
   readonly repair?: Repair | undefined;
+}
+
+/** A chart in the registry, such as a `Chart` that was just pushed. */
+export interface DeployableChart {
+  readonly version: pulumi.Output<string>;
+  /** `oci://…` from which Argo CD pulls. */
+  readonly source: pulumi.Output<ChartRef>;
+  /** `sha256:…` of its manifest. */
+  readonly digest: pulumi.Output<string>;
 }
 
 /** How an Application that is as planned is put right. */
@@ -40,7 +51,7 @@ export class Application extends pulumi.ComponentResource {
   public readonly revision: pulumi.Output<string>;
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, repair = { repairs: 0, drift: undefined } } = args;
+    const { plan, repair = { repairs: 0, drift: undefined }, after = [] } = args;
     const chart = requireChart(args);
     const spec = applicationSpec(plan);
     const { argocd } = plan;
@@ -84,7 +95,7 @@ export class Application extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [chart, ...repository],
+        dependsOn: [...(pulumi.Resource.isInstance(chart) ? [chart] : []), ...repository, ...after],
         // The plugin cannot update what is gone, and its name cannot be taken twice.
         ...(drift?.cause === "missing-application"
           ? { replaceOnChanges: ["metadata.annotations"], deleteBeforeReplace: true }
@@ -113,7 +124,7 @@ export class Application extends pulumi.ComponentResource {
   }
 }
 
-function requireChart({ plan, charts }: ApplicationArgs): Chart {
+function requireChart({ plan, charts }: ApplicationArgs): DeployableChart {
   const { name } = plan.chart;
   const chart = charts.get(name);
   if (!chart)

@@ -1,14 +1,14 @@
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Image } from "./image";
 import type { ChartPlan } from "./plan";
 import type { ImageValue, PublishedChart, PublishRequest } from "./publish-chart";
 import { type Publishing, chartRecord } from "./record";
-import { pushesVariable } from "./recorded";
-import { type ChartRef, chartPushFolder } from "./references";
+import type { Adopted } from "./recorded";
+import { type ChartRef, chartPushFolder, chartPushRef } from "./references";
 import type { Registry } from "./registry";
 import type { Republication } from "./republication";
 import { republishedDigest } from "./republished-digest";
+import { printed, scriptCommand } from "./script-command";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
@@ -20,13 +20,15 @@ export interface ChartArgs {
   readonly registry: Registry;
   /** How it is published. */
   readonly publishing: Publishing;
-  /** Whether it is pushed again without a change. @default - it is not */
+  /** Whether it is there already, or pushed again without a change. @default - neither */
   readonly republication?: Republication | undefined;
+  /** What must be done before it is pushed. @default - nothing but its images */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 /**
  * A chart folder and its images, packaged reproducibly and pushed as an OCI artifact. The package's values.yaml holds
- * the images by digest; the sources stay as they are.
+ * the images by digest; the sources stay as they are. Where the registry has that content already, it is taken as it is.
  *
  * @example
  * const chart = new Chart("tinyolly", { plan, images, registry, publishing });
@@ -38,6 +40,8 @@ export class Chart extends pulumi.ComponentResource {
   public readonly source: pulumi.Output<ChartRef>;
   /** `sha256:…` of the pushed manifest; unknown until it is pushed. */
   public readonly digest: pulumi.Output<string>;
+  /** What was found in the registry; undefined where it was packaged. */
+  public readonly adopted: pulumi.Output<Adopted | undefined>;
 
   public constructor(name: string, args: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
     const { plan, registry, publishing, republication } = args;
@@ -45,35 +49,39 @@ export class Chart extends pulumi.ComponentResource {
     const again = pushes === 0 ? {} : { pushes };
     super("tinyolly:index:Chart", name, { ...chartRecord(plan, publishing), ...again }, opts);
 
-    const request = pulumi.output({
-      chart: plan.name,
-      path: plan.path,
-      version: plan.version,
-      appVersion: plan.appVersion,
-      key: plan.key,
-      images: imageValues(args),
-      pushFolder: chartPushFolder(registry.endpoints),
-      pushTls: registry.endpoints.pushTls,
-    });
-    const publish = new command.local.Command(
-      name,
-      {
-        create: "node --require ./run-typescript.cjs components/publish-chart.ts",
-        stdin: request.apply((value: PublishRequest) => JSON.stringify(value)),
-        ...(pushes === 0 ? {} : { environment: { [pushesVariable]: String(pushes) } }),
-        addPreviousOutputInEnv: false,
-        logging: command.local.Logging.Stderr,
-      },
-      { parent: this },
-    );
+    const existing = republication?.existing;
+    const digest = existing === undefined ? push(this, name, args) : pulumi.output(existing);
 
     this.version = pulumi.output(plan.version);
     this.source = pulumi.output(registry.chartRef(plan.name));
-    this.digest =
-      republishedDigest(republication) ??
-      publish.stdout.apply((line) => publishedChart(line).digest);
-    this.registerOutputs({ version: this.version, source: this.source, digest: this.digest });
+    this.digest = digest;
+    const reference = chartPushRef(registry.endpoints, plan.name, plan.version);
+    this.adopted = pulumi.output(
+      existing === undefined ? undefined : { reference, key: plan.key.slice(0, 12) },
+    );
+    const { version, source, adopted } = this;
+    this.registerOutputs({ version, source, digest, adopted });
   }
+}
+
+/** Packages and pushes the chart; tells its digest. */
+function push(parent: Chart, name: string, args: ChartArgs): pulumi.Output<string> {
+  const { plan, registry, republication, after = [] } = args;
+  const images = [...plan.images.values()];
+  const request: pulumi.Output<PublishRequest> = pulumi.output({
+    chart: plan.name,
+    path: plan.path,
+    version: plan.version,
+    appVersion: plan.appVersion,
+    key: plan.key,
+    images: imageValues(args),
+    platforms: [...new Set(images.flatMap(({ platforms }) => platforms))],
+    pushFolder: chartPushFolder(registry.endpoints),
+    pushTls: registry.endpoints.pushTls,
+  });
+  const run = { script: "publish-chart.ts", request, pushes: republication?.pushes };
+  const publish = scriptCommand(name, run, { parent, dependsOn: [...after] });
+  return republishedDigest(republication) ?? printed<PublishedChart>(publish).digest;
 }
 
 function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<ImageValue>> {
@@ -89,9 +97,4 @@ function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<
     });
   }
   return values;
-}
-
-function publishedChart(line: string): PublishedChart {
-  // publish-chart.ts prints exactly this type.
-  return JSON.parse(line) as PublishedChart;
 }

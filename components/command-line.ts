@@ -25,9 +25,10 @@ export function runMain(name: string, main: () => Promise<number>): void {
  */
 export function readOptions<Options extends NonNullable<ParseArgsConfig["options"]>>(
   options: Options,
+  args: string[] = process.argv.slice(2),
 ) {
   try {
-    return parseArgs({ options }).values;
+    return parseArgs({ options, args }).values;
   } catch (error) {
     throw new InputError(error instanceof Error ? error.message : String(error));
   }

@@ -2,7 +2,7 @@ import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { ImagePlan } from "./plan";
 import { type Publishing, imageRecord } from "./record";
-import { pushesVariable } from "./recorded";
+import { type Adopted, pushesVariable } from "./recorded";
 import type { PullRef } from "./references";
 import type { Registry } from "./registry";
 import type { Republication } from "./republication";
@@ -19,12 +19,13 @@ export interface ImageArgs {
   readonly registry: Registry;
   /** How it is built and published. */
   readonly publishing: Publishing;
-  /** Whether it is pushed again without a change. @default - it is not */
+  /** Whether it is there already, or pushed again without a change. @default - neither */
   readonly republication?: Republication | undefined;
 }
 
 /**
- * One multi-platform OCI image, built by BuildKit and pushed under a tag that changes exactly when its content does.
+ * One multi-platform OCI image, built by BuildKit and pushed under a tag that changes exactly when its content does. Where the
+ * registry has that content already, it is taken as it is.
  *
  * @example
  * const webui = new Image("webui", { plan, registry, publishing });
@@ -32,12 +33,14 @@ export interface ImageArgs {
 export class Image extends pulumi.ComponentResource {
   /** `host/repository` from which nodes pull; known in preview. */
   public readonly repository: pulumi.Output<PullRef>;
-  /** Tag; known in preview. */
+  /** Tag under which people and charts find it; known in preview. */
   public readonly tag: pulumi.Output<string>;
   /** `sha256:…` of the image, or of its index when it has several platforms; unknown until it is pushed. */
   public readonly digest: pulumi.Output<string>;
   /** `host/repository:tag@digest` from which builds pull it. */
   public readonly buildReference: pulumi.Output<string>;
+  /** What was found in the registry; undefined where it was built. */
+  public readonly adopted: pulumi.Output<Adopted | undefined>;
 
   public constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
     const { plan, registry, publishing, republication } = args;
@@ -45,38 +48,52 @@ export class Image extends pulumi.ComponentResource {
     const again = pushes === 0 ? {} : { pushes };
     super("tinyolly:index:Image", name, { ...imageRecord(plan, publishing), ...again }, opts);
 
-    const image = new dockerbuild.Image(
-      name,
-      {
-        tags: [registry.pushRef(plan.name, plan.tag)],
-        context: {
-          location: pulumi.runtime.isDryRun() ? reserveContext(plan) : stageContext(plan),
-          named: baseContexts(args),
-        },
-        dockerfile: { inline: plan.dockerfile.text },
-        ...(plan.target === undefined ? {} : { target: plan.target }),
-        platforms: plan.platforms.map(toPlatform),
-        buildArgs: {
-          ...plan.buildArgs,
-          SOURCE_DATE_EPOCH: String(sourceDateEpoch),
-          ...(pushes === 0 ? {} : { [pushesVariable]: String(pushes) }),
-        },
-        builder: { name: publishing.builder },
-        buildOnPreview: false,
-        push: false,
-        exports: [{ raw: `type=registry,rewrite-timestamp=true${insecure(registry)}` }],
-        ...registryCache(args),
-      },
-      // The registry keeps what was published: other stacks and releases may share the digest.
-      { parent: this, retainOnDelete: true },
-    );
+    const reference = registry.pushRef(plan.name, plan.contentTag);
+    const existing = republication?.existing;
+    const digest = existing === undefined ? push(this, name, args) : pulumi.output(existing);
 
     this.repository = pulumi.output(registry.pullRef(plan.name));
     this.tag = pulumi.output(plan.tag);
-    this.digest = republishedDigest(republication) ?? image.digest.apply(requireDigest);
-    this.buildReference = pulumi.interpolate`${registry.pushRef(plan.name, plan.tag)}@${this.digest}`;
-    this.registerOutputs({ repository: this.repository, tag: this.tag, digest: this.digest });
+    this.digest = digest;
+    this.buildReference = pulumi.interpolate`${reference}@${digest}`;
+    this.adopted = pulumi.output(
+      existing === undefined ? undefined : { reference, key: plan.key.slice(0, 12) },
+    );
+    const { repository, tag, adopted } = this;
+    this.registerOutputs({ repository, tag, digest, adopted });
   }
+}
+
+/** Builds and pushes the image; tells its digest. */
+function push(parent: Image, name: string, args: ImageArgs): pulumi.Output<string> {
+  const { plan, registry, publishing, republication } = args;
+  const pushes = republication?.pushes ?? 0;
+  const image = new dockerbuild.Image(
+    name,
+    {
+      tags: [registry.pushRef(plan.name, plan.contentTag)],
+      context: {
+        location: pulumi.runtime.isDryRun() ? reserveContext(plan) : stageContext(plan),
+        named: baseContexts(args),
+      },
+      dockerfile: { inline: plan.dockerfile.text },
+      ...(plan.target === undefined ? {} : { target: plan.target }),
+      platforms: plan.platforms.map(toPlatform),
+      buildArgs: {
+        ...plan.buildArgs,
+        SOURCE_DATE_EPOCH: String(sourceDateEpoch),
+        ...(pushes === 0 ? {} : { [pushesVariable]: String(pushes) }),
+      },
+      builder: { name: publishing.builder },
+      buildOnPreview: false,
+      push: false,
+      exports: [{ raw: `type=registry,rewrite-timestamp=true${insecure(registry)}` }],
+      ...registryCache(args),
+    },
+    // The registry keeps what was published: other stacks and releases may share the digest.
+    { parent, retainOnDelete: true },
+  );
+  return republishedDigest(republication) ?? image.digest.apply(requireDigest);
 }
 
 /**

@@ -8,7 +8,13 @@ import { inOrderOfNeed } from "./image-order";
 import { InputError, readAll } from "./input-error";
 import { imageSourceRules } from "./source-rules";
 import { type ReadOptions, type SourceFile, readSourceTree, sha256 } from "./source-tree";
-import { type VersionScheme, chartVersion, chartVersionPattern, imageTag } from "./version";
+import {
+  type VersionScheme,
+  chartVersion,
+  chartVersionPattern,
+  contentTag,
+  imageTag,
+} from "./version";
 
 /** An image to ship: a folder with a Dockerfile. */
 export interface ImageDeliverable {
@@ -62,6 +68,9 @@ export interface ImagePlan {
   readonly files: readonly SourceFile[];
   /** SHA-256 over all that decides the image's content. */
   readonly key: string;
+  /** Tag under which it is pushed, which only changes with the key. */
+  readonly contentTag: string;
+  /** Tag under which people and charts find it: the release, else {@link contentTag}. */
   readonly tag: string;
 }
 
@@ -95,7 +104,7 @@ export interface ChartPlan {
  * Numbers of the ways in which this program makes artifacts. One is raised when the same sources shall be built or
  * packaged anew, since the program makes something else of them.
  */
-export const recipes = { image: 2, chart: 2 } as const;
+export const recipes = { image: 2, chart: 3 } as const;
 
 /** What `up` would ship; known without builder, registry or cluster. */
 export interface Plan {
@@ -218,6 +227,7 @@ function planImage(
     needs,
     files,
     key,
+    contentTag: contentTag(versions, key),
     tag: imageTag(versions, key),
   };
 }

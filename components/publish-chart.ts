@@ -20,7 +20,10 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { readChartSources } from "./chart-sources";
+import { imageProblem } from "./image-check";
 import { InputError } from "./input-error";
+import { keyAnnotation } from "./presence";
+import { askForAll } from "./published";
 import type { PushRef, Tls } from "./references";
 import { RegistryClient, RegistryError } from "./registry-client";
 import { sha256 } from "./source-tree";
@@ -45,6 +48,8 @@ export interface PublishRequest {
   readonly key: string;
   /** Image by its path in values.yaml. */
   readonly images: Readonly<Record<string, ImageValue>>;
+  /** Platforms that each image must have. */
+  readonly platforms: readonly string[];
   /** `oci://host/folder` to which helm appends the chart's name. */
   readonly pushFolder: PushRef;
   readonly pushTls: Tls;
@@ -66,28 +71,61 @@ async function main(): Promise<void> {
   const start = performance.timeOrigin;
   // The component writes exactly this type.
   const request = JSON.parse(readFileSync(0, "utf8")) as PublishRequest;
+  const [, host = "", charts = ""] = /^oci:\/\/([^/]+)\/(.+)$/.exec(request.pushFolder) ?? [];
+  const client = new RegistryClient({ host, tls: request.pushTls });
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-chart-"));
   try {
+    await checkImages(request, client);
     const archive = packageChart(request, folder);
-    const published: PublishedChart = {
-      digest: (await findPublished(request, archive)) ?? push(request, archive, folder),
-    };
+    const found = await findPublished(request, archive, client, `${charts}/${request.chart}`);
+    const published: PublishedChart = { digest: found ?? push(request, archive, folder) };
     noteTiming("package", start);
     process.stdout.write(`${JSON.stringify(published)}\n`);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    process.stderr.write(`chart "${request.chart}" ${request.version}: ${error.message}\n`);
+    const why =
+      error instanceof RegistryError
+        ? `the registry could not be asked what it has, so nothing was pushed: ${error.message}`
+        : error.message;
+    process.stderr.write(`chart "${request.chart}" ${request.version}: ${why}\n`);
     process.exitCode = 1;
   } finally {
+    client.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Nobody may find a chart whose images are not there. */
+async function checkImages(
+  { images, platforms }: PublishRequest,
+  client: RegistryClient,
+): Promise<void> {
+  const unique = new Map(Object.values(images).map((image) => [image.digest, image]));
+  const answers = await askForAll([...unique.values()], ({ repository, digest }) =>
+    // The path is the same at all endpoints of the registry.
+    imageProblem(client, { repository: pathOf(repository), digest, platforms }),
+  );
+  const problems = [...answers.values()].filter((problem) => problem !== undefined);
+  if (problems.length === 0) return;
+  throw new InputError(
+    `${problems.join("\n")}\nThe chart was not pushed; run pulumi up again, which pushes what is missing`,
+  );
+}
+
+/** Path in the registry, without its host. */
+function pathOf(repository: string): string {
+  return repository.slice(repository.indexOf("/") + 1);
 }
 
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
 function packageChart(request: PublishRequest, folder: string): string {
   const copy = join(folder, request.chart);
   stageFiles(request.path, readChartSources(request.path), copy);
-  edit(join(copy, "Chart.yaml"), { version: request.version, appVersion: request.appVersion });
+  edit(join(copy, "Chart.yaml"), {
+    version: request.version,
+    appVersion: request.appVersion,
+    annotations: { [keyAnnotation]: request.key },
+  });
   edit(join(copy, "values.yaml"), request.images);
   utimesSync(copy, sourceDateEpoch, sourceDateEpoch);
 
@@ -102,8 +140,11 @@ function packageChart(request: PublishRequest, folder: string): string {
   return archive;
 }
 
-/** Sets values at dotted paths and keeps comments, order and all other keys of a YAML file. */
-function edit(file: string, changes: Readonly<Record<string, string | ImageValue>>): void {
+/** Sets values at dotted paths, or some keys of maps there, and keeps comments, order and all else of a YAML file. */
+function edit(
+  file: string,
+  changes: Readonly<Record<string, string | ImageValue | Readonly<Record<string, string>>>>,
+): void {
   const document = parseDocument(readFileSync(file, "utf8"));
   for (const [path, value] of Object.entries(changes)) {
     const at = path.split(".");
@@ -116,23 +157,14 @@ function edit(file: string, changes: Readonly<Record<string, string | ImageValue
 
 /** Digest of the version when the registry has it with the same bytes; undefined when it does not have it. */
 async function findPublished(
-  { chart, path, version, pushFolder, pushTls }: PublishRequest,
+  { chart, path, version, pushFolder }: PublishRequest,
   archive: string,
+  client: RegistryClient,
+  repository: string,
 ): Promise<string | undefined> {
-  const [, host = "", folder = ""] = /^oci:\/\/([^/]+)\/(.+)$/.exec(pushFolder) ?? [];
-  const client = new RegistryClient({ host, tls: pushTls });
-  try {
-    const found = await client.manifest(`${folder}/${chart}`, version);
-    if (!found || found.layers.includes(`sha256:${sha256(readFileSync(archive))}`))
-      return found?.digest;
-  } catch (error) {
-    if (!(error instanceof RegistryError)) throw error;
-    throw new InputError(
-      `the registry could not be asked whether this version exists, so nothing was pushed: ${error.message}`,
-    );
-  } finally {
-    client.close();
-  }
+  const found = await client.manifest(repository, version);
+  if (!found || found.layers.includes(`sha256:${sha256(readFileSync(archive))}`))
+    return found?.digest;
   throw new InputError(
     `${pushFolder}/${chart} has this version with other content, and published versions are never overwritten; ` +
       `raise the version in ${path}/Chart.yaml, or delete that version from the registry`,

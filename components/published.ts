@@ -1,4 +1,4 @@
-import { type RegistryClient, RegistryError } from "./registry-client";
+import { type Manifest, type RegistryClient, RegistryError } from "./registry-client";
 
 /** An image or a chart as it was recorded when it was pushed. */
 export interface Published {
@@ -20,8 +20,7 @@ export interface Absence {
 }
 
 /**
- * Asks the registry for all that was published, and returns what is gone or was replaced. It looks at manifests, and for an
- * index at the manifest of each platform; a lost config or layer it does not see.
+ * Asks the registry for all that was published, and returns what is gone or was replaced.
  *
  * @throws RegistryError with each distinct problem once, when the registry could not be asked for everything.
  */
@@ -29,23 +28,17 @@ export async function findAbsences<P extends Published>(
   client: RegistryClient,
   wanted: readonly P[],
 ): Promise<Map<P, Absence>> {
-  const outcomes = await Promise.allSettled(
-    wanted.map((published) => findAbsence(client, published)),
-  );
-  const failures = outcomes.flatMap((outcome): unknown[] =>
-    outcome.status === "rejected" ? [outcome.reason] : [],
-  );
-  if (failures.length > 0) throw combine(failures);
-
-  const absences = new Map<P, Absence>();
-  for (const [index, published] of wanted.entries()) {
-    const outcome = outcomes[index];
-    if (outcome?.status === "fulfilled" && outcome.value) absences.set(published, outcome.value);
-  }
-  return absences;
+  const answers = await askForAll(wanted, (published) => findAbsence(client, published));
+  return new Map([...answers].flatMap(([item, absence]) => (absence ? [[item, absence]] : [])));
 }
 
-async function findAbsence(
+/**
+ * Asks the registry for something published; undefined when it is as it was recorded. It looks at manifests, and for an
+ * index at the manifest of each platform; a lost config or layer it does not see.
+ *
+ * @throws RegistryError when the registry could not be asked.
+ */
+export async function findAbsence(
   client: RegistryClient,
   { kind, repository, tag, digest }: Published,
 ): Promise<Absence | undefined> {
@@ -58,17 +51,48 @@ async function findAbsence(
       detail: `${name} moved in ${client.host} from ${digest} to ${found.digest}`,
     };
   }
-  const lost = await Promise.all(
-    found.children.map(async (child) =>
-      (await client.exists(repository, child.digest)) ? [] : [child.platform ?? child.digest],
-    ),
-  );
-  const platforms = lost.flat();
+  const platforms = await lostPlatforms(client, repository, found);
   if (platforms.length === 0) return undefined;
   return {
     cause: `missing-${kind}`,
     detail: `${platforms.join(", ")} of ${name} is not in ${client.host}`,
   };
+}
+
+/** Platforms of an index whose manifests the registry does not have; none of a manifest. */
+export async function lostPlatforms(
+  client: RegistryClient,
+  repository: string,
+  { children }: Manifest,
+): Promise<string[]> {
+  const lost = await Promise.all(
+    children.map(async (child) =>
+      (await client.exists(repository, child.digest)) ? [] : [child.platform ?? child.digest],
+    ),
+  );
+  return lost.flat();
+}
+
+/**
+ * Asks about everything at once, and returns the answers by item.
+ *
+ * @throws RegistryError with each distinct problem once, when the registry could not be asked for everything.
+ */
+export async function askForAll<Item, Answer>(
+  items: readonly Item[],
+  ask: (item: Item) => Promise<Answer>,
+): Promise<Map<Item, Answer>> {
+  const outcomes = await Promise.allSettled(items.map(ask));
+  const failures = outcomes.flatMap((outcome): unknown[] =>
+    outcome.status === "rejected" ? [outcome.reason] : [],
+  );
+  if (failures.length > 0) throw combine(failures);
+  const answers = new Map<Item, Answer>();
+  for (const [index, item] of items.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.status === "fulfilled") answers.set(item, outcome.value);
+  }
+  return answers;
 }
 
 /** The first error that is not the registry's, else all problems with all that they spoil. */

@@ -17,6 +17,8 @@ export const causes = [
   "missing-image",
   "missing-chart",
   "missing-application",
+  "missing-release",
+  "already-published",
   "tag-moved",
   "edited",
   "removed",

@@ -9,8 +9,13 @@ export interface StateResource {
 const commandType = "command:local:Command";
 
 /** Whether a resource is the command that waits for an Application's roll-out. */
-export function isRollout({ urn, type }: StateResource): boolean {
-  return type === commandType && urn.includes("tinyolly:index:Application$");
+export function isRollout(resource: StateResource): boolean {
+  return resource.type === commandType && isPartOf(resource, "Application");
+}
+
+/** Whether a resource is a child of a component of this project. */
+function isPartOf({ urn }: StateResource, component: "Chart" | "Application" | "Release"): boolean {
+  return urn.includes(`tinyolly:index:${component}$`);
 }
 
 /** What the stack's state says was published and applied, by name. */
@@ -18,9 +23,11 @@ export interface Recorded {
   readonly images: ReadonlyMap<string, RecordedArtifact>;
   readonly charts: ReadonlyMap<string, RecordedArtifact>;
   readonly applications: ReadonlyMap<string, RecordedApplication>;
+  /** Release that was recorded last. @default - none */
+  readonly release?: RecordedRelease;
 }
 
-/** An image or a chart that was pushed. */
+/** An image or a chart that was pushed, by this stack or by others. */
 export interface RecordedArtifact {
   /** `host/repository:tag` of an image, `oci://host/folder/chart:version` of a chart. */
   readonly reference: string;
@@ -30,6 +37,15 @@ export interface RecordedArtifact {
   readonly digest: string;
   /** How often it was pushed again with the same content. */
   readonly pushes: number;
+  /** Whether the registry had it already, so that no resource made it. @default false */
+  readonly adopted?: boolean;
+}
+
+/** What a component notes of an artifact that the registry had already. */
+export interface Adopted {
+  /** As in {@link RecordedArtifact}. */
+  readonly reference: string;
+  readonly key: string;
 }
 
 /** An Argo CD Application that was applied. */
@@ -38,6 +54,13 @@ export interface RecordedApplication {
   readonly spec: unknown;
   /** How often it was put right without a change of its own. */
   readonly repairs: number;
+}
+
+/** A release whose record was stored. */
+export interface RecordedRelease {
+  readonly version: string;
+  /** How often parts of it that went missing were put back. */
+  readonly pushes: number;
 }
 
 /** Nothing was published yet. */
@@ -63,6 +86,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
   const images = new Map<string, RecordedArtifact>();
   const charts = new Map<string, RecordedArtifact>();
   const applications = new Map<string, RecordedApplication>();
+  let release: RecordedRelease | undefined;
   for (const resource of resources) {
     const name = resourceName(resource);
     // As the plugins write them; fields are missing where an operation was cut off.
@@ -77,7 +101,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
     } else if (
       resource.type === commandType &&
       outputs.stdout !== undefined &&
-      !isRollout(resource)
+      isPartOf(resource, "Chart")
     ) {
       // The component writes the request, its command prints the digest.
       const { pushFolder = "", version = "", key = "" } = readTexts(outputs.stdin);
@@ -88,6 +112,13 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         digest,
         pushes: Number(outputs.environment?.[pushesVariable] ?? 0),
       });
+    } else if (resource.type === commandType && isPartOf(resource, "Release")) {
+      const { release: version = "" } = readTexts(outputs.stdin);
+      release = { version, pushes: Number(outputs.environment?.[pushesVariable] ?? 0) };
+    } else if (resource.type === "tinyolly:index:Image") {
+      addAdopted(images, name, outputs);
+    } else if (resource.type === "tinyolly:index:Chart") {
+      addAdopted(charts, name, outputs);
     } else if (resource.type === "kubernetes:argoproj.io/v1alpha1:Application") {
       applications.set(name, {
         revision: outputs.spec?.source?.targetRevision ?? "",
@@ -96,7 +127,18 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       });
     }
   }
-  return { images, charts, applications };
+  return { images, charts, applications, ...(release ? { release } : {}) };
+}
+
+/** Components note what no resource of theirs made. */
+function addAdopted(
+  artifacts: Map<string, RecordedArtifact>,
+  name: string,
+  { adopted, digest = "" }: PluginOutputs,
+): void {
+  // A resource that a run left behind when it ended early is the better witness.
+  if (adopted && !artifacts.has(name))
+    artifacts.set(name, { ...adopted, digest, pushes: 0, adopted: true });
 }
 
 /** Fields of a JSON object; none of anything else, so that one odd output does not stop every run after it. */
@@ -111,6 +153,7 @@ function readTexts(json = ""): Partial<Record<string, string>> {
 
 interface PluginOutputs {
   readonly digest?: string;
+  readonly adopted?: Adopted;
   readonly tags?: readonly string[];
   readonly context?: { readonly location?: string };
   readonly buildArgs?: Readonly<Record<string, string>>;

@@ -83,3 +83,18 @@ export function chartPushFolder(at: Endpoints): PushRef {
 export function chartPushRef(at: Endpoints, chart: string, version: string): string {
   return `${chartPushFolder(at)}/${chart}:${version}`;
 }
+
+/** Path of a chart below the namespace. */
+export function chartPath(chart: string): string {
+  return `charts/${chart}`;
+}
+
+/** Path of an image in the registry, without its host. */
+export function imageRepository({ namespace }: Endpoints, image: string): string {
+  return `${namespace}/${image}`;
+}
+
+/** Path of a chart in the registry, without its host. */
+export function chartRepository({ namespace }: Endpoints, chart: string): string {
+  return `${namespace}/${chartPath(chart)}`;
+}

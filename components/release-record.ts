@@ -27,8 +27,8 @@ export interface ReleaseRecord {
 
 /** An image of a release. */
 export interface ReleasedImage {
-  /** Path in the registry, without its host. */
-  readonly repository: string;
+  /** Path below the namespace, such as `webui`, so that the record is true in every registry. */
+  readonly path: string;
   /** SHA-256 over all that decided its content. */
   readonly key: string;
   /** Tag under which people find it. */
@@ -40,8 +40,8 @@ export interface ReleasedImage {
 
 /** A chart of a release. */
 export interface ReleasedChart {
-  /** Path in the registry, without its host. */
-  readonly repository: string;
+  /** Path below the namespace, such as `charts/tinyolly`. */
+  readonly path: string;
   readonly key: string;
   readonly version: string;
   /** `sha256:…` of its manifest. */
@@ -68,8 +68,10 @@ export interface ReleaseSource {
 export interface ReleaseOrigin {
   /** `host/namespace` of the registry. */
   readonly registry: string;
-  /** `sha256:…` of its record there. */
-  readonly digest: string;
+  /** Version that it has there. */
+  readonly release: string;
+  /** `sha256:…` of its record there; left out where a development stack had none. */
+  readonly digest?: string;
 }
 
 /** Text of a record; equal records have equal texts. */

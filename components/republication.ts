@@ -1,25 +1,30 @@
+import type { Presence } from "./presence";
 import type { Absence } from "./published";
 import type { RecordedArtifact } from "./recorded";
 
-/** Whether an artifact that is as planned is pushed once more. */
+/** How an artifact comes to be in the registry, besides by being made because it changed. */
 export interface Republication {
   /** How often it was and will be pushed again; part of the inputs, so that one more is a change. */
   readonly pushes: number;
-  /** `sha256:…` that the state recorded. */
-  readonly digest: string;
+  /** `sha256:…` that the state recorded; undefined where it recorded none. */
+  readonly digest: string | undefined;
   /** Why it is pushed again now; undefined when it is not. */
   readonly absence: Absence | undefined;
+  /** `sha256:…` of the same content that the registry has already, so that nothing is made. @default - it has not */
+  readonly existing?: string | undefined;
 }
 
 /** What the state and the registry say about each artifact, by name. */
 export function republications(
   recorded: ReadonlyMap<string, RecordedArtifact>,
-  absences: ReadonlyMap<string, Absence>,
+  presences: ReadonlyMap<string, Presence>,
 ): Map<string, Republication> {
   return new Map(
-    [...recorded].map(([name, { pushes, digest }]) => {
-      const absence = absences.get(name);
-      return [name, { pushes: pushes + (absence ? 1 : 0), digest, absence }];
+    [...presences].map(([name, { absence, existing }]) => {
+      const { pushes = 0, digest, adopted = false } = recorded.get(name) ?? {};
+      // What no resource of this stack made is made anew, and not once more.
+      const again = absence && !adopted ? 1 : 0;
+      return [name, { pushes: pushes + again, digest, absence, existing }];
     }),
   );
 }

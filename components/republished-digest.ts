@@ -8,6 +8,7 @@ import type { Republication } from "./republication";
 export function republishedDigest(
   republication: Republication | undefined,
 ): pulumi.Output<string> | undefined {
-  if (!pulumi.runtime.isDryRun() || republication?.absence === undefined) return undefined;
-  return pulumi.output(republication.digest);
+  const { absence, digest } = republication ?? {};
+  if (!pulumi.runtime.isDryRun() || absence === undefined || digest === undefined) return undefined;
+  return pulumi.output(digest);
 }

@@ -9,3 +9,8 @@ export async function orRunError<T>(read: () => T | Promise<T>): Promise<T> {
     throw error instanceof InputError ? new pulumi.RunError(error.message) : error;
   }
 }
+
+/** Ends the program where there are problems, before anything is made. */
+export function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
+}

@@ -1,8 +1,14 @@
+import compare from "semver/functions/compare";
+import inc from "semver/functions/inc";
+import parse from "semver/functions/parse";
 import { InputError } from "./input-error";
 
 /** Version of a chart as `Chart.yaml` holds it: semantic version 2 without build metadata, which OCI tags cannot hold. */
 export const chartVersionPattern =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(?:0|[1-9]\d*|\d*[a-z-][0-9a-z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-z-][0-9a-z-]*))*)?$/i;
+
+/** Where versions come from: `content` derives them from keys, `git-tag` takes the release from a tag on HEAD. */
+export type Versioning = "content" | "git-tag";
 
 /** What decides tags and versions besides the content. */
 export interface VersionScheme {
@@ -10,6 +16,199 @@ export interface VersionScheme {
   readonly line: string;
   /** Release such as `v2.1.8` that replaces derived versions; undefined derives them. */
   readonly release?: string | undefined;
+}
+
+/** A Git tag that points at HEAD. */
+export interface GitTag {
+  readonly name: string;
+  /** Whether it is an object of its own, with author, time and message; signed ones are. */
+  readonly annotated: boolean;
+}
+
+/** What a Git repository says about the sources. */
+export interface GitFacts {
+  /** Full hash of HEAD. */
+  readonly commit: string;
+  /** Time of HEAD, as ISO 8601 in UTC. */
+  readonly time: string;
+  /** Whether history was cut off when it was cloned. */
+  readonly shallow: boolean;
+  /** Paths that HEAD does not hold as they are, relative to the repository. */
+  readonly dirty: readonly string[];
+  /** Tags that point at HEAD. */
+  readonly tags: readonly GitTag[];
+  /** Names of all tags. */
+  readonly known: readonly string[];
+  /** Address of `origin` without credentials; undefined where there is none. */
+  readonly repository: string | undefined;
+}
+
+/** The release that is made, or what stands in its way; neither where content decides. */
+export interface ReleaseChoice {
+  readonly release?: string;
+  /** Each with what to do. */
+  readonly problems: readonly string[];
+}
+
+/** Whether `text` is a release: a semantic version after a `v`, without build metadata, which OCI tags cannot hold. */
+export function isRelease(text: string): boolean {
+  return text.startsWith("v") && chartVersionPattern.test(text.slice(1));
+}
+
+/**
+ * Decides which release is made. One that is named wins; otherwise, with `git-tag`, the one annotated tag `vX.Y.Z` of a
+ * clean tree does.
+ *
+ * @param named Setting `release`; `""` names none.
+ * @param git Undefined where the sources are in no Git repository.
+ */
+export function chooseRelease(
+  versioning: Versioning,
+  named: string,
+  git: () => GitFacts | undefined,
+): ReleaseChoice {
+  if (named !== "") {
+    if (isRelease(named)) return { release: named, problems: [] };
+    return {
+      problems: [
+        `"release" is "${named}", but must be a semantic version after a v and without build metadata, such as v2.1.8; ` +
+          `set it with: pulumi config set release …`,
+      ],
+    };
+  }
+  if (versioning === "content") return { problems: [] };
+  const facts = git();
+  if (!facts) {
+    return {
+      problems: [
+        `a release takes its version from a Git tag, and this folder is in no Git repository; ` +
+          `release from a clone, or name the version: pulumi config set release v2.1.8`,
+      ],
+    };
+  }
+  const tagged = releaseTag(facts);
+  const problems = [...treeProblems(facts), ...("problem" in tagged ? [tagged.problem] : [])];
+  return "problem" in tagged || problems.length > 0
+    ? { problems }
+    : { release: tagged.release, problems };
+}
+
+const mostNamed = 3;
+
+function treeProblems({ shallow, dirty }: GitFacts): string[] {
+  const named = dirty.slice(0, mostNamed).join(", ");
+  const more = dirty.length > mostNamed ? ` and ${dirty.length - mostNamed} more` : "";
+  return [
+    ...(shallow
+      ? [
+          `the clone is shallow, so its tags cannot be relied on; fetch the rest with: git fetch --unshallow --tags ` +
+            `(in CI, check out with fetch-depth: 0)`,
+        ]
+      : []),
+    ...(dirty.length > 0
+      ? [
+          `the tree is not as the commit has it: ${named}${more}; commit and tag that, or put it aside with: ` +
+            `git stash --include-untracked`,
+        ]
+      : []),
+  ];
+}
+
+/** The one release among the tags of HEAD. */
+function releaseTag(facts: GitFacts): { readonly release: string } | { readonly problem: string } {
+  const { commit, tags } = facts;
+  const head = `HEAD (${commit.slice(0, 10)})`;
+  const releases = tags.filter(({ name }) => isRelease(name));
+  const [first, second] = releases;
+  const next = nextRelease(facts.known);
+  if (first && second) {
+    const names = releases.map(({ name }) => name).join(" and ");
+    return {
+      problem: `${head} has the tags ${names}, and a release has one version; delete all but one: git tag --delete ${second.name}`,
+    };
+  }
+  if (!first) {
+    const others = tags.map(({ name }) => name).join(", ");
+    const has =
+      others === ""
+        ? "has no tag"
+        : `has ${others}, which ${tags.length === 1 ? "is" : "are"} no version such as v2.1.8`;
+    return { problem: `${head} ${has}; tag it with: git tag --annotate ${next} --message ${next}` };
+  }
+  if (!first.annotated) {
+    return {
+      problem:
+        `${first.name} is a lightweight tag, which anybody can move unseen; make it an annotated one: ` +
+        `git tag --annotate --force ${first.name} --message ${first.name} ${first.name}^{}`,
+    };
+  }
+  return { release: first.name };
+}
+
+/** The patch release after the newest of `tags`. */
+export function nextRelease(tags: readonly string[]): string {
+  const newest = tags.filter((tag) => isRelease(tag) && !isPrerelease(tag)).sort(compare);
+  return `v${inc(newest.at(-1) ?? "v0.0.0", "patch") ?? "0.1.0"}`;
+}
+
+/** Whether a release comes before the one that it names, as `v2.1.8-rc.1` does. */
+export function isPrerelease(release: string): boolean {
+  return (parse(release)?.prerelease.length ?? 0) > 0;
+}
+
+/** Releases from the newest to the oldest by their versions; names that are none come last, in reverse. */
+export function newestFirst(names: readonly string[]): string[] {
+  return [...names].sort((a, b) => {
+    if (isRelease(a) && isRelease(b)) return compare(b, a);
+    if (isRelease(a) !== isRelease(b)) return isRelease(a) ? -1 : 1;
+    return a < b ? 1 : a > b ? -1 : 0;
+  });
+}
+
+/**
+ * The aliases that a release takes: those of which it is the newest one. A pre-release takes none, and a patch of an older line
+ * leaves those of the newer ones where they are.
+ *
+ * @param templates Such as `latest` and `v{major}.{minor}`.
+ * @param published Releases that the registry has.
+ */
+export function takenAliases(
+  templates: readonly string[],
+  release: string,
+  published: readonly string[],
+): string[] {
+  if (isPrerelease(release)) return [];
+  const rivals = published.filter((other) => isRelease(other) && !isPrerelease(other));
+  return templates
+    .filter((template) => {
+      const alias = fillAlias(template, release);
+      return rivals.every(
+        (rival) => fillAlias(template, rival) !== alias || compare(rival, release) <= 0,
+      );
+    })
+    .map((template) => fillAlias(template, release));
+}
+
+/** Says what is wrong with the template of an alias; undefined when it is right. */
+export function aliasProblem(template: string): string | undefined {
+  const alias = fillAlias(template, "v1.2.3");
+  const fits = /^[a-z0-9_][a-z0-9_.-]{0,127}$/i.test(alias) && !isRelease(alias);
+  return fits
+    ? undefined
+    : "tags that are no version, such as latest, v{major} or v{major}.{minor}";
+}
+
+function fillAlias(template: string, release: string): string {
+  const { major = 0, minor = 0 } = parse(release) ?? {};
+  return template.replaceAll("{major}", String(major)).replaceAll("{minor}", String(minor));
+}
+
+/** The next patch version after a chart's own that nobody has published. */
+export function nextFreeVersion(own: string, published: readonly string[]): string {
+  let next = own;
+  do next = inc(next, "patch") ?? own;
+  while (published.includes(next));
+  return next;
 }
 
 /** Line of releases (`v2.1`) of a version (`2.1.0`). */
@@ -22,19 +221,18 @@ export function releaseLine(version: string): string {
   return `v${match[1]}.${match[2]}`;
 }
 
-/** Tag of an image: the release, else `v2.1.x-h<key>`, which changes with the content and only with it. */
+/** Tag under which people find an image: the release, else the one of its content. */
 export function imageTag(scheme: VersionScheme, key: string): string {
-  return scheme.release ?? developmentVersion(scheme, key);
+  return scheme.release ?? contentTag(scheme, key);
+}
+
+/** Tag under which an image is pushed: `v2.1.x-h<key>`, which changes with the content and only with it. */
+export function contentTag({ line }: VersionScheme, key: string): string {
+  // The letter before the key keeps an all-digit key with a leading zero a valid semantic version.
+  return `${line}.x-h${key.slice(0, 12)}`;
 }
 
 /** Version of a chart: its own in a release, else `<own>-v2.1.x-h<key>`. */
 export function chartVersion(scheme: VersionScheme, ownVersion: string, key: string): string {
-  return scheme.release === undefined
-    ? `${ownVersion}-${developmentVersion(scheme, key)}`
-    : ownVersion;
-}
-
-/** The letter before the key keeps an all-digit key with a leading zero a valid semantic version. */
-function developmentVersion({ line }: VersionScheme, key: string): string {
-  return `${line}.x-h${key.slice(0, 12)}`;
+  return scheme.release === undefined ? `${ownVersion}-${contentTag(scheme, key)}` : ownVersion;
 }

@@ -6,12 +6,12 @@
  */
 import { readOptions, runMain } from "../components/command-line";
 import { InputError } from "../components/input-error";
-import { observe } from "../components/observation";
+import { conflicts, observe } from "../components/observation";
 import { planDeliverables } from "../components/plan";
 import { type SavedPlan, planRecords, savePlan } from "../components/saved-plan";
 import { planApplications, readSettings } from "../config";
 import { deliverables } from "../deliverables";
-import { enterPlatform } from "../platform/environment";
+import { enterStack } from "../platform/environment";
 import { type Explanation, explain, isChanged } from "./explanation";
 import { renderMarkdown, renderText } from "./render";
 import { readStackConfiguration } from "./stack-configuration";
@@ -30,7 +30,7 @@ const changesExitCode = 2;
 
 async function main(): Promise<number> {
   const options = readOptions(declared);
-  if (options.platform) enterPlatform();
+  if (options.platform) enterStack(options.stack);
   const explanation = await explainStack(options.stack, options.save);
   process.stdout.write(render(explanation, options));
   return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
@@ -41,15 +41,19 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
   const settings = readSettings(readStackConfiguration(stack));
-  const { publishing, cluster, offline } = settings;
+  const { publishing, cluster, offline, releaseProblems: problems } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
-  const applications = planApplications(plan, settings);
+  const applications = planApplications(plan.charts, settings);
   const now = planRecords(plan, applications, publishing);
   if (save !== undefined) writePlan(save, now);
   const { endpoints } = publishing;
-  const observed = await observe({ plan, state, endpoints, applications, cluster, offline });
-  const checked = !offline;
-  return explain({ stack, plan, applications, now, state: await state, observed, checked });
+  const { release } = settings.plan.versions;
+  const question = { plan, state, endpoints, release, applications, cluster, offline };
+  const observed = await observe(question);
+  return explain({
+    ...{ stack, plan, applications, now, state: await state, observed, release },
+    ...{ checked: !offline, problems: [...problems, ...conflicts(observed)] },
+  });
 }
 
 function writePlan(file: string, records: SavedPlan): void {

@@ -1,5 +1,5 @@
 import type { ApplicationPlan } from "../components/application-spec";
-import type { Observation } from "../components/observation";
+import type { Observation, ReleaseRepair } from "../components/observation";
 import type { Plan } from "../components/plan";
 import {
   type Before,
@@ -12,18 +12,23 @@ import {
 import type { ApplicationRecord, ChartRecord, ImageRecord } from "../components/record";
 import {
   type RecordedArtifact,
+  type RecordedRelease,
   type StateResource,
   readRecorded,
   resourceName,
 } from "../components/recorded";
+import type { Republication } from "../components/republication";
 import type { SavedPlan } from "../components/saved-plan";
 
-/** What the next `up` does to one image, chart or Application, and why. */
+/** What the next `up` does to one image, chart, release or Application, and why. */
 export interface ExplainedItem {
-  readonly kind: "image" | "chart" | "application";
+  readonly kind: "image" | "chart" | "release" | "application";
   readonly name: string;
-  /** `push` makes nothing new: it pushes what is missing, or applies what was edited. */
-  readonly action: "create" | "update" | "push" | "delete" | "none";
+  /**
+   * `push` makes nothing new: it pushes what is missing, or applies what was edited. `adopt` takes what the registry has
+   * already, and `tag` gives an image that stays as it is the version of another release.
+   */
+  readonly action: "create" | "update" | "adopt" | "tag" | "push" | "delete" | "none";
   /** Tag, version or revision that is deployed; left out where nothing is. */
   readonly from?: string;
   /** Tag, version or revision that `up` deploys; left out where it removes. */
@@ -34,12 +39,14 @@ export interface ExplainedItem {
 
 /** What the next `up` of a stack does; docs/explain.schema.json describes it for machines. */
 export interface Explanation {
-  readonly version: 1;
+  readonly version: 2;
   readonly stack: string;
-  /** Images first, then charts, then Applications: each after what causes it. */
+  /** Images first, then charts, then the release, then Applications: each after what causes it. */
   readonly items: readonly ExplainedItem[];
   /** Whether registry and cluster were asked for what is published. */
   readonly checked: boolean;
+  /** Why `up` would refuse to make a release, and what to do; versions are then those of development. */
+  readonly problems: readonly string[];
 }
 
 /** What {@link explain} compares. */
@@ -52,11 +59,15 @@ export interface ExplainArgs {
   readonly state: readonly StateResource[];
   readonly observed: Observation;
   readonly checked: boolean;
+  /** Release that is made. @default - content decides */
+  readonly release?: string | undefined;
+  /** Why none can be made. @default - nothing is in the way */
+  readonly problems?: readonly string[];
 }
 
 /** Compares what is planned with what the state holds and what registry and cluster say. */
 export function explain(args: ExplainArgs): Explanation {
-  const { stack, plan, now, state, observed, checked } = args;
+  const { stack, plan, now, state, observed, checked, release, problems = [] } = args;
   const recorded = readRecorded(state);
   const images = notedBy<ImageRecord>(state, "tinyolly:index:Image", recorded.images);
   const charts = notedBy<ChartRecord>(state, "tinyolly:index:Chart", recorded.charts);
@@ -70,16 +81,18 @@ export function explain(args: ExplainArgs): Explanation {
     chart: mapValues(recorded.charts, pushedVersion),
     application: mapValues(recorded.applications, ({ revision }) => revision || undefined),
   };
-  const items = [
+  const made = [
     ...plan.images.map(({ name, path, dockerfile }): Compared => {
       const [noted, after] = [images.get(name), required(now.images, name)];
       return {
         kind: "image",
         name,
         noted,
-        from: versions.image.get(name),
+        from: (noted?.finished === true ? noted.record.tag : undefined) ?? versions.image.get(name),
         to: after.tag,
         reasons: imageReasons(noted?.record, after, { path, dockerfile: dockerfile.path }),
+        retagged: noted?.record.key === after.key,
+        adopted: adoptedAs(recorded.images.get(name), observed.images.get(name)),
         drift: observed.images.get(name)?.absence,
       };
     }),
@@ -92,29 +105,33 @@ export function explain(args: ExplainArgs): Explanation {
         from: versions.chart.get(name),
         to: after.version,
         reasons: chartReasons(noted?.record, after, { path }),
+        adopted: adoptedAs(recorded.charts.get(name), observed.charts.get(name)),
         drift: observed.charts.get(name)?.absence,
       };
     }),
-    ...args.applications.map(({ chart: { name } }): Compared => {
-      const [noted, after] = [applications.get(name), required(now.applications, name)];
-      const from = versions.application.get(name);
-      return {
-        kind: "application",
-        name,
-        noted,
-        from,
-        to: after.revision,
-        reasons: applicationReasons(withRevision(noted?.record, from), after),
-        drift: observed.applications.get(name)?.drift,
-      };
-    }),
   ];
+  const applied = args.applications.map(({ chart: { name } }): Compared => {
+    const [noted, after] = [applications.get(name), required(now.applications, name)];
+    const from = versions.application.get(name);
+    return {
+      kind: "application",
+      name,
+      noted,
+      from,
+      to: after.revision,
+      reasons: applicationReasons(withRevision(noted?.record, from), after),
+      drift: observed.applications.get(name)?.drift,
+    };
+  });
   return {
-    version: 1,
+    version: 2,
     stack,
     checked,
+    problems,
     items: [
-      ...items.map(explained),
+      ...made.map(explained),
+      ...releaseItems(release, recorded.release, observed.release),
+      ...applied.map(explained),
       ...removed("image", versions.image, now.images),
       ...removed("chart", versions.chart, now.charts),
       ...removed("application", versions.application, now.applications),
@@ -134,6 +151,10 @@ interface Compared {
   readonly from: string | undefined;
   readonly to: string;
   readonly reasons: readonly Reason[];
+  /** Whether its content stays as it is. @default false */
+  readonly retagged?: boolean;
+  /** `sha256:…` that is taken from the registry now. @default - none */
+  readonly adopted?: string | undefined;
   readonly drift: { readonly cause: Cause; readonly detail: string } | undefined;
 }
 
@@ -144,16 +165,72 @@ interface Noted<Record> {
   readonly finished: boolean;
 }
 
-function explained({ kind, name, noted, from, to, reasons, drift }: Compared): ExplainedItem {
-  const changes = noted?.finished === false ? [...reasons, unfinished(kind, name)] : reasons;
+function explained(compared: Compared): ExplainedItem {
+  const { kind, name, noted, from, to, adopted, drift } = compared;
+  const reasons = [
+    ...compared.reasons,
+    ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
+  ];
   return {
     kind,
     name,
-    action: !noted ? "create" : changes.length > 0 ? "update" : drift ? "push" : "none",
+    action: actionOf(compared, reasons),
     ...(from === undefined ? {} : { from }),
     to,
-    reasons: drift ? [...changes, { cause: drift.cause, subject: drift.detail }] : changes,
+    reasons: [
+      ...reasons,
+      ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
+      ...(drift ? [{ cause: drift.cause, subject: drift.detail }] : []),
+    ],
   };
+}
+
+function actionOf(
+  { noted, retagged = false, adopted, drift }: Compared,
+  reasons: readonly Reason[],
+): ExplainedItem["action"] {
+  if (adopted !== undefined) return "adopt";
+  if (!noted) return "create";
+  if (reasons.length === 0) return drift ? "push" : "none";
+  return retagged && noted.finished && !drift && onlySettings(reasons) ? "tag" : "update";
+}
+
+/** A release alone changes no content. */
+function onlySettings(reasons: readonly Reason[]): boolean {
+  return reasons.every(({ cause, subject }) => cause === "settings" && subject === "release");
+}
+
+/** Digest that is taken from the registry, where the state has not recorded just that. */
+function adoptedAs(
+  recorded: RecordedArtifact | undefined,
+  republication: Republication | undefined,
+): string | undefined {
+  const existing = republication?.existing;
+  return recorded?.adopted === true && recorded.digest === existing ? undefined : existing;
+}
+
+function alreadyPublished(digest: string): Reason {
+  return { cause: "already-published", subject: `the registry has the same content as ${digest}` };
+}
+
+/** What is done to the release as a whole; nothing where content decides. */
+function releaseItems(
+  release: string | undefined,
+  recorded: RecordedRelease | undefined,
+  { missing }: ReleaseRepair,
+): ExplainedItem[] {
+  if (release === undefined) return [];
+  const item = { kind: "release", name: "release", to: release } as const;
+  if (!recorded)
+    return [{ ...item, action: "create", reasons: [{ cause: "first-time", subject: release }] }];
+  const from = recorded.version;
+  if (from !== release) {
+    const reason: Reason = { cause: "settings", subject: "release", from, to: release };
+    return [{ ...item, from, action: "update", reasons: [reason] }];
+  }
+  if (missing === undefined) return [{ ...item, from, action: "none", reasons: [] }];
+  const reason: Reason = { cause: "missing-release", subject: missing };
+  return [{ ...item, from, action: "push", reasons: [reason] }];
 }
 
 /** What the components of a type noted, by name; of those whose artifact was made at least once. */

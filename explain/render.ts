@@ -14,6 +14,8 @@ const deeds: Readonly<Record<Kind, Readonly<Record<ExplainedItem["action"], stri
   image: {
     create: "build _",
     update: "build _",
+    adopt: "take _ as published",
+    tag: "tag _",
     push: "push _ again",
     delete: "forget _",
     none: "leave _",
@@ -21,13 +23,26 @@ const deeds: Readonly<Record<Kind, Readonly<Record<ExplainedItem["action"], stri
   chart: {
     create: "publish _",
     update: "publish _",
+    adopt: "take _ as published",
+    tag: "publish _",
     push: "push _ again",
+    delete: "forget _",
+    none: "leave _",
+  },
+  release: {
+    create: "record _",
+    update: "record _",
+    adopt: "record _",
+    tag: "record _",
+    push: "put _ back",
     delete: "forget _",
     none: "leave _",
   },
   application: {
     create: "create _",
     update: "update _",
+    adopt: "update _",
+    tag: "update _",
     push: "apply _ again",
     delete: "delete _",
     none: "leave _",
@@ -97,8 +112,11 @@ function summary({ stack, items }: Explanation): string {
   return `stack ${stack}: up would ${parts.length === 0 ? "change nothing" : parts.join(", ")}`;
 }
 
-function footer({ items, checked }: Explanation, show: (name: string) => string): string[] {
-  const kinds: readonly Kind[] = ["image", "chart", "application"];
+function footer(
+  { items, checked, problems }: Explanation,
+  show: (name: string) => string,
+): string[] {
+  const kinds: readonly Kind[] = ["image", "chart", "release", "application"];
   const unchanged = kinds.flatMap((kind) => {
     const names = items
       .filter((item) => item.kind === kind && !isChanged(item))
@@ -110,6 +128,11 @@ function footer({ items, checked }: Explanation, show: (name: string) => string)
   return [
     ...(unchanged.length === 0 ? [] : [`unchanged: ${unchanged.join("; ")}`]),
     ...(checked ? [] : ["registry and cluster were not asked whether everything is still there"]),
+    ...(problems.length === 0
+      ? []
+      : [
+          `versions are those of development, since no release can be made:\n${problems.map((problem) => `- ${visible(problem)}`).join("\n")}`,
+        ]),
   ];
 }
 

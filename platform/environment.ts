@@ -9,6 +9,7 @@ import { rehearsalEnvironment } from "./rehearsal/certificates";
 import { buildxFolder } from "./services";
 import {
   type PlatformSettings,
+  localStack,
   portVariables,
   project,
   readPlatformSettings,
@@ -40,13 +41,36 @@ export function environment(settings: PlatformSettings): Record<string, string> 
   };
 }
 
-/** Makes the environment of the platform that of this process: the embedded one, or kind where `PLATFORM` says so. */
-export function enterPlatform(): void {
-  const kind = process.env["PLATFORM"] === "kind";
-  Object.assign(
-    process.env,
-    kind ? kindEnvironment(readKindSettings()) : environment(readPlatformSettings()),
-  );
+/**
+ * Makes the environment of a stack that of this process: for the platform's own stack that of the embedded platform, or of kind where
+ * `PLATFORM` says so; for every other one see {@link stackEnvironment}.
+ */
+export function enterStack(stack: string): void {
+  Object.assign(process.env, stackEnvironment(stack));
+}
+
+/**
+ * What a shell needs for a stack. Backend, passphrase, builder and cluster of another stack than the platform's own are the user's; it
+ * gets the platform's programs, after those of the user.
+ */
+export function stackEnvironment(
+  stack: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  if (stack === localStack) {
+    const kind = env["PLATFORM"] === "kind";
+    return kind ? kindEnvironment(readKindSettings()) : environment(readPlatformSettings());
+  }
+  const settings = readPlatformSettings(env);
+  const home = pulumiHome(settings, env);
+  const made = existsSync(pulumiBin(home));
+  return {
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    DOCKER_BUILDKIT: "1",
+    PATH: [env["PATH"] ?? "", toolFolder(settings), pulumiBin(home)].join(":"),
+    // Where Pulumi cannot be downloaded, the plugins are there as well.
+    ...(made ? { PULUMI_HOME: home } : {}),
+  };
 }
 
 /** Folder with a link to each tool. */

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../components/input-error";
+import type { GitFacts } from "../components/version";
 import { readSettings } from "../config";
 import { enterFolderWith, folderWith, writeFiles } from "./folders";
 import { planShop, shop, shopFiles } from "./shop";
@@ -25,8 +26,20 @@ function read(
   env: NodeJS.ProcessEnv = {},
 ) {
   const { KUBECONFIG } = process.env;
-  return readSettings(handedOver({ ...stackConfig(stack), ...changes }), { KUBECONFIG, ...env });
+  const config = handedOver({ ...stackConfig(stack), ...changes });
+  return readSettings(config, { KUBECONFIG, ...env }, () => git);
 }
+
+/** A clean tree at an annotated tag. */
+const git: GitFacts = {
+  commit: "0".repeat(40),
+  time: "2026-11-25T12:00:00.000Z",
+  shallow: false,
+  dirty: [],
+  tags: [{ name: "v2.1.8", annotated: true }],
+  known: ["v2.1.8"],
+  repository: undefined,
+};
 
 describe("the settings of", () => {
   const argocd = {
@@ -58,12 +71,15 @@ describe("the settings of", () => {
         largestFile: 2 ** 30,
         digestCache: `${folder}/tinyolly-digests-${process.getuid?.() ?? ""}`,
       },
+      aliases: [],
+      releaseProblems: [],
       baseLock: "bases.lock.yaml",
       cluster: { context: "tinyolly", clusterIdentifier: "tinyolly" },
       argocd,
       chartValues: { tinyolly: { redis: { persistence: { enabled: true } } } },
       offline: false,
       planFile: undefined,
+      redeploys: undefined,
     });
   });
 
@@ -83,18 +99,21 @@ describe("the settings of", () => {
       },
       plan: {
         platforms: ["linux/amd64", "linux/arm64"],
-        versions: { line: "v2.1", release: undefined },
+        versions: { line: "v2.1", release: "v2.1.8" },
         pullFolder: "ghcr.io/ryanfaircloth/tinyolly",
         bases: new Map(),
         largestFile: 2 ** 30,
         digestCache: `${folder}/tinyolly-digests-${process.getuid?.() ?? ""}`,
       },
+      aliases: ["latest", "v{major}", "v{major}.{minor}"],
+      releaseProblems: [],
       baseLock: "bases.lock.yaml",
       cluster: undefined,
       argocd,
       chartValues: {},
       offline: false,
       planFile: undefined,
+      redeploys: undefined,
     });
   });
 });
@@ -108,6 +127,20 @@ test("every key that Pulumi.yaml declares is read, and no other", () => {
       new InputError(`"${key}" is not set; set it with: pulumi config set ${key} …`),
     );
   }
+});
+
+test("what stands in the way of a release is told apart from wrong keys, since explanations do without one", () => {
+  const config = handedOver(stackConfig("prod"));
+  const settings = readSettings(config, {}, () => ({ ...git, tags: [] }));
+  expect(settings.plan.versions.release).toBeUndefined();
+  expect(settings.releaseProblems).toEqual([
+    "HEAD (0000000000) has no tag; tag it with: git tag --annotate v2.1.9 --message v2.1.9",
+  ]);
+});
+
+test("a recorded release to deploy comes from the environment", () => {
+  expect(read({}, "local", { TINYOLLY_RELEASE: "v2.1.7" }).redeploys).toBe("v2.1.7");
+  expect(read({}, "local", { TINYOLLY_RELEASE: "" }).redeploys).toBeUndefined();
 });
 
 test("a release, values and a wait are read", () => {
@@ -124,7 +157,7 @@ test.each(["v2.1.8", "v0.0.1", "v2.2.0-rc.1"])("%s is a release", (release) => {
 
 describe("a key that", () => {
   const setRelease =
-    "a release such as v2.1.8, or nothing; set it with: pulumi config set release …";
+    "a semantic version after a v and without build metadata, such as v2.1.8; set it with: pulumi config set release …";
   const aHost =
     "a host name with an optional port, such as ghcr.io or localhost:30500, without scheme or path";
 
@@ -134,7 +167,7 @@ describe("a key that", () => {
       { registryPsuh: "ghcr.io" },
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
-        "registryNamespace, builder, registryCache, baseLock, largestFile, platforms, release, deploy, kubeconfig, kubeContext, argocdNamespace, " +
+        "registryNamespace, builder, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
         "argocdProject, destinationServer, waitSeconds, chartValues",
     ],
     [
@@ -209,6 +242,16 @@ describe("a key that", () => {
       '"platforms" is [], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
         "set it with: pulumi config set platforms …",
+    ],
+    [
+      "should say where versions come from",
+      { versioning: "git" },
+      `"versioning" is "git", but must be one of content, git-tag; set it with: pulumi config set versioning …`,
+    ],
+    [
+      "holds an alias that is a version",
+      { aliases: ["latest", "v1.2.3"] },
+      `"aliases" is "v1.2.3", but must be tags that are no version, such as latest, v{major} or v{major}.{minor}; set it with: pulumi config set aliases …`,
     ],
     [
       "should be a release and has no v",

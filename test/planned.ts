@@ -19,6 +19,8 @@ export interface Planned {
   readonly applications: readonly ApplicationPlan[];
   readonly publishing: Publishing;
   readonly now: SavedPlan;
+  /** Release that is made; undefined where content decides. */
+  readonly release: string | undefined;
 }
 
 /** The shop of the current folder, with an Application for each chart. */
@@ -48,27 +50,38 @@ export function plannedShop({
     },
     ...application,
   }));
-  return { plan, applications, publishing, now: planRecords(plan, applications, publishing) };
+  const now = planRecords(plan, applications, publishing);
+  return { plan, applications, publishing, now, release: options.versions?.release };
 }
 
 /** This project in the current folder, with the settings of the local stack and changes to them. */
 export function plannedProject(changes: Readonly<Record<string, unknown>> = {}): Planned {
   const settings = readSettings(handedOver({ ...stackConfig("local"), ...changes }), {});
   const plan = planDeliverables(ownDeliverables, settings.plan);
-  const applications = planApplications(plan, settings);
+  const applications = planApplications(plan.charts, settings);
   const { publishing } = settings;
-  return { plan, applications, publishing, now: planRecords(plan, applications, publishing) };
+  const now = planRecords(plan, applications, publishing);
+  return { plan, applications, publishing, now, release: settings.plan.versions.release };
 }
 
 /** The state that a good `up` leaves, as far as explanations read it. */
-export function stateAfter({ plan, applications, now }: Planned): StateResource[] {
+export function stateAfter({ plan, applications, now, release }: Planned): StateResource[] {
   const resources = [
-    ...plan.images.flatMap(({ name, key }) => {
+    ...(release === undefined
+      ? []
+      : [
+          component("Release", "release", { version: release }),
+          made("Release", "command:local:Command", "release", {
+            stdin: JSON.stringify({ release }),
+            stdout: "{}",
+          }),
+        ]),
+    ...plan.images.flatMap(({ name, key, contentTag }) => {
       const record = now.images[name];
       return [
         component("Image", name, record),
-        made("docker-build:index:Image", name, {
-          tags: [`${String(record?.settings["pushTo"])}:${record?.tag ?? ""}`],
+        made("Image", "docker-build:index:Image", name, {
+          tags: [`${String(record?.settings["pushTo"])}:${contentTag}`],
           digest: digestOf(record),
           context: { location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/context` },
         }),
@@ -79,7 +92,7 @@ export function stateAfter({ plan, applications, now }: Planned): StateResource[
       const pushFolder = record?.settings["pushTo"]?.replace(/\/[^/]+$/, "");
       return [
         component("Chart", name, record),
-        made("command:local:Command", name, {
+        made("Chart", "command:local:Command", name, {
           stdin: JSON.stringify({ pushFolder, version, key }),
           stdout: JSON.stringify({ digest: digestOf(record) }),
         }),
@@ -89,7 +102,7 @@ export function stateAfter({ plan, applications, now }: Planned): StateResource[
       const { name } = application.chart;
       return [
         component("Application", name, now.applications[name]),
-        made("kubernetes:argoproj.io/v1alpha1:Application", name, {
+        made("Application", "kubernetes:argoproj.io/v1alpha1:Application", name, {
           metadata: { name, annotations: {} },
           spec: applicationSpec(application),
         }),
@@ -106,11 +119,12 @@ export async function explained(
   planned: Planned,
   found: Partial<Observation> = {},
 ): Promise<Explanation> {
-  const { plan, applications, publishing, now } = planned;
+  const { plan, applications, publishing, now, release } = planned;
   const { endpoints } = publishing;
-  const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
+  const args = { plan, state, endpoints, release, applications, cluster: undefined, offline: true };
   const observed = { ...(await observe(args)), ...found };
-  return explain({ stack: "test", plan, applications, now, state, observed, checked: true });
+  const told = { stack: "test", plan, applications, now, state, observed, checked: true };
+  return explain({ ...told, release });
 }
 
 /** Digest of whatever follows from a record. */
@@ -127,6 +141,7 @@ function component(type: string, name: string, inputs: unknown): unknown {
   };
 }
 
-function made(type: string, name: string, outputs: unknown): unknown {
-  return { urn: `urn:pulumi:test::tinyolly::tinyolly:index:Any$${type}::${name}`, type, outputs };
+function made(parent: string, type: string, name: string, outputs: unknown): unknown {
+  const types = `tinyolly:index:${parent}$${type}`;
+  return { urn: `urn:pulumi:test::tinyolly::${types}::${name}`, type, outputs };
 }

@@ -43,7 +43,8 @@ beforeEach(() => {
   vi.stubEnv("KUBECONFIG", "kubeconfig");
   vi.stubEnv("BUILDX_CONFIG", "buildx");
   vi.stubEnv("TMPDIR", folderWith({}));
-  for (const name of ["BASE_LOCK", "OFFLINE", "PLAN"]) vi.stubEnv(`TINYOLLY_${name}`, undefined);
+  for (const name of ["BASE_LOCK", "PLAN", "RELEASE"]) vi.stubEnv(`TINYOLLY_${name}`, undefined);
+  vi.stubEnv("TINYOLLY_OFFLINE", "1");
   return () => {
     vi.unstubAllEnvs();
     vi.restoreAllMocks();
@@ -80,6 +81,9 @@ async function run(how: Run) {
     }
   }
 }
+
+/** The prod stack, whose release is named, since there is no Git here. */
+const prod = { stack: "prod", changes: { release: "v2.1.8" } } as const;
 
 type Ran = Recording<Awaited<ReturnType<typeof run>>["result"]>;
 
@@ -130,6 +134,13 @@ const publishing = [
   ]),
 ];
 
+const releasing = [
+  " > tinyolly:index:ReleasedImages::release-images",
+  `tinyolly:index:ReleasedImages::release-images > ${commandType}::release-images`,
+  " > tinyolly:index:Release::release",
+  `tinyolly:index:Release::release > ${commandType}::release`,
+];
+
 const deploying = [
   " > pulumi:providers:kubernetes::cluster",
   ...["tinyolly", "tinyolly-demos"].flatMap((name) => [
@@ -163,8 +174,25 @@ describe.each([true, false])("with preview: %s", (preview) => {
     expect(differences(recording, await local(preview))).toEqual(waits);
   });
 
-  test("the prod stack publishes only", async () => {
-    expect(hierarchy(await run({ preview, stack: "prod" }))).toEqual([...publishing].sort());
+  test("the prod stack publishes a release only, with its images before its charts", async () => {
+    const recording = await run({ preview, ...prod });
+    expect(hierarchy(recording)).toEqual([...publishing, ...releasing].sort());
+    const { registrations } = recording;
+    for (const chart of publishCommands(registrations))
+      expect(chart.dependsOn).toContain(`${commandType}::release-images`);
+  });
+
+  test("Applications wait for the record of their release", async () => {
+    const changes = { ...prod.changes, deploy: true, kubeContext: "tinyolly" };
+    const { registrations } = await run({ preview, ...prod, changes });
+    for (const application of ofType(registrations, applicationType))
+      expect(application.dependsOn).toContain(`${commandType}::release`);
+  });
+
+  test("without a tag for it no release is made", async () => {
+    const failure = await failureOf(run({ preview, stack: "prod" }));
+    expect(failure).toBeInstanceOf(pulumi.RunError);
+    expect(String(failure)).toContain("a release takes its version from a Git tag");
   });
 
   test("the provider is told its context, and everything in the cluster is made by it", async () => {
@@ -275,10 +303,13 @@ describe("the push endpoint of the local stack", () => {
 
   test.each<[string, Omit<Run, "preview">]>([
     ["the local stack", {}],
-    ["the prod stack", { stack: "prod" }],
+    ["the prod stack", prod],
     [
       "the prod stack with deploy",
-      { stack: "prod", changes: { deploy: true, kubeContext: "tinyolly", waitSeconds: 60 } },
+      {
+        ...prod,
+        changes: { ...prod.changes, deploy: true, kubeContext: "tinyolly", waitSeconds: 60 },
+      },
     ],
   ])("never reaches a cluster or a chart's images in %s", async (_, how) => {
     const preview = await run({ ...how, preview: true });
@@ -426,6 +457,7 @@ describe("after a run before", () => {
   let changes: Readonly<Record<string, unknown>>;
 
   beforeEach(async () => {
+    vi.stubEnv("TINYOLLY_OFFLINE", undefined);
     registry = await startRegistry();
     changes = { registryPush: registry.host, registryPushTls: "plain-http" };
     return () => registry.close();
@@ -473,7 +505,6 @@ describe("after a run before", () => {
   test("the registry is asked, with reads only, and where all is there nothing changes", async () => {
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
     const before = await next(undefined, update);
-    expect(registry.requests).toEqual([]);
     expect(differences(before, await next(before, update))).toEqual([]);
     const methods = new Set(registry.requests.map(({ method }) => method));
     expect(methods).toEqual(new Set(["GET"]));
@@ -628,7 +659,7 @@ describe("a plan that was saved", () => {
   beforeEach(() => {
     const settings = readSettings(configuration({}));
     const plan = planDeliverables(deliverables, settings.plan);
-    const records = planRecords(plan, planApplications(plan, settings), settings.publishing);
+    const records = planRecords(plan, planApplications(plan.charts, settings), settings.publishing);
     savePlan("plan.json", records);
     vi.stubEnv("TINYOLLY_PLAN", "plan.json");
   });

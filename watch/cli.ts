@@ -10,7 +10,7 @@ import { baseLockFile } from "../components/base-lock";
 import type { Deliverables } from "../components/plan";
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { failedBuilds } from "../platform/build-log";
-import { enterPlatform } from "../platform/environment";
+import { enterStack } from "../platform/environment";
 import { readPlatformSettings } from "../platform/settings";
 import { Foreground } from "./foreground";
 import { runRound } from "./round";
@@ -27,7 +27,7 @@ const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function main(): Promise<number> {
   const { stack, platform } = readOptions(declared);
-  if (platform) enterPlatform();
+  if (platform) enterStack(stack);
   const foreground = new Foreground();
   const configuration = configurationFiles(stack, platform);
   let sources = new Sources([], configuration);

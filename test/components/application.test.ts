@@ -63,7 +63,11 @@ function recordApplication(variation: Variation = {}) {
     const images = new Map(
       planShop().images.map((one) => [one.name, new Image(one.name, { plan: one, ...shared })]),
     );
-    const chart = new Chart("shop", { plan: plan.chart, images, ...shared });
+    const chart = new Chart("shop", {
+      plan: named(planShop().charts, "shop"),
+      images,
+      ...shared,
+    });
     const provider = new kubernetes.Provider("cluster", { context: "somewhere" });
     const charts = new Map([["shop", chart]]);
     const { applicationName, revision } = new Application(

@@ -99,6 +99,7 @@ test("the command reads one request with every image at its values path", async 
     appVersion,
     key,
     images: { "web.image": imageValue("web"), "api.image": imageValue("api") },
+    platforms: ["linux/amd64"],
     pushFolder: "oci://push.test:1/shop/charts",
     pushTls: "skip-verify",
   });

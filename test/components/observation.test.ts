@@ -110,10 +110,19 @@ describe("online", () => {
     expect(registry.requests.length).toBeGreaterThan(0);
   });
 
-  test("before the first run no answer is awaited", async () => {
-    const args = { ...question("nowhere.test"), state: [] };
+  test("before the first run the registry is asked whether it has everything, and no answer of a cluster is awaited", async () => {
+    const registry = await startRegistry();
+    onTestFinished(() => registry.close());
+    writeFiles(".", { "bin/kubectl": "#!/bin/sh\nexit 1\n" });
+    chmodSync("bin/kubectl", 0o755);
+    const args = { ...question(registry.host), state: [] };
+    const api = named(args.plan.images, "api");
+    const digest = registry.setManifest("shop/api", api.tag, manifestOf("api"));
     const observed = await observe({ ...args, offline: false });
-    expect(observed).toEqual({ images: new Map(), charts: new Map(), applications: new Map() });
+    expect(observed.images.get("api")).toMatchObject({ existing: digest, pushes: 0 });
+    expect(observed.images.get("web")).toMatchObject({ existing: undefined, pushes: 0 });
+    expect(observed.applications).toEqual(new Map());
+    expect(driftMessages(observed)).toEqual([]);
   });
 });
 

@@ -68,6 +68,7 @@ describe("the plan of a small project", () => {
         digest: sha256(shopFiles[`apps/web/${path}`] ?? ""),
       })),
       key: web.key,
+      contentTag: `v2.1.x-h${web.key.slice(0, 12)}`,
       tag: `v2.1.x-h${web.key.slice(0, 12)}`,
     });
     expect(web.key).toMatch(/^[0-9a-f]{64}$/);
@@ -100,6 +101,10 @@ describe("the plan of a small project", () => {
   test("in a release images have its tag and charts their own version", () => {
     const plan = planShop(shop, { ...shopOptions, versions: { line: "v2.1", release: "v2.1.8" } });
     expect(plan.images.map(({ tag }) => tag)).toEqual(["v2.1.8", "v2.1.8"]);
+    // What is built does not change with the release.
+    expect(plan.images.map(({ contentTag }) => contentTag)).toEqual(
+      planShop().images.map(({ contentTag }) => contentTag),
+    );
     expect(plan.charts.map(({ version, appVersion }) => [version, appVersion])).toEqual([
       ["1.2.3", "v2.1.8"],
       ["0.1.0", "v2.1.8"],

@@ -6,6 +6,7 @@ import type { PublishRequest } from "../../components/publish-chart";
 import { chartPushFolder } from "../../components/references";
 import { sha256 } from "../../components/source-tree";
 import { readTimings } from "../../components/timings";
+import { putImage } from "../fake-image";
 import { type FakeRegistry, mediaTypes, sendJson, startRegistry } from "../fake-registry";
 import { enterFolderWith, writeFiles } from "../folders";
 import { runScript } from "../run-script";
@@ -24,13 +25,14 @@ beforeEach(async () => {
       return refuses;
     },
   });
+  image = { ...image, digest: putImage(registry, "shop/api") };
   helm();
 });
 
 afterEach(() => registry.close());
 
 const pushed = `sha256:${"5".repeat(64)}`;
-const image = { repository: "pull.test/api", tag: "v1", digest: `sha256:${"6".repeat(64)}` };
+let image = { repository: "pull.test/shop/api", tag: "v1", digest: "" };
 
 /** Puts a helm on PATH that packages as Helm 4 does, keeps what it is told to push, and notes its arguments. */
 function helm({ time = "", version = "v4.3.1", push = `echo "Digest: ${pushed}"` } = {}): void {
@@ -60,8 +62,9 @@ function publish(
     path: "charts/shop",
     version: "1.2.3-v2.1.x-h1",
     appVersion: "v2.1.x-h1",
-    key: "k",
+    key: "k".repeat(64),
     images: { "api.image": image },
+    platforms: ["linux/amd64"],
     pushFolder: chartPushFolder({ ...shopEndpoints, push: registry.host }),
     pushTls: "plain-http",
     ...changes,
@@ -103,15 +106,16 @@ describe("a chart", () => {
       new RegExp(`\npush \\S+/shop\\.tgz oci://${registry.host}/shop/charts --plain-http\n$`),
     );
     const content = gunzipSync(readFileSync("pushed.tgz")).toString();
-    for (const text of ["version: 1.2.3-v2.1.x-h1", "appVersion: v2.1.x-h1", image.digest])
+    const key = `dev.tinyolly.key: ${"k".repeat(64)}`;
+    for (const text of ["version: 1.2.3-v2.1.x-h1", "appVersion: v2.1.x-h1", image.digest, key])
       expect(content).toContain(text);
     expect(readFileSync("charts/shop/Chart.yaml", "utf8")).toBe(
       shopFiles["charts/shop/Chart.yaml"],
     );
     expect(readTimings("timings").map(({ phase }) => phase)).toEqual(["package"]);
-    expect(registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
-      "GET /v2/shop/charts/shop/manifests/1.2.3-v2.1.x-h1",
-    ]);
+    const requests = registry.requests.map(({ method, path }) => `${method} ${path}`);
+    expect(requests[0]).toBe(`GET /v2/shop/api/manifests/${image.digest}`);
+    expect(requests.at(-1)).toBe("GET /v2/shop/charts/shop/manifests/1.2.3-v2.1.x-h1");
   });
 
   test("that the registry has with the same bytes is left alone, with the digest that it has", async () => {
@@ -144,15 +148,28 @@ describe("nothing is pushed", () => {
     );
   });
 
-  test("where the registry does not say whether it has the version", async () => {
+  test("where the registry does not say what it has", async () => {
     refuses = true;
     const { status, stderr } = await publish();
-    const question = `${registry.host}/shop/charts/shop:1.2.3-v2.1.x-h1`;
+    const question = `${registry.host}/shop/api@${image.digest}`;
     expect(stderr).toContain(
-      `chart "shop" 1.2.3-v2.1.x-h1: the registry could not be asked whether this version exists, ` +
-        `so nothing was pushed: ${question} could not be read: `,
+      `chart "shop" 1.2.3-v2.1.x-h1: the registry could not be asked what it has, so nothing was pushed: ` +
+        `${question} could not be read: `,
     );
     expect(status).toBe(1);
+  });
+
+  test("while an image of the chart is not in the registry with all its platforms", async () => {
+    const lost = { ...image, digest: `sha256:${"6".repeat(64)}` };
+    const where = `${registry.host}/shop/api@`;
+    const next = "The chart was not pushed; run pulumi up again, which pushes what is missing";
+    expect(await publish({ images: { "api.image": lost } })).toEqual(
+      failure(`${where}${lost.digest} is not in the registry\n${next}`),
+    );
+    expect(await publish({ platforms: ["linux/arm64"] })).toEqual(
+      failure(`linux/arm64 of ${where}${image.digest} holds a program for linux/amd64\n${next}`),
+    );
+    expect(existsSync("calls")).toBe(false);
   });
 
   test("by Helm 3, which would package the same with other bytes each time", async () => {

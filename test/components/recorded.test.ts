@@ -11,7 +11,7 @@ import {
 const digest = `sha256:${"1".repeat(64)}`;
 
 function resource(type: string, outputs?: Readonly<Record<string, unknown>>): StateResource {
-  const urn = `urn:pulumi:local::tinyolly::tinyolly:index:Any$${type}::web`;
+  const urn = `urn:pulumi:local::tinyolly::tinyolly:index:Chart$${type}::web`;
   return { urn, type, ...(outputs === undefined ? {} : { outputs }) };
 }
 

@@ -76,7 +76,7 @@ describe("an explanation", () => {
   test("after a good up names each thing with what is deployed, and no reason", async () => {
     const planned = plannedShop();
     const explanation = await explained(stateAfter(planned), planned);
-    expect(explanation).toMatchObject({ version: 1, stack: "test", checked: true });
+    expect(explanation).toMatchObject({ version: 2, stack: "test", checked: true });
     expect(explanation.items.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       "image web",
       "image api",
@@ -435,6 +435,28 @@ describe("the cause", () => {
       found: applicationFound("missing-application"),
       changes: ["push application shop: missing-application"],
     },
+    "missing-release": {
+      before: () => stateAfter(released("v2.1.8")),
+      after: () => released("v2.1.8"),
+      found: { release: { pushes: 1, missing: "web of v2.1.8" } },
+      changes: ["push release release: missing-release"],
+    },
+    "already-published": {
+      before: () => [],
+      found: {
+        images: new Map([
+          ["web", { pushes: 0, digest: undefined, absence: undefined, existing: digest }],
+        ]),
+      },
+      changes: [
+        "adopt image web: first-time, already-published",
+        "create image api: first-time",
+        "create chart shop: first-time",
+        "create chart tools: first-time",
+        "create application shop: first-time",
+        "create application tools: first-time",
+      ],
+    },
     "tag-moved": { found: imageFound("tag-moved"), changes: ["push image web: tag-moved"] },
     edited: { found: applicationFound("edited"), changes: ["push application shop: edited"] },
     removed: {
@@ -466,13 +488,16 @@ test("several reasons stand in one order, by cause and then by path", async () =
   ]);
 });
 
-test("another release alone is a reason", async () => {
-  const release = (name: string): Planned =>
-    plannedShop({ options: { versions: { line: "v2.1", release: name } } });
-  const before = stateAfter(release("v2.1.8"));
-  const { items } = await explained(before, release("v2.1.9"));
+/** The shop as a release. */
+function released(name: string): Planned {
+  return plannedShop({ options: { versions: { line: "v2.1", release: name } } });
+}
+
+test("another release alone is a reason, and builds nothing", async () => {
+  const before = stateAfter(released("v2.1.8"));
+  const { items } = await explained(before, released("v2.1.9"));
   expect(named(items, "web")).toMatchObject({
-    action: "update",
+    action: "tag",
     from: "v2.1.8",
     to: "v2.1.9",
     reasons: [{ cause: "settings", subject: "release", from: "v2.1.8", to: "v2.1.9" }],

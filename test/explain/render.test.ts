@@ -6,7 +6,7 @@ import { renderMarkdown, renderText } from "../../explain/render";
 type Kind = ExplainedItem["kind"];
 
 function explanation(items: readonly ExplainedItem[], checked = true): Explanation {
-  return { version: 1, stack: "local", items, checked };
+  return { version: 2, stack: "local", items, checked, problems: [] };
 }
 
 function unchanged(kind: Kind, name: string): ExplainedItem {

@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { InputError } from "./input-error";
+import type { GitFacts, GitTag } from "./version";
+
+/**
+ * Asks Git about the sources in the current folder; undefined where they are in no repository, or in one without commit.
+ *
+ * @throws InputError when Git is missing or refuses.
+ */
+export function readGitFacts(): GitFacts | undefined {
+  const head = git(["rev-parse", "--is-shallow-repository", "HEAD"]);
+  if (head.status !== 0) {
+    // Git says so of folders outside, and of a repository before its first commit.
+    if (/not a git repository|ambiguous argument 'HEAD'/i.test(head.stderr)) return undefined;
+    throw refused(head.stderr);
+  }
+  const [shallow = "", commit = ""] = head.stdout.trim().split("\n");
+  const status = output([
+    "status",
+    "--porcelain",
+    "-z",
+    "--untracked-files=normal",
+    "--no-renames",
+  ]);
+  const tags = output([
+    "for-each-ref",
+    "--points-at=HEAD",
+    "--format=%(objecttype) %(refname:strip=2)",
+    "refs/tags",
+  ]);
+  const time = output(["show", "--no-patch", "--format=%ct", "HEAD"]);
+  return {
+    commit,
+    time: new Date(Number(time.trim()) * 1000).toISOString(),
+    shallow: shallow === "true",
+    dirty: status
+      .split("\0")
+      .filter((entry) => entry !== "")
+      // Two letters of state and a blank before each path.
+      .map((entry) => entry.slice(3)),
+    tags: lines(tags).map((line): GitTag => {
+      const [type = "", name = ""] = line.split(" ");
+      return { name, annotated: type === "tag" };
+    }),
+    known: lines(output(["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"])),
+    repository: withoutCredentials(git(["config", "remote.origin.url"]).stdout.trim()),
+  };
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}
+
+function output(args: readonly string[]): string {
+  const { status, stdout, stderr } = git(args);
+  if (status !== 0) throw refused(stderr);
+  return stdout;
+}
+
+function git(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  // Messages are read, so they must be in one language.
+  const env = { ...process.env, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };
+  const run = spawnSync("git", args, { encoding: "utf8", maxBuffer: 1 << 28, env });
+  if (run.error) {
+    throw new InputError(
+      `git cannot be run (${run.error.message}); install it, or name the version: pulumi config set release v2.1.8`,
+    );
+  }
+  return run;
+}
+
+function refused(stderr: string): InputError {
+  return new InputError(
+    `git does not say what is released: ${stderr.trim()}; mend that, or name the version: pulumi config set release v2.1.8`,
+  );
+}
+
+/** An address as others may see it: user, password and query are left out. Undefined where it is empty. */
+function withoutCredentials(address: string): string | undefined {
+  if (address === "") return undefined;
+  if (!URL.canParse(address)) return address.replace(/^[^@/]*@/, "");
+  const url = new URL(address);
+  [url.username, url.password, url.search, url.hash] = ["", "", "", ""];
+  return url.href;
+}

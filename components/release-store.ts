@@ -1,0 +1,161 @@
+import { InputError } from "./input-error";
+import { type Artifact, artifact, descriptorOf, emptyBlob, emptyDescriptor } from "./oci";
+import { type Published, findAbsences } from "./published";
+import type { Descriptor, RegistryClient } from "./registry-client";
+import {
+  type ReleaseRecord,
+  readRecord,
+  releaseRecordType,
+  releaseRepository,
+  writeRecord,
+} from "./release-record";
+import { isRelease, newestFirst } from "./version";
+
+/** A record and the `sha256:…` of its artifact. */
+export interface StoredRelease {
+  readonly record: ReleaseRecord;
+  readonly digest: string;
+}
+
+/** All images and charts of a release, as they must be in a namespace of a registry; tags are left to digests. */
+export function releaseParts(
+  { images, charts }: Pick<ReleaseRecord, "images" | "charts">,
+  namespace: string,
+): Published[] {
+  return [
+    ...Object.entries(images).map(([name, { path, digest }]): Published => ({
+      ...{ kind: "image", name, repository: `${namespace}/${path}`, tag: digest, digest },
+    })),
+    ...Object.entries(charts).map(([name, { path, digest }]): Published => ({
+      ...{ kind: "chart", name, repository: `${namespace}/${path}`, tag: digest, digest },
+    })),
+  ];
+}
+
+/**
+ * Makes sure that all of a release is in the registry.
+ *
+ * @param cure What to do about parts that are missing.
+ * @throws InputError that names what is missing.
+ */
+export async function requireWhole(
+  client: RegistryClient,
+  namespace: string,
+  record: Pick<ReleaseRecord, "release" | "images" | "charts">,
+  cure: string,
+): Promise<void> {
+  const absences = [...(await findAbsences(client, releaseParts(record, namespace))).values()];
+  if (absences.length === 0) return;
+  const details = absences.map(({ detail }) => detail).join("\n");
+  throw new InputError(
+    `${record.release} is not whole, and nothing was changed:\n${details}\n${cure}`,
+  );
+}
+
+/** Path of the records of a namespace in the registry, without its host. */
+export function recordRepository(namespace: string): string {
+  return `${namespace}/${releaseRepository}`;
+}
+
+/**
+ * Reads the record of a release; undefined when the registry has none.
+ *
+ * @param release Its version, an alias such as `latest`, or the `sha256:…` of its record.
+ * @throws RegistryError, InputError when it cannot be read, or is no record.
+ */
+export async function readRelease(
+  client: RegistryClient,
+  namespace: string,
+  release: string,
+): Promise<StoredRelease | undefined> {
+  const repository = recordRepository(namespace);
+  const manifest = await client.manifest(repository, release);
+  if (!manifest) return undefined;
+  const where = `${client.host}/${repository}${release.startsWith("sha256:") ? "@" : ":"}${release}`;
+  const layer = manifest.blobs.find(({ mediaType }) => mediaType === releaseRecordType);
+  const text = layer && (await client.blob(repository, layer));
+  if (!text)
+    throw new InputError(`${where} is no release record; name a release that make releases lists`);
+  return { record: readRecord(text, where), digest: manifest.digest };
+}
+
+/**
+ * Reads the record of a release that must be there.
+ *
+ * @throws InputError that names the releases that there are.
+ */
+export async function requireRelease(
+  client: RegistryClient,
+  namespace: string,
+  release: string,
+): Promise<StoredRelease> {
+  const found = await readRelease(client, namespace, release);
+  if (found) return found;
+  const names = await releaseNames(client, namespace);
+  const known = names.length === 0 ? "none" : names.slice(0, 10).join(", ");
+  throw new InputError(
+    `there is no release ${release} in ${client.host}/${recordRepository(namespace)}; it has ${known}`,
+  );
+}
+
+/** Versions of the releases that a namespace has, the newest first. Aliases and what belongs to other artifacts are left out. */
+export async function releaseNames(client: RegistryClient, namespace: string): Promise<string[]> {
+  const tags = await client.tags(recordRepository(namespace));
+  return newestFirst(tags.filter((tag) => isRelease(tag) || /\.x-h[0-9a-f]{12}$/.test(tag)));
+}
+
+/**
+ * Stores a record under its version, unless the same images and charts are recorded there.
+ *
+ * @returns the `sha256:…` of the record that is there then, and whether it had to be stored.
+ * @throws InputError when the version is taken by other images or charts.
+ */
+export async function storeRelease(
+  client: RegistryClient,
+  namespace: string,
+  record: ReleaseRecord,
+): Promise<{ readonly digest: string; readonly stored: boolean }> {
+  const repository = recordRepository(namespace);
+  const existing = await readRelease(client, namespace, record.release);
+  if (existing) {
+    if (sameContent(existing.record, record)) return { digest: existing.digest, stored: false };
+    throw new InputError(
+      `${client.host}/${repository}:${record.release} records other images or charts, and releases are never overwritten; ` +
+        `release another version`,
+    );
+  }
+  const text = Buffer.from(writeRecord(record));
+  const layer = descriptorOf(text, releaseRecordType);
+  await client.pushBlob(repository, emptyDescriptor, emptyBlob);
+  await client.pushBlob(repository, layer, text);
+  const manifest = recordManifest(record, layer);
+  const digest = await client.putManifest(repository, record.release, manifest);
+  return { digest, stored: true };
+}
+
+function recordManifest({ release, source }: ReleaseRecord, layer: Descriptor): Artifact {
+  return artifact({
+    artifactType: releaseRecordType,
+    layers: [layer],
+    annotations: {
+      "org.opencontainers.image.version": release,
+      ...(source === undefined
+        ? {}
+        : {
+            "org.opencontainers.image.revision": source.commit,
+            "org.opencontainers.image.created": source.time,
+          }),
+    },
+  });
+}
+
+/** Whether two records hold the same images and charts; where and with what they were made may differ. */
+function sameContent(one: ReleaseRecord, other: ReleaseRecord): boolean {
+  return contentOf(one) === contentOf(other);
+}
+
+function contentOf({ images, charts }: ReleaseRecord): string {
+  const digests = (parts: Readonly<Record<string, { digest: string }>>): string[] =>
+    Object.entries(parts).map(([name, { digest }]) => `${name}@${digest}`);
+  return JSON.stringify([digests(images).sort(), digests(charts).sort()]);
+}

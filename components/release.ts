@@ -1,0 +1,105 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Chart } from "./chart";
+import type { Image } from "./image";
+import type { Plan } from "./plan";
+import type { PublishReleaseRequest, PublishedRelease } from "./publish-release";
+import { chartPath } from "./references";
+import type { Registry } from "./registry";
+import type { ReleasedChart, ReleasedImage } from "./release-record";
+import { releaseRegistry, required } from "./released-images";
+import { printed, scriptCommand } from "./script-command";
+
+/** Inputs of {@link Release}. */
+export interface ReleaseArgs {
+  /** Version, such as `v2.1.8`. */
+  readonly version: string;
+  /** Everything that is part of it. */
+  readonly plan: Plan;
+  /** Images by name. */
+  readonly images: ReadonlyMap<string, Image>;
+  /** Charts by name. */
+  readonly charts: ReadonlyMap<string, Chart>;
+  readonly registry: Registry;
+  /** Templates of the tags that follow the newest release, such as `v{major}`. @default - none */
+  readonly aliases?: readonly string[];
+  /** How often a record that went missing was and will be put back. @default 0 */
+  readonly pushes?: number | undefined;
+}
+
+/**
+ * The record of images and charts that are published together. It is stored when all of them are in the registry; aliases such
+ * as `latest` move last.
+ *
+ * @example
+ * new Release("release", { version: "v2.1.8", plan, images, charts, registry, aliases: ["latest"] });
+ */
+export class Release extends pulumi.ComponentResource {
+  /** Version, and tag of the record; known in preview. */
+  public readonly version: pulumi.Output<string>;
+  /** `sha256:…` of the record; unknown until it is stored. */
+  public readonly digest: pulumi.Output<string>;
+
+  public constructor(name: string, args: ReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { version, plan, registry, aliases = [], pushes } = args;
+    const keys = (parts: readonly { name: string; key: string }[]) =>
+      Object.fromEntries(parts.map((part) => [part.name, part.key.slice(0, 12)]));
+    const inputs = { version, images: keys(plan.images), charts: keys(plan.charts) };
+    super("tinyolly:index:Release", name, inputs, opts);
+
+    const request: pulumi.Output<PublishReleaseRequest> = pulumi.output({
+      release: version,
+      registry: releaseRegistry(registry),
+      images: releasedImages(args),
+      charts: releasedCharts(args),
+      aliases,
+    });
+    const record = scriptCommand(
+      name,
+      { script: "publish-release.ts", request, pushes },
+      { parent: this },
+    );
+
+    this.version = pulumi.output(version);
+    this.digest = printed<PublishedRelease>(record).digest;
+    this.registerOutputs({ version: this.version, digest: this.digest });
+  }
+}
+
+function releasedImages({
+  plan,
+  images,
+}: ReleaseArgs): Record<string, pulumi.Output<ReleasedImage>> {
+  return Object.fromEntries(
+    plan.images.map((image) => [
+      image.name,
+      pulumi.output({
+        path: image.name,
+        key: image.key,
+        tag: image.tag,
+        digest: required(images, image.name).digest,
+        platforms: image.platforms,
+      }),
+    ]),
+  );
+}
+
+function releasedCharts({
+  plan,
+  charts,
+  registry,
+}: ReleaseArgs): Record<string, pulumi.Output<ReleasedChart>> {
+  const { endpoints } = registry;
+  return Object.fromEntries(
+    plan.charts.map((chart) => [
+      chart.name,
+      pulumi.output({
+        path: chartPath(chart.name),
+        key: chart.key,
+        version: chart.version,
+        digest: required(charts, chart.name).digest,
+        pullFrom: `${endpoints.pull}/${endpoints.namespace}`,
+        images: [...new Set([...chart.images.values()].map(({ name }) => name))].sort(),
+      }),
+    ]),
+  );
+}

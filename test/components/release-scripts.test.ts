@@ -1,0 +1,210 @@
+// The scripts that make a release of what is in the registry, against a registry in this process.
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { PublishReleaseRequest } from "../../components/publish-release";
+import { RegistryClient } from "../../components/registry-client";
+import type { ReleaseImagesRequest } from "../../components/release-images";
+import type { ReleasedImage } from "../../components/release-record";
+import { readRelease } from "../../components/release-store";
+import { putImage, putIndex } from "../fake-image";
+import { type FakeRegistry, manifestOf, startRegistry } from "../fake-registry";
+import { enterFolderWith } from "../folders";
+import { runScript } from "../run-script";
+import type { Ended } from "../run-typescript";
+
+const both = ["linux/amd64", "linux/arm64"];
+
+let registry: FakeRegistry;
+let client: RegistryClient;
+/** Runs before each request that writes. */
+let beforeWrite: ((path: string) => void) | undefined;
+
+beforeEach(async () => {
+  const packageJson = JSON.stringify({
+    version: "2.1.0",
+    dependencies: { pulumi: "3.0.0", "@pulumi/docker-build": "0.0.1" },
+  });
+  enterFolderWith({ "package.json": packageJson });
+  beforeWrite = undefined;
+  registry = await startRegistry({
+    behaviour: ({ method, path }) => {
+      if (method !== "GET" && method !== "HEAD") beforeWrite?.(path);
+      return false;
+    },
+  });
+  client = new RegistryClient({ host: registry.host, tls: "plain-http" });
+  onTestFinished(async () => {
+    client.close();
+    await registry.close();
+  });
+});
+
+const where = () => ({ host: registry.host, tls: "plain-http", namespace: "shop" }) as const;
+
+const writes = (): string[] =>
+  registry.requests
+    .filter(({ method }) => method !== "GET" && method !== "HEAD")
+    .map(({ method, path }) => `${method} ${path}`);
+
+async function tag(repository: string, name: string): Promise<string | undefined> {
+  return (await client.manifest(repository, name))?.digest;
+}
+
+describe("images", () => {
+  let web = "";
+  let api = "";
+
+  beforeEach(() => {
+    const platforms = Object.fromEntries(both.map((one) => [one, one]));
+    web = putIndex(registry, "shop/web", platforms);
+    api = putIndex(registry, "shop/api", platforms);
+  });
+
+  function releaseImages(change: Partial<ReleaseImagesRequest> = {}): Promise<Ended> {
+    const request: ReleaseImagesRequest = {
+      release: "v2.1.8",
+      registry: where(),
+      images: [
+        { name: "web", repository: "shop/web", digest: web, platforms: both },
+        { name: "api", repository: "shop/api", digest: api, platforms: both },
+      ],
+      ...change,
+    };
+    return runScript("components/release-images.ts", request);
+  }
+
+  test("get the version when all of them are there, and are left alone after that", async () => {
+    expect(await releaseImages()).toEqual({
+      status: 0,
+      stdout: `${JSON.stringify({ web, api })}\n`,
+      stderr: `web v2.1.8 is ${web}\napi v2.1.8 is ${api}\n`,
+    });
+    expect([await tag("shop/web", "v2.1.8"), await tag("shop/api", "v2.1.8")]).toEqual([web, api]);
+    const before = writes();
+    expect(await releaseImages()).toMatchObject({ status: 0, stderr: "" });
+    expect(writes()).toEqual(before);
+  });
+
+  test("get none of it while one is missing or lacks a platform", async () => {
+    registry.delete("shop/api", api);
+    const { status, stderr } = await releaseImages();
+    expect(stderr).toBe(
+      `${registry.host}/shop/api@${api} is not in the registry\n` +
+        "Nothing of the release was tagged; run pulumi up again, which pushes what is missing\n",
+    );
+    expect(status).toBe(1);
+    expect(writes()).toEqual([]);
+  });
+
+  test("that somebody else has published under the version meanwhile stay as they are", async () => {
+    const other = registry.setManifest("shop/api", "v2.1.8", manifestOf("other"));
+    const { status, stderr } = await releaseImages();
+    expect(stderr).toBe(
+      `v2.1.8 was published with other content in the meantime: api (${other}) in ${registry.host}/shop; ` +
+        "published versions are never overwritten, and nothing of this release was tagged, so release the next version\n",
+    );
+    expect(status).toBe(1);
+    expect(writes()).toEqual([]);
+    expect(await tag("shop/api", "v2.1.8")).toBe(other);
+  });
+});
+
+describe("a record", () => {
+  let web: ReleasedImage;
+  let chart = "";
+
+  beforeEach(() => {
+    const digest = putImage(registry, "shop/web");
+    web = { path: "web", key: "k", tag: "v2.1.8", digest, platforms: ["linux/amd64"] };
+    chart = registry.setManifest("shop/charts/shop", "1.2.3", manifestOf("chart"));
+  });
+
+  function publish(change: Partial<PublishReleaseRequest> = {}): Promise<Ended> {
+    const request: PublishReleaseRequest = {
+      release: "v2.1.8",
+      registry: where(),
+      images: { web },
+      charts: {
+        shop: {
+          path: "charts/shop",
+          key: "c",
+          version: "1.2.3",
+          digest: chart,
+          pullFrom: "pull.test/shop",
+          images: ["web"],
+        },
+      },
+      aliases: ["latest", "v{major}"],
+      ...change,
+    };
+    return runScript("components/publish-release.ts", request);
+  }
+
+  test("is stored when all is there, and aliases move after it", async () => {
+    const { status, stdout, stderr } = await publish();
+    const digest = (await tag("shop/releases", "v2.1.8")) ?? "";
+    expect(stderr).toBe(
+      `release v2.1.8 is recorded as ${digest}\nlatest is v2.1.8\nv2 is v2.1.8\n`,
+    );
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `{"digest":"${digest}"}\n` });
+    const { record } = (await readRelease(client, "shop", "v2.1.8")) ?? {};
+    expect(record).toMatchObject({
+      form: 1,
+      release: "v2.1.8",
+      images: { web },
+      charts: { shop: { version: "1.2.3", digest: chart } },
+      tools: { tinyolly: "2.1.0", pulumi: "3.0.0", "docker-build": "0.0.1" },
+    });
+    expect(await tag("shop/web", "latest")).toBe(web.digest);
+    expect(await tag("shop/releases", "v2")).toBe(digest);
+    const tagged = writes().filter((write) => /^PUT .*\/manifests\/[a-z]/.test(write));
+    expect(tagged.map((write) => write.replace(/.*\/v2\//, ""))).toEqual([
+      "shop/releases/manifests/v2.1.8",
+      "shop/web/manifests/latest",
+      "shop/releases/manifests/latest",
+      "shop/web/manifests/v2",
+      "shop/releases/manifests/v2",
+    ]);
+  });
+
+  test("that is there with the same content stays, whatever made it, and nothing is pushed", async () => {
+    await publish();
+    const digest = await tag("shop/releases", "v2.1.8");
+    enterFolderWith({ "package.json": `{"version": "9.9.9", "dependencies": {}}` });
+    const before = writes();
+    expect(await publish()).toEqual({
+      status: 0,
+      stdout: `${JSON.stringify({ digest })}\n`,
+      stderr: "",
+    });
+    expect(writes()).toEqual(before);
+  });
+
+  test("of the same version with other content is refused", async () => {
+    await publish();
+    const digest = putImage(registry, "shop/web", "linux/amd64", "changed");
+    const { status, stderr } = await publish({ images: { web: { ...web, digest } } });
+    expect(stderr).toBe(
+      `${registry.host}/shop/releases:v2.1.8 records other images or charts, and releases are never overwritten; ` +
+        "release another version\n",
+    );
+    expect(status).toBe(1);
+  });
+
+  test("is not stored while a chart is missing", async () => {
+    registry.delete("shop/charts/shop", chart);
+    const { status, stderr } = await publish();
+    expect(stderr).toBe(
+      `v2.1.8 is not whole, and nothing was changed:\nshop/charts/shop:${chart} is not in ${registry.host}\n` +
+        "run pulumi up again, which pushes what is missing\n",
+    );
+    expect(status).toBe(1);
+    expect(writes()).toEqual([]);
+  });
+
+  test("of an older release leaves the aliases of newer ones", async () => {
+    await publish({ release: "v2.2.0" });
+    const newest = await tag("shop/releases", "latest");
+    expect((await publish()).status).toBe(0);
+    expect(await tag("shop/releases", "latest")).toBe(newest);
+  });
+});
