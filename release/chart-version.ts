@@ -1,0 +1,38 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { readOptions } from "../components/command-line";
+import { InputError } from "../components/input-error";
+import type { ChartDeliverable } from "../components/plan";
+import { chartVersionPattern } from "../components/version";
+import { deliverables } from "../deliverables";
+
+const declared = {
+  chart: { type: "string", default: "" },
+  version: { type: "string", default: "" },
+} as const;
+
+/** `chart-version --chart tinyolly --version 0.2.1`: sets the version in a chart's `Chart.yaml`, and changes nothing else there. */
+export function chartVersion(args: string[]): Promise<number> {
+  const { chart: name, version } = readOptions(declared, args);
+  const charts: Readonly<Record<string, ChartDeliverable>> = deliverables.charts;
+  const chart = charts[name];
+  if (!chart) {
+    throw new InputError(
+      `CHART is "${name}", but must be one of ${Object.keys(charts).join(", ")}`,
+    );
+  }
+  if (!chartVersionPattern.test(version)) {
+    throw new InputError(
+      `VERSION is "${version}", but must be a semantic version without build metadata, such as 0.2.1`,
+    );
+  }
+  const file = join(chart.path, "Chart.yaml");
+  const text = readFileSync(file, "utf8");
+  const old: unknown = parseDocument(text).get("version");
+  const changed = text.replace(/^version:.*$/m, `version: ${version}`);
+  writeFileSync(`${file}.draft`, changed);
+  renameSync(`${file}.draft`, file);
+  process.stdout.write(`${file}: version ${String(old)} → ${version}\n`);
+  return Promise.resolve(0);
+}

@@ -1,0 +1,116 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { extract } from "tar";
+import { readOptions } from "../components/command-line";
+import { InputError } from "../components/input-error";
+import { hostProblem, namespaceProblem, type Tls } from "../components/references";
+import { RegistryClient } from "../components/registry-client";
+import { readRecord, releaseRecordType, releaseRepository } from "../components/release-record";
+import type { StoredRelease } from "../components/release-store";
+import { OciLayout } from "./oci-layout";
+import { openStack, stackOptions } from "./stack";
+import { type Transfer, transferRecord, transferRelease } from "./transfer";
+
+const declared = {
+  ...stackOptions,
+  stack: { type: "string", default: "" },
+  file: { type: "string", default: "" },
+  registry: { type: "string", default: "" },
+  tls: { type: "string", default: "verify" },
+} as const;
+
+/**
+ * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http])`: brings a release out of a file
+ * into a registry, with the digests that it had. A file that was damaged or changed is refused before anything is pushed.
+ */
+export async function load(args: string[]): Promise<number> {
+  const options = readOptions(declared, args);
+  const { file } = options;
+  if (file === "" || !existsSync(file)) {
+    throw new InputError(
+      `FILE is "${file}", but must be a file that make bundle wrote, such as tinyolly-v2.1.8.tar`,
+    );
+  }
+  const { client, namespace } = openTarget(options);
+  const folder = mkdtempSync(join(tmpdir(), "tinyolly-load-"));
+  try {
+    await unpack(file, folder);
+    const layout = await OciLayout.open(folder, file);
+    const { record, digest } = await recordOf(layout, file);
+    const transfer: Transfer = {
+      record,
+      source: layout,
+      from: "",
+      target: client,
+      to: namespace,
+      log: (line) => process.stderr.write(`${line}\n`),
+    };
+    await transferRelease(transfer);
+    await transferRecord(transfer, digest);
+    process.stdout.write(
+      `${record.release} is in ${client.host}/${namespace}\nrecord ${digest}, as make bundle printed it\n`,
+    );
+    return 0;
+  } finally {
+    client.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function openTarget(options: { stack: string; platform: boolean; registry: string; tls: string }): {
+  client: RegistryClient;
+  namespace: string;
+} {
+  const { stack, platform, registry, tls } = options;
+  if (stack !== "" && registry === "") return openStack({ stack, platform });
+  const [, host = "", namespace = ""] = /^([^/]+)\/(.+)$/.exec(registry) ?? [];
+  const problem = hostProblem(host) ?? namespaceProblem(namespace);
+  if (stack !== "" || problem !== undefined) {
+    throw new InputError(
+      `name where it goes: STACK=… for the registry of a stack, or REGISTRY=registry.example.com/tinyolly (given: "${registry}")`,
+    );
+  }
+  if (!["verify", "skip-verify", "plain-http"].includes(tls)) {
+    throw new InputError(`TLS is "${tls}", but must be one of verify, skip-verify, plain-http`);
+  }
+  // Checked above.
+  return { client: new RegistryClient({ host, tls: tls as Tls }), namespace };
+}
+
+/** Nothing but a layout's own files is taken out of the file, and nothing outside of the folder is written. */
+async function unpack(file: string, folder: string): Promise<void> {
+  const allowed =
+    /^(?:\.\/)?(?:oci-layout|index\.json|blobs\/|blobs\/sha256\/|blobs\/sha256\/[0-9a-f]{64})$/;
+  let strange: string | undefined;
+  try {
+    await extract({
+      file,
+      cwd: folder,
+      strict: true,
+      filter: (path, entry) => {
+        const isPlain = !("type" in entry) || ["File", "Directory"].includes(entry.type);
+        if (allowed.test(path) && isPlain) return true;
+        strange ??= path;
+        return false;
+      },
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(`${file} cannot be unpacked: ${reason}; make bundle writes such files`);
+  }
+  if (strange !== undefined)
+    throw new InputError(`${file} holds ${strange}, which no bundle does, so nothing was loaded`);
+}
+
+async function recordOf(layout: OciLayout, file: string): Promise<StoredRelease> {
+  const [entry, ...more] = layout
+    .tagged()
+    .filter(({ repository }) => repository === releaseRepository);
+  const manifest = entry && (await layout.manifest(releaseRepository, entry.tag));
+  const layer = manifest?.blobs.find(({ mediaType }) => mediaType === releaseRecordType);
+  if (!manifest || !layer || more.length > 0)
+    throw new InputError(`${file} does not hold one release; make bundle writes such files`);
+  const record = readRecord(await layout.readBlob(layer), file);
+  return { record, digest: manifest.digest };
+}

@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { InputError } from "../components/input-error";
+import { fields, parseJson } from "../components/json-fields";
+import { parseManifest, readDescriptor } from "../components/manifest-reader";
+import { imageIndexType, imageManifestType } from "../components/oci";
+import type { Descriptor, Manifest } from "../components/registry-client";
+import { sha256 } from "../components/source-tree";
+import type { ArtifactSource, ArtifactTarget } from "./artifact-copy";
+
+const refName = "org.opencontainers.image.ref.name";
+/** Repository of what has no tag, such as a signature. */
+const repositoryAnnotation = "dev.tinyolly.repository";
+const version = `{"imageLayoutVersion":"1.0.0"}`;
+
+/** An entry of the layout's index. */
+interface Entry {
+  readonly descriptor: Descriptor;
+  readonly repository: string;
+  /** Left out of what is found from its subject. */
+  readonly tag?: string;
+}
+
+/**
+ * A folder in the OCI image layout that holds artifacts of several repositories, each named by its path below the namespace:
+ * `webui:v2.1.8`. It can be copied to and from like a registry.
+ */
+export class OciLayout implements ArtifactSource, ArtifactTarget {
+  public readonly host: string;
+  readonly #folder: string;
+  readonly #entries: Entry[];
+
+  private constructor(folder: string, name: string, entries: Entry[]) {
+    this.#folder = folder;
+    this.host = name;
+    this.#entries = entries;
+  }
+
+  /** A new layout in an empty folder; {@link finish} makes it whole. */
+  public static create(folder: string, name: string): OciLayout {
+    mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
+    return new OciLayout(folder, name, []);
+  }
+
+  /**
+   * Opens a layout, and makes sure that every file of it is what its name says.
+   *
+   * @param name What it is called in messages.
+   * @throws InputError that names the first file that is not.
+   */
+  public static async open(folder: string, name: string): Promise<OciLayout> {
+    const damaged = (what: string): InputError =>
+      new InputError(
+        `${name} is not the bundle that was made: ${what}; get it again from where it comes from, and compare the digest that make bundle printed`,
+      );
+    const known = ["blobs", "index.json", "oci-layout"];
+    const strange = readdirSync(folder).find((entry) => !known.includes(entry));
+    if (strange !== undefined) throw damaged(`it holds ${strange}`);
+    if (!existsSync(join(folder, "oci-layout"))) throw damaged("it has no oci-layout");
+    const blobs = join(folder, "blobs/sha256");
+    for (const blob of existsSync(blobs) ? readdirSync(blobs) : []) {
+      if ((await fileDigest(join(blobs, blob))) !== blob)
+        throw damaged(`the content of ${blob.slice(0, 12)}… does not have that digest`);
+    }
+    const file = join(folder, "index.json");
+    const { manifests } = fields(existsSync(file) ? parseJson(readFileSync(file)) : undefined);
+    if (!Array.isArray(manifests)) throw damaged("it has no index.json that lists manifests");
+    const entries = manifests.map((entry) => readEntry(readDescriptor(entry)));
+    const lost = entries.find(({ descriptor }) => !existsSync(blobFile(folder, descriptor.digest)));
+    if (lost) throw damaged(`${lost.repository} lacks ${lost.descriptor.digest}`);
+    return new OciLayout(folder, name, entries);
+  }
+
+  /** What has a tag, as `repository:tag`. */
+  public tagged(): readonly { readonly repository: string; readonly tag: string }[] {
+    return this.#entries.flatMap(({ repository, tag }) =>
+      tag === undefined ? [] : [{ repository, tag }],
+    );
+  }
+
+  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    const entry = this.#entries.find(
+      (one) => one.repository === repository && one.tag === reference,
+    );
+    const digest = entry?.descriptor.digest ?? reference;
+    if (!digest.startsWith("sha256:") || !existsSync(this.#file(digest)))
+      return Promise.resolve(undefined);
+    const bytes = readFileSync(this.#file(digest));
+    return Promise.resolve(parseManifest(bytes, mediaTypeOf(bytes)));
+  }
+
+  public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
+    const found: Descriptor[] = [];
+    for (const { descriptor, repository: own, tag } of this.#entries) {
+      if (own !== repository || tag !== undefined) continue;
+      if ((await this.manifest(repository, descriptor.digest))?.subject === digest)
+        found.push(descriptor);
+    }
+    return found;
+  }
+
+  public pullBlob(_: string, { digest }: Descriptor, file: string): Promise<void> {
+    if (!existsSync(this.#file(digest)))
+      return Promise.reject(new InputError(`${this.host} lacks ${digest}; make the bundle again`));
+    copyFileSync(this.#file(digest), file);
+    return Promise.resolve();
+  }
+
+  /** A blob that is there, such as the record of a release. */
+  public readBlob({ digest }: Descriptor): Promise<Buffer> {
+    if (!existsSync(this.#file(digest)))
+      return Promise.reject(new InputError(`${this.host} lacks ${digest}; make the bundle again`));
+    return Promise.resolve(readFileSync(this.#file(digest)));
+  }
+
+  public exists(_: string, digest: string): Promise<boolean> {
+    return Promise.resolve(existsSync(this.#file(digest)));
+  }
+
+  public hasBlob(_: string, digest: string): Promise<boolean> {
+    return Promise.resolve(existsSync(this.#file(digest)));
+  }
+
+  public pushBlob(_: string, { digest }: Descriptor, source: Buffer | string): Promise<"pushed"> {
+    if (typeof source === "string") copyFileSync(source, this.#file(digest));
+    else writeFileSync(this.#file(digest), source);
+    return Promise.resolve("pushed");
+  }
+
+  public putManifest(
+    repository: string,
+    reference: string,
+    { bytes, mediaType }: Pick<Manifest, "bytes" | "mediaType">,
+  ): Promise<string> {
+    const descriptor = this.#store(bytes, mediaType);
+    if (!reference.startsWith("sha256:")) this.#add({ descriptor, repository, tag: reference });
+    return Promise.resolve(descriptor.digest);
+  }
+
+  public attachReferrer(repository: string, { bytes, mediaType }: Manifest): Promise<string> {
+    const descriptor = this.#store(bytes, mediaType);
+    this.#add({ descriptor, repository });
+    return Promise.resolve(descriptor.digest);
+  }
+
+  /** Writes the index, in an order that only depends on what it lists. */
+  public finish(): void {
+    const manifests = this.#entries
+      .map(writeEntry)
+      .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    const index = { schemaVersion: 2, mediaType: imageIndexType, manifests };
+    writeFileSync(join(this.#folder, "index.json"), JSON.stringify(index));
+    writeFileSync(join(this.#folder, "oci-layout"), version);
+  }
+
+  #store(bytes: Buffer, mediaType: string): Descriptor {
+    const digest = `sha256:${sha256(bytes)}`;
+    writeFileSync(this.#file(digest), bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  #add(entry: Entry): void {
+    const name = nameOf(writeEntry(entry));
+    if (!this.#entries.some((other) => nameOf(writeEntry(other)) === name))
+      this.#entries.push(entry);
+  }
+
+  #file(digest: string): string {
+    return blobFile(this.#folder, digest);
+  }
+}
+
+function blobFile(folder: string, digest: string): string {
+  return join(folder, "blobs/sha256", digest.replace(/^sha256:/, ""));
+}
+
+/** Manifests name their type themselves, but need not. */
+function mediaTypeOf(bytes: Buffer): string {
+  const { mediaType, manifests } = fields(parseJson(bytes));
+  if (typeof mediaType === "string") return mediaType;
+  return manifests === undefined ? imageManifestType : imageIndexType;
+}
+
+function readEntry({ annotations = {}, ...descriptor }: Descriptor): Entry {
+  const [, repository = "", tag = ""] = /^(.+):([^:/]+)$/.exec(annotations[refName] ?? "") ?? [];
+  return repository === ""
+    ? { descriptor, repository: annotations[repositoryAnnotation] ?? "" }
+    : { descriptor, repository, tag };
+}
+
+function writeEntry({ descriptor, repository, tag }: Entry): Descriptor {
+  const annotations =
+    tag === undefined
+      ? { [repositoryAnnotation]: repository }
+      : { [refName]: `${repository}:${tag}` };
+  return { ...descriptor, annotations };
+}
+
+function nameOf({ digest, annotations }: Descriptor): string {
+  return `${Object.values(annotations ?? {}).join()}@${digest}`;
+}
+
+async function fileDigest(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  // A stream of a file without encoding has buffers.
+  for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) hash.update(piece);
+  return hash.digest("hex");
+}

@@ -1,0 +1,91 @@
+import { readOptions } from "../components/command-line";
+import { InputError } from "../components/input-error";
+import type { ReleaseRecord } from "../components/release-record";
+import { requireRelease, requireWhole, storeRelease } from "../components/release-store";
+import { isRelease } from "../components/version";
+import { readStackState } from "../explain/stack-state";
+import { type OpenStack, openStack } from "./stack";
+import { releaseOfState } from "./state-release";
+import { transferRelease } from "./transfer";
+
+const declared = {
+  from: { type: "string", default: "local" },
+  to: { type: "string", default: "" },
+  release: { type: "string", default: "" },
+  as: { type: "string", default: "" },
+  platform: { type: "boolean", default: false },
+} as const;
+
+/**
+ * `promote --from local --to prod [--release v2.1.8] [--as v2.2.0]`: copies what a stack has published, or one of its releases,
+ * to the registry of another stack, digest by digest. Nothing is built. Images get the version `--as`; charts keep the one that
+ * they have, since it is part of them. The record there says where it came from.
+ */
+export async function promote(args: string[]): Promise<number> {
+  const options = readOptions(declared, args);
+  const { from, to, release, as, platform } = options;
+  if (to === "" || to === from) {
+    throw new InputError(
+      `name the stack to copy to, such as make promote FROM=local TO=prod (given: FROM=${from} TO=${to})`,
+    );
+  }
+  if (as !== "" && !isRelease(as)) {
+    throw new InputError(`AS is "${as}", but must be a semantic version after a v, such as v2.2.0`);
+  }
+  const source = openStack({ stack: from, platform });
+  const original = await readOriginal(source, from, release);
+  const target = openStack({ stack: to, platform });
+  try {
+    const record = renamed(original, as || original.release);
+    await requireWhole(source.client, source.namespace, original, "publish it again first");
+    await transferRelease({
+      record,
+      source: source.client,
+      from: source.namespace,
+      target: target.client,
+      to: target.namespace,
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
+    const { digest, stored } = await storeRelease(target.client, target.namespace, record);
+    const where = `${target.client.host}/${target.namespace}`;
+    process.stdout.write(
+      `${record.release} is in ${where}${stored ? "" : ", as it was before"}\nrecord ${digest}\n` +
+        `Next: make rollback TO=${record.release} STACK=${to} points its Applications at it.\n`,
+    );
+    return 0;
+  } finally {
+    source.client.close();
+    target.client.close();
+  }
+}
+
+/** What is copied, with where it is copied from. */
+async function readOriginal(
+  { client, namespace, settings }: OpenStack,
+  stack: string,
+  release: string,
+): Promise<ReleaseRecord> {
+  const registry = `${client.host}/${namespace}`;
+  if (release !== "") {
+    const { record, digest } = await requireRelease(client, namespace, release);
+    return { ...record, origin: { registry, release: record.release, digest } };
+  }
+  const { pullFolder, versions } = settings.plan;
+  const record = releaseOfState(stack, await readStackState(stack), pullFolder, versions.line);
+  return { ...record, origin: { registry, release: record.release } };
+}
+
+/** The same release under another version, which its images get as well. */
+function renamed(record: ReleaseRecord, release: string): ReleaseRecord {
+  const images = Object.entries(record.images).map(([name, image]) => [
+    name,
+    // A development image keeps the tag that its chart names.
+    isRelease(release) ? { ...image, tag: release } : image,
+  ]);
+  return {
+    ...record,
+    release,
+    // Each entry is an image as before.
+    images: Object.fromEntries(images) as ReleaseRecord["images"],
+  };
+}

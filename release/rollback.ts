@@ -1,0 +1,42 @@
+import { spawnSync } from "node:child_process";
+import { readOptions } from "../components/command-line";
+import { InputError } from "../components/input-error";
+import { requireRelease } from "../components/release-store";
+import { openStack, stackOptions } from "./stack";
+
+const declared = {
+  ...stackOptions,
+  to: { type: "string", default: "" },
+  preview: { type: "boolean", default: false },
+} as const;
+
+/** Everything of the Applications, and nothing else: what was published stays in the state. */
+const applications = "**tinyolly:index:Application**";
+
+/**
+ * `rollback --to v2.1.7 [--stack prod] [--preview]`: points the Applications at a recorded release and waits until the
+ * cluster runs it. Needs neither sources nor a builder. `--preview` shows what would change.
+ */
+export async function rollback(args: string[]): Promise<number> {
+  const options = readOptions(declared, args);
+  const { stack, to, preview } = options;
+  if (to === "") {
+    throw new InputError(
+      `name the release to go to, such as make rollback TO=v2.1.7; make releases lists them`,
+    );
+  }
+  const { client, namespace } = openStack(options);
+  try {
+    // A wrong name is told without the engine.
+    await requireRelease(client, namespace, to);
+  } finally {
+    client.close();
+  }
+  const command = preview ? ["preview", "--diff"] : ["up", "--yes", "--skip-preview"];
+  const run = spawnSync("pulumi", [...command, "--stack", stack, "--target", applications], {
+    stdio: "inherit",
+    env: { ...process.env, TINYOLLY_RELEASE: to },
+  });
+  if (run.error) throw new InputError(`pulumi cannot be run: ${run.error.message}; install it`);
+  return run.status ?? 1;
+}

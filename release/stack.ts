@@ -1,0 +1,36 @@
+import { RegistryClient } from "../components/registry-client";
+import type { GitFacts } from "../components/version";
+import { type Settings, readSettings } from "../config";
+import { readStackConfiguration } from "../explain/stack-configuration";
+import { enterStack } from "../platform/environment";
+
+/** Options of every command that looks at a stack's registry. */
+export const stackOptions = {
+  stack: { type: "string", default: "prod" },
+  platform: { type: "boolean", default: false },
+} as const;
+
+/** A stack's settings, and a client for the registry to which it publishes; close it when done. */
+export interface OpenStack {
+  readonly settings: Settings;
+  readonly client: RegistryClient;
+  /** Path in the registry before image and chart names. */
+  readonly namespace: string;
+}
+
+/**
+ * Reads the settings of a stack and reaches for its registry. Its cluster is not needed, and taken to be none.
+ *
+ * @param readGit Where its release comes from; by default it has none.
+ * @throws InputError for wrong settings.
+ */
+export function openStack(
+  { stack, platform }: { stack: string; platform: boolean },
+  readGit: () => GitFacts | undefined = () => undefined,
+): OpenStack {
+  if (platform) enterStack(stack);
+  const configuration = { ...readStackConfiguration(stack), "tinyolly:deploy": "false" };
+  const settings = readSettings(configuration, process.env, readGit);
+  const { push, pushTls, namespace } = settings.publishing.endpoints;
+  return { settings, client: new RegistryClient({ host: push, tls: pushTls }), namespace };
+}

@@ -1,0 +1,74 @@
+import { InputError } from "../components/input-error";
+import type { ChartRecord, ImageRecord } from "../components/record";
+import { type StateResource, readRecorded, resourceName } from "../components/recorded";
+import { chartPath } from "../components/references";
+import type { ReleaseRecord, ReleasedChart, ReleasedImage } from "../components/release-record";
+import { sha256 } from "../components/source-tree";
+import { contentTag } from "../components/version";
+
+/**
+ * What a stack has published, as the record of a release, although none was made: a development stack records nothing. Its
+ * version follows from the keys of all that it holds.
+ *
+ * @param pullFrom `host/namespace` from which its charts pull images.
+ * @param line Line of releases such as `v2.1`.
+ * @throws InputError when the stack was never run, or a run ended before everything was published.
+ */
+export function releaseOfState(
+  stack: string,
+  resources: readonly StateResource[],
+  pullFrom: string,
+  line: string,
+): ReleaseRecord {
+  const recorded = readRecorded(resources);
+  const images: Record<string, ReleasedImage> = {};
+  const charts: Record<string, ReleasedChart> = {};
+  for (const resource of resources) {
+    const name = resourceName(resource);
+    // The components register these records as their inputs.
+    if (resource.type === "tinyolly:index:Image") {
+      const record = resource.inputs as unknown as ImageRecord;
+      images[name] = {
+        path: name,
+        key: record.key,
+        tag: record.tag,
+        digest: requireDigest(stack, name, recorded.images.get(name)?.digest),
+        // Settings are told apart by their names.
+        platforms: record.settings["platforms"] as readonly string[],
+      };
+    } else if (resource.type === "tinyolly:index:Chart") {
+      const record = resource.inputs as unknown as ChartRecord;
+      charts[name] = {
+        path: chartPath(name),
+        key: record.key,
+        version: record.version,
+        digest: requireDigest(stack, name, recorded.charts.get(name)?.digest),
+        pullFrom,
+        images: [...new Set(Object.values(record.images).map(imageName))].sort(),
+      };
+    }
+  }
+  if (Object.keys(charts).length === 0) {
+    throw new InputError(
+      `stack "${stack}" has published nothing; run pulumi up --stack ${stack} first`,
+    );
+  }
+  const keys = [...Object.entries(images), ...Object.entries(charts)].map(([name, { key }]) => [
+    name,
+    key,
+  ]);
+  const release = contentTag({ line }, sha256(JSON.stringify(keys.sort())));
+  return { form: 1, release, images, charts, tools: {} };
+}
+
+/** `name:tag key`, as a chart's record has it. */
+function imageName(image: string): string {
+  return image.slice(0, image.indexOf(":"));
+}
+
+function requireDigest(stack: string, name: string, digest: string | undefined): string {
+  if (digest !== undefined && digest !== "") return digest;
+  throw new InputError(
+    `"${name}" of stack "${stack}" was not published in the last run; run pulumi up --stack ${stack} again`,
+  );
+}

@@ -1,0 +1,121 @@
+import { InputError } from "../components/input-error";
+import { askForAll } from "../components/published";
+import type { RegistryClient } from "../components/registry-client";
+import type { ReleaseRecord } from "../components/release-record";
+import { readRelease, recordRepository } from "../components/release-store";
+import { formatBytes } from "../platform/table";
+import { ArtifactCopier, type ArtifactSource, registryTarget } from "./artifact-copy";
+
+/** What {@link transferRelease} copies, and where. */
+export interface Transfer {
+  /** All that is copied, under the versions that it gets. */
+  readonly record: ReleaseRecord;
+  readonly source: ArtifactSource;
+  /** Namespace in the source; `""` where its repositories have none. */
+  readonly from: string;
+  readonly target: RegistryClient;
+  /** Namespace in the target. */
+  readonly to: string;
+  readonly log: (line: string) => void;
+}
+
+/** One image or chart of a transfer. */
+interface Part {
+  readonly what: string;
+  readonly path: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+/**
+ * Copies the images and charts of a release by digest, with what says something about them, and then puts their tags there:
+ * images first, charts after all of them. The record is left to whoever calls, since it goes last.
+ *
+ * @throws InputError when a version is taken by other content, before anything is copied.
+ */
+export async function transferRelease(transfer: Transfer): Promise<void> {
+  const { record, source, from, target, to, log } = transfer;
+  const images = Object.entries(record.images).map(([name, { path, tag, digest }]): Part => ({
+    what: `image ${name}`,
+    path,
+    tag,
+    digest,
+  }));
+  const charts = Object.entries(record.charts).map(([name, { path, version, digest }]): Part => ({
+    ...{ what: `chart ${name}`, path, tag: version, digest },
+  }));
+  await requireFree(transfer, [...images, ...charts]);
+  const copier = new ArtifactCopier(source, registryTarget(target));
+  try {
+    for (const parts of [images, charts]) {
+      for (const { what, path, digest } of parts) {
+        const artifact = { from: below(from, path), to: below(to, path), digest };
+        const { sent, bytes } = await copier.copy(artifact);
+        log(`${what}: ${sent === 0 ? "is there" : `copied, ${formatBytes(bytes)}`}`);
+      }
+      for (const part of parts) await putTag(target, to, part);
+    }
+  } finally {
+    copier.close();
+  }
+}
+
+/** Path of a repository in a registry. */
+export function below(namespace: string, path: string): string {
+  return namespace === "" ? path : `${namespace}/${path}`;
+}
+
+async function requireFree(
+  { record, target, to }: Transfer,
+  parts: readonly Part[],
+): Promise<void> {
+  const existing = await readRelease(target, to, record.release);
+  const answers = await askForAll(parts, async ({ path, tag }) => {
+    return (await target.manifest(below(to, path), tag))?.digest;
+  });
+  const taken = [...answers].flatMap(([{ what, tag, digest }, there]) =>
+    there === undefined || there === digest ? [] : [`${what} ${tag} (${there})`],
+  );
+  const others =
+    existing && !sameParts(existing.record, record) ? [`the record of ${record.release}`] : [];
+  if (taken.length + others.length === 0) return;
+  throw new InputError(
+    `${target.host}/${to} has other content under the same versions: ${[...taken, ...others].join(", ")}; published ` +
+      `versions are never overwritten, and nothing was copied, so give the release another version`,
+  );
+}
+
+function sameParts(one: ReleaseRecord, other: ReleaseRecord): boolean {
+  const digests = ({ images, charts }: ReleaseRecord): string =>
+    [...Object.values(images), ...Object.values(charts)]
+      .map(({ path, digest }) => `${path}@${digest}`)
+      .sort()
+      .join();
+  return digests(one) === digests(other);
+}
+
+async function putTag(target: RegistryClient, to: string, part: Part): Promise<void> {
+  const repository = below(to, part.path);
+  if ((await target.manifest(repository, part.tag))?.digest === part.digest) return;
+  const manifest = await target.manifest(repository, part.digest);
+  if (!manifest)
+    throw new InputError(
+      `${target.host}/${repository}@${part.digest} is gone again; run the same command once more`,
+    );
+  await target.putManifest(repository, part.tag, manifest);
+}
+
+/** Copies the record itself, as it is, and puts its tag there last of all. */
+export async function transferRecord(
+  { record, source, from, target, to }: Transfer,
+  digest: string,
+): Promise<void> {
+  const repository = recordRepository(to);
+  const copier = new ArtifactCopier(source, registryTarget(target));
+  try {
+    await copier.copy({ from: below(from, "releases"), to: repository, digest });
+  } finally {
+    copier.close();
+  }
+  await putTag(target, to, { what: "record", path: "releases", tag: record.release, digest });
+}
