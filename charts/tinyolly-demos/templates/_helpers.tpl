@@ -87,13 +87,16 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Takes (dict "image" <its values> "key" <their path> "defaultTag" <tag used without tag and digest>). */}}
+{{/*
+Takes (dict "image" <its values> "key" <their path> "defaultTag" <tag used without tag and digest> "folder" <what stands
+before the last part of the repository>).
+*/}}
 {{- define "tinyolly-demos.image" -}}
 {{- $tag := .image.tag -}}
 {{- if not (or $tag .image.digest) -}}
 {{- $tag = .defaultTag | required (printf "\"%s\" has neither a tag nor a digest. Set \"%s.tag\" or \"%s.digest\"." .key .key .key) -}}
 {{- end -}}
-{{- .image.repository -}}
+{{- with .folder }}{{ . }}/{{ base $.image.repository }}{{ else }}{{ .image.repository }}{{ end -}}
 {{- with $tag }}:{{ . }}{{ end -}}
 {{- with .image.digest }}@{{ . }}{{ end -}}
 {{- end -}}
