@@ -230,6 +230,16 @@ export const browser: Tool = { name: "chromium", version: "120", debian: "chromi
 export const checkTools: readonly Tool[] = [
   { name: "shellcheck", version: "0.9", debian: "shellcheck" },
   {
+    name: "actionlint",
+    version: "1.7.12",
+    accepts: { args: ["-version"], pattern: /^v?1\.7\.1[2-9]$/m },
+    go: {
+      module: "tools/lint",
+      package: "github.com/rhysd/actionlint/cmd/actionlint",
+      variables: { "github.com/rhysd/actionlint.version": "1.7.12" },
+    },
+  },
+  {
     name: "kubeconform",
     version: "0.7.0",
     accepts: { args: ["-v"], pattern: /^v?0\.[7-9]\./ },

@@ -81,7 +81,9 @@ function checks(cache: string): Check[] {
     kubernetesSchemas(cache, join(project, "platform/tools/kubernetes")),
     customResourceSchemas(cache),
   ];
-  const shellFiles = trackedFiles().filter((file) => file === ".ci/run" || file.endsWith(".sh"));
+  const files = trackedFiles();
+  const shellFiles = files.filter((file) => file === ".ci/run" || file.endsWith(".sh"));
+  const workflows = files.filter((file) => file.startsWith(".github/workflows/"));
   return [
     { name: "prettier", command: ["prettier", "--check", "--log-level=warn", "."] },
     { name: "types", command: ["tsc", "--project", "."] },
@@ -92,6 +94,7 @@ function checks(cache: string): Check[] {
       { name: `staticcheck ${cwd}`, command: ["staticcheck", "./..."], cwd },
     ]),
     { name: "shellcheck", command: ["shellcheck", ...shellFiles] },
+    { name: "actionlint", command: ["actionlint", "-no-color", ...workflows] },
     kubeconform(
       "platform/kind",
       schemas,
