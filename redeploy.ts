@@ -74,12 +74,12 @@ async function readWhole(release: string, settings: Settings): Promise<StoredRel
 }
 
 /** What decides the Applications. */
-function deployedCharts({ release, images, charts }: ReleaseRecord): DeployedChart[] {
-  return Object.entries(charts).map(([name, { version, images: names }]) => ({
+function deployedCharts({ release, charts }: ReleaseRecord): DeployedChart[] {
+  return Object.entries(charts).map(([name, { version, images }]) => ({
     name,
     version,
     ...placeOf(name, release),
-    images: new Map(names.map((image) => [image, { name: image, tag: images[image]?.tag ?? "" }])),
+    images: new Map(images.map((image) => [image, { name: image }])),
   }));
 }
 

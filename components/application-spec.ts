@@ -22,8 +22,8 @@ export interface DeployedChart extends Pick<
   ChartPlan,
   "name" | "version" | "namespace" | "keepSecrets"
 > {
-  /** Images that it runs, by whatever names them once. */
-  readonly images: ReadonlyMap<string, Pick<ImagePlan, "name" | "tag">>;
+  /** Images of ours that it runs, by whatever names them once. */
+  readonly images: ReadonlyMap<string, Pick<ImagePlan, "name">>;
 }
 
 /** What decides an Application. */

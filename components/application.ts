@@ -134,7 +134,7 @@ function requireChart({ plan, charts }: ApplicationArgs): DeployableChart {
 
 function rolloutRequest(plan: ApplicationPlan, digest: string): RolloutRequest {
   const { chart, context, kubeconfig, argocd } = plan;
-  const images = [...chart.images.values()].map(({ name, tag }) => `${name}:${tag}`);
+  const images = [...chart.images.values()].map(({ name }) => name);
   return {
     cluster: { context, ...(kubeconfig === undefined ? {} : { kubeconfig }) },
     namespace: argocd.namespace,

@@ -18,7 +18,7 @@ export interface RolloutRequest {
   /** Namespace of Argo CD. */
   readonly namespace: string;
   readonly wanted: WantedRollout;
-  /** `name:tag` of each image of ours that the chart runs. */
+  /** Name of each image of ours that the chart runs. */
   readonly images: readonly string[];
   readonly waitSeconds: number;
 }

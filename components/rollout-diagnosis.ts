@@ -11,7 +11,7 @@ import {
 /** What {@link diagnose} explains. */
 export interface Trouble {
   readonly wanted: WantedRollout;
-  /** `name:tag` of each image of ours that the chart runs. */
+  /** Name of each image of ours that the chart runs. */
   readonly images: readonly string[];
   /** The Application as it was last seen; undefined when it never was. */
   readonly application: LiveApplication | undefined;
@@ -216,7 +216,7 @@ function isGone(text: string): boolean {
 function cure(image: string, ours: readonly string[]): string {
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
   const name = image.replace(/@sha256:[0-9a-f]+$/, "");
-  const own = digest !== undefined && ours.some((one) => name.endsWith(`/${one}`));
+  const own = digest !== undefined && ours.includes(name.slice(name.lastIndexOf("/") + 1));
   return own
     ? `the registry lost ${digest} of ${name}: run pulumi up, which notices a lost image and pushes it again`
     : `the registry does not have ${image}: correct the image in the chart's values, or push it there`;

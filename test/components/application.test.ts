@@ -219,7 +219,7 @@ describe("with seconds to wait", () => {
       cluster: { context: "somewhere", kubeconfig: "my config; echo" },
       namespace: "argo",
       wanted: { name: "shop", spec, digest: result.digest },
-      images: [`api:${named(images, "api").tag}`, `web:${named(images, "web").tag}`],
+      images: ["api", "web"],
       waitSeconds: 90,
     });
   });

@@ -16,7 +16,7 @@ const request: RolloutRequest = {
   cluster: { context: "somewhere" },
   namespace: "argo",
   wanted: { name: "shop", spec: { source, destination }, digest },
-  images: ["web:v1"],
+  images: ["web"],
   waitSeconds: 20,
 };
 

@@ -89,16 +89,16 @@ topologySpreadConstraints:
 
 {{/*
 Takes (dict "image" <its values> "key" <their path> "defaultTag" <tag used without tag and digest> "folder" <what stands
-before the last part of the repository>); images of other projects have neither of the last two.
+before the last part of the repository>); images of other projects have neither of the last two. A tag stands only where there is no
+digest, since another tag of the same digest must not roll pods.
 */}}
 {{- define "tinyolly.image" -}}
-{{- $tag := .image.tag -}}
-{{- if not (or $tag .image.digest) -}}
-{{- $tag = .defaultTag | required (printf "\"%s\" has neither a tag nor a digest. Set \"%s.tag\" or \"%s.digest\"." .key .key .key) -}}
-{{- end -}}
 {{- with .folder }}{{ . }}/{{ base $.image.repository }}{{ else }}{{ .image.repository }}{{ end -}}
-{{- with $tag }}:{{ . }}{{ end -}}
-{{- with .image.digest }}@{{ . }}{{ end -}}
+{{- if .image.digest -}}
+@{{ .image.digest }}
+{{- else -}}
+:{{ .image.tag | default .defaultTag | required (printf "\"%s\" has neither a tag nor a digest. Set \"%s.tag\" or \"%s.digest\"." .key .key .key) }}
+{{- end -}}
 {{- end -}}
 
 {{/* Takes (dict "name" <port> "appProtocol" <protocol> "service" <its values> "key" <their path>). */}}
