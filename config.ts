@@ -47,6 +47,8 @@ export interface Settings {
   readonly planFile: string | undefined;
   /** Recorded release at which the Applications are pointed, instead of what the sources give; undefined for the latter. */
   readonly redeploys: string | undefined;
+  /** Number of releases of each kind that make gc keeps. */
+  readonly keepReleases: number;
 }
 
 const keys = [
@@ -72,6 +74,7 @@ const keys = [
   "destinationServer",
   "waitSeconds",
   "chartValues",
+  "keepReleases",
 ] as const;
 
 type Key = (typeof keys)[number];
@@ -194,6 +197,10 @@ export function readSettings(
   const waitFits = Number.isInteger(waitSeconds) && waitSeconds >= 0 && waitSeconds <= 3600;
   reject("waitSeconds", waitSeconds, waitFits ? undefined : "a whole number from 0 to 3600");
 
+  const keepReleases = config.number("keepReleases");
+  const keepFits = Number.isSafeInteger(keepReleases) && keepReleases >= 1;
+  reject("keepReleases", keepReleases, keepFits ? undefined : "a whole number of at least 1");
+
   const planFile = env["TINYOLLY_PLAN"] ?? "";
 
   const settings: Settings = {
@@ -220,6 +227,7 @@ export function readSettings(
     offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
     planFile: planFile === "" ? undefined : planFile,
     redeploys: env["TINYOLLY_RELEASE"] || undefined,
+    keepReleases,
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));
   return settings;

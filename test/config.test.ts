@@ -80,6 +80,7 @@ describe("the settings of", () => {
       offline: false,
       planFile: undefined,
       redeploys: undefined,
+      keepReleases: 10,
     });
   });
 
@@ -114,6 +115,7 @@ describe("the settings of", () => {
       offline: false,
       planFile: undefined,
       redeploys: undefined,
+      keepReleases: 10,
     });
   });
 });
@@ -168,7 +170,7 @@ describe("a key that", () => {
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
         "registryNamespace, builder, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
-        "argocdProject, destinationServer, waitSeconds, chartValues",
+        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases",
     ],
     [
       "should be a TLS mode",
@@ -181,6 +183,12 @@ describe("a key that", () => {
       { largestFile },
       `"largestFile" is ${largestFile}, but must be a whole number of bytes above 0; ` +
         "set it with: pulumi config set largestFile …",
+    ]),
+    ...[-1, 0, 1.5].map((keepReleases): [string, Record<string, unknown>, string] => [
+      `should be a number of releases and is ${keepReleases}`,
+      { keepReleases },
+      `"keepReleases" is ${keepReleases}, but must be a whole number of at least 1; ` +
+        "set it with: pulumi config set keepReleases …",
     ]),
     ...[-1, 3601, 1.5].map((waitSeconds): [string, Record<string, unknown>, string] => [
       `should be seconds to wait and is ${waitSeconds}`,
@@ -308,6 +316,7 @@ test("builds share layers through the registry where the stack says so", () => {
 });
 
 test("the largest file that is taken is the stack's", () => {
+  expect(read({ keepReleases: 3 }).keepReleases).toBe(3);
   expect(read({ largestFile: 4711 }).plan.largestFile).toBe(4711);
 });
 

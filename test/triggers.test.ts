@@ -279,6 +279,7 @@ describe("what another setting changes:", () => {
       each("application", charts, "removed"),
     ],
     ["the largest file that is taken: nothing", { largestFile: 10_000_000 }, {}],
+    ["how many releases are kept: nothing", { keepReleases: 3 }, {}],
   ])("%s", async (_, changes, effect) => {
     expect(await effectOf([], changes)).toEqual(effect);
   });
