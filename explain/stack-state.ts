@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { InputError } from "../components/input-error";
+import { fields, parseJson } from "../components/json-fields";
 import type { StateResource } from "../components/recorded";
 
 /**
@@ -10,17 +11,79 @@ import type { StateResource } from "../components/recorded";
  */
 export async function readStackState(stack: string): Promise<StateResource[]> {
   const { error, stdout, stderr } = await pulumi(["stack", "export", "--stack", stack]);
-  if (error === undefined) return readExport(stack, stdout);
+  if (error === undefined) {
+    // What a replacement left behind has the URN of what replaced it.
+    return readExport(stack, stdout).resources.filter((resource) => resource.delete !== true);
+  }
   if (/no stack named/i.test(stderr)) return [];
-  throw new InputError(`the state of stack "${stack}" cannot be read: ${stderr.trim() || error}`);
+  throw unreadable(stack, stderr.trim() || error);
 }
 
-function readExport(stack: string, text: string): StateResource[] {
+/** A resource as the CLI exports it. */
+export interface ExportedResource extends StateResource {
+  /** Whether a replacement left it behind. */
+  readonly delete?: boolean;
+  /** `<URN>::<id>` of its provider. */
+  readonly provider?: string;
+}
+
+/**
+ * Reads all that a stack's state knows: its resources, what replacements left behind, and what operations that were cut off
+ * were about to make.
+ *
+ * @throws InputError as {@link readStackState}, and where there is no such stack.
+ */
+export async function readWholeState(stack: string): Promise<ExportedResource[]> {
+  const { error, stdout, stderr } = await pulumi(["stack", "export", "--stack", stack]);
+  if (error !== undefined) throw unreadable(stack, stderr.trim() || error);
+  const { resources, pending } = readExport(stack, stdout);
+  return [...resources, ...pending];
+}
+
+/**
+ * Names all stacks of this project in the current backend.
+ *
+ * @throws InputError when the CLI is missing or cannot tell, and while one of them is being updated.
+ */
+export async function listStacks(): Promise<string[]> {
+  const { error, stdout, stderr } = await pulumi(["stack", "ls", "--json"]);
+  if (error !== undefined)
+    throw new InputError(`the stacks cannot be listed: ${stderr.trim() || error}`);
+  const stacks = readList(stdout);
+  const busy = stacks.find(({ updateInProgress }) => updateInProgress === true);
+  if (busy) {
+    throw new InputError(
+      `stack "${busy.name}" is being updated now; wait until pulumi up has ended, or run pulumi cancel where none runs`,
+    );
+  }
+  return stacks.map(({ name }) => name);
+}
+
+function readList(text: string): { name: string; updateInProgress?: boolean }[] {
+  const list = parseJson(Buffer.from(text));
+  if (Array.isArray(list) && list.every((one) => typeof fields(one)["name"] === "string")) {
+    // The documented form of the list, whose names were looked at.
+    return list as { name: string; updateInProgress?: boolean }[];
+  }
+  throw new InputError(
+    "pulumi stack ls --json printed no list; run it by hand to see what it says instead",
+  );
+}
+
+function readExport(
+  stack: string,
+  text: string,
+): { resources: ExportedResource[]; pending: ExportedResource[] } {
   try {
     // The documented form of an exported deployment; a new stack has no resources.
-    const { deployment } = JSON.parse(text) as { deployment: { resources?: ExportedResource[] } };
-    // What a replacement left behind has the URN of what replaced it.
-    return deployment.resources?.filter((resource) => resource.delete !== true) ?? [];
+    const { deployment } = JSON.parse(text) as {
+      deployment: {
+        resources?: ExportedResource[];
+        pending_operations?: { resource: ExportedResource }[];
+      };
+    };
+    const pending = deployment.pending_operations?.map(({ resource }) => resource) ?? [];
+    return { resources: deployment.resources ?? [], pending };
   } catch {
     throw new InputError(
       `pulumi stack export --stack ${stack} printed no state; run it by hand to see what it says instead`,
@@ -28,8 +91,8 @@ function readExport(stack: string, text: string): StateResource[] {
   }
 }
 
-interface ExportedResource extends StateResource {
-  readonly delete?: boolean;
+function unreadable(stack: string, problem: string): InputError {
+  return new InputError(`the state of stack "${stack}" cannot be read: ${problem}`);
 }
 
 function pulumi(

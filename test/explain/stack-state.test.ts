@@ -2,7 +2,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
-import { readStackState } from "../../explain/stack-state";
+import { listStacks, readStackState, readWholeState } from "../../explain/stack-state";
 import { enterFolderWith, writeFiles } from "../folders";
 
 const web = {
@@ -56,6 +56,58 @@ describe("the state of a stack", () => {
   test("may be larger than what Node takes of a process unasked", async () => {
     prints({ deployment: { resources: [web] }, padding: "x".repeat(2 << 20) });
     expect(await readStackState("moon")).toEqual([web]);
+  });
+});
+
+describe("the whole state of a stack", () => {
+  test("has what a replacement left behind, and what was about to be made", async () => {
+    const old = { ...web, outputs: { tag: "v0" }, delete: true };
+    const next = { ...web, inputs: { tag: "v2" } };
+    const pending_operations = [{ resource: next, type: "creating" }];
+    prints({ version: 3, deployment: { resources: [web, old], pending_operations } });
+    expect(await readWholeState("moon")).toEqual([web, old, next]);
+    expect(await readStackState("moon")).toEqual([web]);
+  });
+
+  test("of a stack that is not there is refused", async () => {
+    pulumi("echo \"error: no stack named 'moon' found\" >&2; exit 255");
+    await expect(readWholeState("moon")).rejects.toThrow(
+      new InputError(
+        "the state of stack \"moon\" cannot be read: error: no stack named 'moon' found",
+      ),
+    );
+  });
+});
+
+describe("the stacks of a backend", () => {
+  test("are listed by name", async () => {
+    prints([
+      { name: "moon", current: true },
+      { name: "org/sun", updateInProgress: false },
+    ]);
+    expect(await listStacks()).toEqual(["moon", "org/sun"]);
+    expect(readFileSync("arguments", "utf8")).toBe("stack ls --json --non-interactive\n");
+  });
+
+  test.each<[what: string, script: string, message: string]>([
+    [
+      "pulumi says why",
+      "echo 'error: not logged in' >&2; exit 255",
+      "the stacks cannot be listed: error: not logged in",
+    ],
+    [
+      "it prints something else",
+      "echo '{}'",
+      "pulumi stack ls --json printed no list; run it by hand to see what it says instead",
+    ],
+    [
+      "one is being updated",
+      `echo '[{"name": "sun"}, {"name": "moon", "updateInProgress": true}]'`,
+      'stack "moon" is being updated now; wait until pulumi up has ended, or run pulumi cancel where none runs',
+    ],
+  ])("are refused where %s", async (_, script, message) => {
+    pulumi(script);
+    await expect(listStacks()).rejects.toThrow(new InputError(message));
   });
 });
 
