@@ -33,6 +33,10 @@ watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what c
 bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
 	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(UPDATE),--update)
 
+.PHONY: gc
+gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
+	@node --require ./run-typescript.cjs release/gc/cli.ts $(if $(filter-out local,$(STACK)),,--platform) $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)
+
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
 	@$(PLATFORM_CLI) destroy

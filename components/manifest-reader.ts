@@ -17,18 +17,24 @@ export const digestPattern = /^sha256:[0-9a-f]{64}$/;
  * @throws Problem when it is none, or another one.
  */
 export function readManifest(answer: Answer, reference: string): Manifest {
-  const bytes = answer.body;
-  const mediaType = requireManifestType(answer);
-  const digest = `sha256:${sha256(bytes)}`;
-  requireDigest(digest, saidDigest(answer) ?? digest);
-  if (reference.startsWith("sha256:")) requireDigest(digest, reference);
+  const manifest = parseManifest(answer.body, requireManifestType(answer));
+  requireDigest(manifest.digest, saidDigest(answer) ?? manifest.digest);
+  if (reference.startsWith("sha256:")) requireDigest(manifest.digest, reference);
+  return manifest;
+}
 
+/**
+ * Reads the bytes of a manifest.
+ *
+ * @throws Problem when they are none of that media type.
+ */
+export function parseManifest(bytes: Buffer, mediaType: string): Manifest {
   const { manifests, layers, config, artifactType, annotations, subject } = fields(
     parseJson(bytes),
   );
   const refersTo = fields(subject)["digest"];
   const common = {
-    digest,
+    digest: `sha256:${sha256(bytes)}`,
     mediaType,
     bytes,
     annotations: readAnnotations(annotations),

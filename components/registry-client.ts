@@ -7,7 +7,7 @@ import { RegistryConnection } from "./registry-connection";
 import type { FoundCredentials } from "./registry-credentials";
 import { downloadBlob, readBlob } from "./registry-download";
 import type { Errand } from "./registry-exchange";
-import { listReferrers, listTags } from "./registry-lists";
+import { listReferrers, listRepositories, listTags } from "./registry-lists";
 import {
   type ManifestBytes,
   deleteManifest,
@@ -168,6 +168,15 @@ export class RegistryClient {
     return this.attempt("pull", repository, undefined, (errand) =>
       listTags(this.connection, errand),
     );
+  }
+
+  /**
+   * Names of all repositories that the registry tells of; many tell none, or not to everybody.
+   *
+   * @throws RegistryError when it cannot be reached.
+   */
+  public repositories(): Promise<string[]> {
+    return this.attempt("pull", "", undefined, () => listRepositories(this.connection));
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Descriptor } from "./registry-client";
 import type { RegistryConnection } from "./registry-connection";
 import type { Answer, Errand } from "./registry-exchange";
 import { isMissing } from "./registry-manifests";
-import { Problem, checkAddress } from "./registry-problem";
+import { Outage, Problem, checkAddress } from "./registry-problem";
 
 const pageSize = 1000;
 
@@ -19,6 +19,28 @@ export async function listTags(connection: RegistryConnection, errand: Errand): 
     for (const tag of readTags(answer)) tags.add(tag);
   }
   return [...tags].sort();
+}
+
+/**
+ * All repositories that the registry tells of; none where it does not tell them, or not to everybody, as most do.
+ *
+ * @throws Outage when it cannot be reached.
+ */
+export async function listRepositories(connection: RegistryConnection): Promise<string[]> {
+  const errand: Errand = { action: "pull", repository: "" };
+  const names = new Set<string>();
+  try {
+    for await (const answer of pages(connection, errand, `/v2/_catalog?n=${pageSize}`)) {
+      const { repositories } = fields(parseJson(answer.body) ?? {});
+      if (answer.status !== 200 || !Array.isArray(repositories)) return [];
+      for (const name of repositories) names.add(String(name));
+    }
+  } catch (error) {
+    // It wants credentials for it, or has no end.
+    if (error instanceof Problem && !(error instanceof Outage)) return [];
+    throw error;
+  }
+  return [...names].sort();
 }
 
 function readTags(answer: Answer): readonly string[] {

@@ -59,10 +59,12 @@ async function main(): Promise<number> {
       run: () => appTests(name, image, checkout, env()),
     })),
     // In this order: failures are provoked on what was delivered, and nothing runs after the last.
-    ...["delivery", "cluster", "releases", "outages", "truth", "failures", "down"].map((name) => ({
-      name: `end to end: ${name}`,
-      run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
-    })),
+    ...["delivery", "cluster", "releases", "outages", "truth", "failures", "gc", "down"].map(
+      (name) => ({
+        name: `end to end: ${name}`,
+        run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
+      }),
+    ),
   ];
   const only = process.argv.slice(2);
   const chosen = suites.filter(

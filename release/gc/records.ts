@@ -1,0 +1,165 @@
+import { InputError } from "../../components/input-error";
+import { fields } from "../../components/json-fields";
+import {
+  type ReleaseRecord,
+  readRecord,
+  releaseRecordType,
+  releaseRepository,
+} from "../../components/release-record";
+import { type Root, aboutDigest } from "./garbage";
+import type { Manifest, Registry } from "./registry";
+
+/** A release record as the registry holds it. */
+export interface FoundRecord {
+  /** Repository of the records. */
+  readonly repository: string;
+  /** `sha256:…` of its manifest. */
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly record: ReleaseRecord;
+}
+
+/**
+ * Reads all release records of a namespace.
+ *
+ * @throws InputError for a tag under which there is something else, or nothing that can be read.
+ */
+export async function readRecords(registry: Registry, namespace: string): Promise<FoundRecord[]> {
+  const repository = `${namespace}/${releaseRepository}`;
+  const tags = (await registry.tags(repository)).filter((tag) => aboutDigest(tag) === undefined);
+  const found = await Promise.all(
+    tags.map(async (tag) => ({ tag, ...(await readTag(registry, repository, tag)) })),
+  );
+  const records = new Map<string, FoundRecord>();
+  for (const { tag, digest, record } of found) {
+    const known = records.get(digest)?.tags ?? [];
+    records.set(digest, { repository, digest, tags: [...known, tag], record });
+  }
+  return [...records.values()];
+}
+
+/**
+ * The records that are kept: of each kind, releases such as `v2.1.8` and those that content decides, the newest `keep`.
+ * Releases are ordered by version, others by the time of their sources; those of one commit, and those without a time, cannot
+ * be told apart, so they are kept together.
+ */
+export function newestRecords(records: readonly FoundRecord[], keep: number): FoundRecord[] {
+  const versions = records.flatMap((found) => {
+    const version = readVersion(found.record.release);
+    return version ? [{ found, version }] : [];
+  });
+  const newestVersions = versions
+    .sort((a, b) => compareVersions(b.version, a.version))
+    .slice(0, keep)
+    .map(({ found }) => found);
+
+  const others = records.filter(({ record }) => !readVersion(record.release));
+  const timed = others.flatMap(({ record }) => timeOf(record) ?? []).sort((a, b) => b - a);
+  const oldest = timed[keep - 1] ?? -Infinity;
+  return [
+    ...newestVersions,
+    ...others.filter(({ record }) => (timeOf(record) ?? Infinity) >= oldest),
+  ];
+}
+
+/** All that a release needs: its record, what that lists, and the aliases that it has. */
+export function recordRoots({ repository, digest, tags, record }: FoundRecord): Root[] {
+  const by = `release ${record.release}`;
+  const place = (path: string): string => repository.replace(/[^/]+$/, path);
+  const images = Object.values(record.images).flatMap((image) => [
+    ...[image.tag, image.digest, ...tags].map((reference) => ({
+      ...{ repository: place(image.path), reference, by },
+    })),
+  ]);
+  const charts = Object.values(record.charts).flatMap((chart) => [
+    { repository: place(chart.path), reference: chart.version, by },
+    { repository: place(chart.path), reference: chart.digest, by },
+  ]);
+  return [
+    ...[digest, ...tags].map((reference) => ({ repository, reference, by })),
+    ...images,
+    ...charts,
+  ];
+}
+
+async function readTag(
+  registry: Registry,
+  repository: string,
+  tag: string,
+): Promise<{ digest: string; record: ReleaseRecord }> {
+  const where = `${registry.host}/${repository}:${tag}`;
+  const manifest = await registry.manifest(repository, tag);
+  const descriptor = manifest && recordBlob(manifest);
+  const text = descriptor && (await registry.blob(repository, descriptor));
+  if (!manifest || !text) {
+    throw new InputError(
+      `${where} holds no release record; delete that tag, or push the record again`,
+    );
+  }
+  const record = readRecord(text, where);
+  requireParts(record, where);
+  return { digest: manifest.digest, record };
+}
+
+/** What a record lists without saying where it is could not be kept. */
+function requireParts({ images, charts }: ReleaseRecord, where: string): void {
+  const texts = [
+    ...Object.values(images).flatMap((image) => parts(image, "tag")),
+    ...Object.values(charts).flatMap((chart) => parts(chart, "version")),
+  ];
+  if (texts.every((text) => typeof text === "string" && text !== "")) return;
+  throw new InputError(
+    `${where} does not say where all that it lists is; delete that tag, or push the record again`,
+  );
+}
+
+function parts(listed: unknown, version: string): unknown[] {
+  const { path, digest, [version]: reference } = fields(listed);
+  return [path, digest, reference];
+}
+
+function recordBlob({ blobs }: Manifest) {
+  return blobs.find(({ mediaType }) => mediaType === releaseRecordType);
+}
+
+/** Milliseconds since 1970; undefined where the record does not say. */
+function timeOf({ source }: ReleaseRecord): number | undefined {
+  const time = Date.parse(source?.time ?? "");
+  return Number.isNaN(time) ? undefined : time;
+}
+
+interface Version {
+  readonly numbers: readonly number[];
+  /** Parts after the hyphen; none of a release proper. */
+  readonly early: readonly string[];
+}
+
+function readVersion(release: string): Version | undefined {
+  const match = /^v(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?$/.exec(release);
+  if (!match) return undefined;
+  return { numbers: match.slice(1, 4).map(Number), early: match[4]?.split(".") ?? [] };
+}
+
+/** Order of semantic versions, oldest first. */
+function compareVersions(a: Version, b: Version): number {
+  for (const [index, number] of a.numbers.entries()) {
+    const difference = number - (b.numbers[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (a.early.length === 0 || b.early.length === 0) return b.early.length - a.early.length;
+  for (const [index, part] of a.early.entries()) {
+    const other = b.early[index];
+    if (other === undefined) return 1;
+    const difference = comparePrereleases(part, other);
+    if (difference !== 0) return difference;
+  }
+  return a.early.length - b.early.length;
+}
+
+/** Numbers go before words, and are compared as numbers. */
+function comparePrereleases(a: string, b: string): number {
+  const [isNumber, otherIsNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)];
+  if (isNumber && otherIsNumber) return Number(a) - Number(b);
+  if (isNumber !== otherIsNumber) return isNumber ? -1 : 1;
+  return a < b ? -1 : a > b ? 1 : 0;
+}

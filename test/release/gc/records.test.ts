@@ -1,0 +1,212 @@
+import { RegistryClient } from "../../../components/registry-client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { InputError } from "../../../components/input-error";
+import {
+  type ReleaseRecord,
+  releaseRecordType,
+  writeRecord,
+} from "../../../components/release-record";
+import {
+  type FoundRecord,
+  newestRecords,
+  readRecords,
+  recordRoots,
+} from "../../../release/gc/records";
+import { seededRandom } from "../../random";
+import { pushImage, pushIndex, pushManifest, pushRecord } from "./artifacts";
+import { DeletableRegistry } from "./deletable-registry";
+import { digestOf } from "./random-graph";
+
+const repository = "space/releases";
+
+function record(release: string, time?: string): ReleaseRecord {
+  const source = { commit: "c", dirty: false };
+  return {
+    form: 1,
+    release,
+    images: {},
+    charts: {},
+    tools: {},
+    ...(time !== undefined && { source: { ...source, time } }),
+  };
+}
+
+function found(release: string, time?: string): FoundRecord {
+  const digest = digestOf(release);
+  return { repository, digest, tags: [release], record: record(release, time) };
+}
+
+function newest(records: readonly FoundRecord[], keep: number): string[] {
+  return newestRecords(records, keep).map(({ record: { release } }) => release);
+}
+
+describe("the newest releases are", () => {
+  const versions = [
+    "v1.9.0",
+    "v1.10.0-alpha",
+    "v1.10.0-alpha.1",
+    "v1.10.0-alpha.beta",
+    "v1.10.0-beta",
+    "v1.10.0-beta.2",
+    "v1.10.0-beta.11",
+    "v1.10.0-rc.1",
+    "v1.10.0",
+    "v1.10.1",
+    "v2.0.0",
+    "v10.0.0",
+  ];
+
+  test("those with the highest versions, in whatever order they are found", () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const shuffled = seededRandom(seed)
+        .shuffle(versions)
+        .map((version) => found(version));
+      for (let keep = 1; keep <= versions.length + 1; keep++)
+        expect(newest(shuffled, keep).reverse()).toEqual(versions.slice(-keep));
+    }
+  });
+
+  test("of those that content names, the ones with the newest sources", () => {
+    const records = [
+      found("v2.1.x-ha", "2026-01-02T00:00:00Z"),
+      found("v2.1.x-hb", "2026-01-03T00:00:00Z"),
+      found("v2.1.x-hc", "2026-01-01T00:00:00Z"),
+    ];
+    expect(newest(records, 2).sort()).toEqual(["v2.1.x-ha", "v2.1.x-hb"]);
+  });
+
+  test("counted for each kind by itself", () => {
+    const records = [
+      found("v2.1.7"),
+      found("v2.1.x-ha", "2026-01-02T00:00:00Z"),
+      found("v2.1.8"),
+      found("v2.1.x-hb", "2026-01-03T00:00:00Z"),
+    ];
+    expect(newest(records, 1)).toEqual(["v2.1.8", "v2.1.x-hb"]);
+  });
+
+  test("together all that one commit was built to, since nothing tells them apart", () => {
+    const records = [
+      found("v2.1.x-ha", "2026-01-02T00:00:00Z"),
+      found("v2.1.x-hb", "2026-01-02T00:00:00Z"),
+      found("v2.1.x-hc", "2026-01-01T00:00:00Z"),
+    ];
+    expect(newest(records, 1)).toEqual(["v2.1.x-ha", "v2.1.x-hb"]);
+  });
+
+  test("all of those whose sources have no time, besides the others", () => {
+    const records = [
+      found("v2.1.x-ha"),
+      found("v2.1.x-hb", "yesterday"),
+      found("v2.1.x-hc", "2026-01-01T00:00:00Z"),
+      found("v2.1.x-hd", "2026-01-02T00:00:00Z"),
+    ];
+    expect(newest(records, 1)).toEqual(["v2.1.x-ha", "v2.1.x-hb", "v2.1.x-hd"]);
+  });
+});
+
+test("a release keeps its record and all that it lists", () => {
+  const key = "0".repeat(64);
+  const image = { path: "web", key, tag: "v1", digest: digestOf("web"), platforms: [] };
+  const chart = {
+    path: "charts/shop",
+    key,
+    version: "0.1.0",
+    digest: digestOf("shop"),
+    pullFrom: "pull.test/space",
+    images: ["web"],
+  };
+  const listed = { ...record("v1"), images: { web: image }, charts: { shop: chart } };
+  const roots = recordRoots({ ...found("v1"), tags: ["v1", "newest"], record: listed });
+  expect(roots).toEqual(
+    [
+      [repository, digestOf("v1")],
+      [repository, "v1"],
+      [repository, "newest"],
+      ["space/web", "v1"],
+      ["space/web", digestOf("web")],
+      // Where an alias such as latest is at this record, it is at these images.
+      ["space/web", "v1"],
+      ["space/web", "newest"],
+      ["space/charts/shop", "0.1.0"],
+      ["space/charts/shop", digestOf("shop")],
+    ].map(([path, reference]) => ({ repository: path, reference, by: "release v1" })),
+  );
+});
+
+async function start(): Promise<DeletableRegistry> {
+  const registry = await DeletableRegistry.start();
+  onTestFinished(() => registry.close());
+  return registry;
+}
+
+function readAll(registry: DeletableRegistry): Promise<FoundRecord[]> {
+  const client = new RegistryClient({ host: registry.host, tls: "plain-http" });
+  onTestFinished(() => {
+    client.close();
+  });
+  return readRecords(client, "space");
+}
+
+describe("the records of a registry", () => {
+  test("are read by digest, with all their tags, and without what signs them", async () => {
+    const registry = await start();
+    const first = await pushRecord(registry, repository, record("v1.0.0"));
+    const second = await pushRecord(registry, repository, record("v1.1.0"));
+    const text = Buffer.from(writeRecord(record("v1.1.0")));
+    const again = { type: releaseRecordType, bytes: text };
+    const config = { type: "application/vnd.oci.empty.v1+json", bytes: Buffer.from("{}") };
+    await pushManifest(
+      registry,
+      { repository, tag: "newest" },
+      {
+        config,
+        layers: [again],
+        artifactType: releaseRecordType,
+      },
+    );
+    await pushIndex(registry, { repository, tag: first.replace(":", "-") });
+    expect(await readAll(registry)).toEqual([
+      { repository, digest: second, tags: ["newest", "v1.1.0"], record: record("v1.1.0") },
+      { repository, digest: first, tags: ["v1.0.0"], record: record("v1.0.0") },
+    ]);
+  });
+
+  test("are none where nothing was released", async () => {
+    expect(await readAll(await start())).toEqual([]);
+  });
+
+  test.each<
+    [what: string, push: (registry: DeletableRegistry) => Promise<string>, message: string]
+  >([
+    [
+      "an image",
+      (registry) => pushImage(registry, { repository, tag: "v1" }, "os"),
+      "holds no release record; delete that tag, or push the record again",
+    ],
+    [
+      "a record that does not say where its images are",
+      (registry) =>
+        pushRecord(registry, repository, {
+          ...record("v1"),
+          images: { web: { tag: "v1", digest: digestOf("web") } },
+        } as unknown as ReleaseRecord),
+      "does not say where all that it lists is; delete that tag, or push the record again",
+    ],
+    [
+      "a record that lists nothing under a name",
+      (registry) =>
+        pushRecord(registry, repository, {
+          ...record("v1"),
+          charts: { shop: null },
+        } as unknown as ReleaseRecord),
+      "does not say where all that it lists is; delete that tag, or push the record again",
+    ],
+  ])("are refused where one is %s", async (_, push, message) => {
+    const registry = await start();
+    await push(registry);
+    await expect(readAll(registry)).rejects.toThrow(
+      new InputError(`${registry.host}/${repository}:v1 ${message}`),
+    );
+  });
+});
