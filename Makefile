@@ -7,6 +7,8 @@ STACK_FLAG := $(if $(STACK),--stack '$(STACK)')
 ifneq ($(filter-out kind,$(PLATFORM)),)
 $(error PLATFORM is "$(PLATFORM)", but must be kind, or empty for the embedded platform)
 endif
+RELEASE_CLI := node --require ./run-typescript.cjs release/cli.ts
+RELEASE_FLAGS := --platform $(STACK_FLAG)
 OFFLINE_ENV := $(if $(OFFLINE),TINYOLLY_OFFLINE=1)
 
 .PHONY: help
@@ -33,9 +35,41 @@ watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what c
 bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
 	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(UPDATE),--update)
 
+.PHONY: release-check
+release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, STACK=prod
+	@$(RELEASE_CLI) check $(RELEASE_FLAGS) $(if $(RELEASE),--release '$(RELEASE)') $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
+
+.PHONY: chart-version
+chart-version: $(PACKAGES) ## Set the version of a chart: CHART=tinyolly VERSION=0.2.1
+	@$(RELEASE_CLI) chart-version --chart '$(CHART)' --version '$(VERSION)'
+
+.PHONY: release
+release: $(PACKAGES) ## Publish the tagged commit as a release (pulumi up); STACK=prod
+	@$(RELEASE_CLI) up $(RELEASE_FLAGS)
+
+.PHONY: releases
+releases: $(PACKAGES) ## List the releases that are recorded; JSON=1, STACK=prod
+	@$(RELEASE_CLI) list $(RELEASE_FLAGS) $(if $(JSON),--json)
+
+.PHONY: rollback
+rollback: $(PACKAGES) ## Point the Applications at a recorded release: TO=v2.1.7; PREVIEW=1 only shows it, STACK=prod
+	@$(RELEASE_CLI) rollback $(RELEASE_FLAGS) --to '$(TO)' $(if $(PREVIEW),--preview)
+
+.PHONY: promote
+promote: $(PACKAGES) ## Copy what one stack has published to the registry of another: FROM=local TO=prod; RELEASE=, AS=v2.2.0
+	@$(RELEASE_CLI) promote --platform $(if $(FROM),--from '$(FROM)') --to '$(TO)' $(if $(RELEASE),--release '$(RELEASE)') $(if $(AS),--as '$(AS)')
+
+.PHONY: bundle
+bundle: $(PACKAGES) ## Put a release into one file: RELEASE=v2.1.8; FILE=, STACK=prod
+	@$(RELEASE_CLI) bundle $(RELEASE_FLAGS) --release '$(RELEASE)' $(if $(FILE),--file '$(FILE)')
+
+.PHONY: load
+load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http)
+	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file '$(FILE)' $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TLS),--tls '$(TLS)')
+
 .PHONY: gc
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
-	@node --require ./run-typescript.cjs release/gc/cli.ts $(if $(filter-out local,$(STACK)),,--platform) $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)
+	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
@@ -43,8 +77,8 @@ down: $(PACKAGES) ## Remove the Applications and stop the platform; published im
 	@$(PLATFORM_CLI) down
 
 .PHONY: env
-env: $(PACKAGES) ## Print the environment for pulumi, helm and kubectl: eval "$$(make -s env)"
-	@$(PLATFORM_CLI) env
+env: $(PACKAGES) ## Print the environment for pulumi, helm and kubectl: eval "$$(make -s env)"; STACK=
+	@$(PLATFORM_CLI) env $(STACK_FLAG)
 
 .PHONY: platform-up
 platform-up: $(PACKAGES) ## Start the platform: registry, builder, base images, Kubernetes API, Argo CD

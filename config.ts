@@ -58,6 +58,8 @@ const keys = [
   "registryInCluster",
   "registryInClusterPlainHttp",
   "registryNamespace",
+  "registryUser",
+  "registryToken",
   "builder",
   "registryCache",
   "baseLock",
@@ -127,6 +129,9 @@ export function readSettings(
   reject("registryPull", registry.pull, hostProblem(registry.pull));
   reject("registryInCluster", registry.inCluster, hostProblem(registry.inCluster));
   reject("registryNamespace", registry.namespace, namespaceProblem(registry.namespace));
+
+  // Only looked for: the credential helper reads them, and nothing else may hold them.
+  for (const key of ["registryUser", "registryToken"] as const) config.require(key);
 
   const builder = config.require("builder");
   reject(
@@ -202,6 +207,7 @@ export function readSettings(
   reject("keepReleases", keepReleases, keepFits ? undefined : "a whole number of at least 1");
 
   const planFile = env["TINYOLLY_PLAN"] ?? "";
+  const redeploys = env["TINYOLLY_RELEASE"] ?? "";
 
   const settings: Settings = {
     publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },
@@ -226,7 +232,7 @@ export function readSettings(
     chartValues,
     offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
     planFile: planFile === "" ? undefined : planFile,
-    redeploys: env["TINYOLLY_RELEASE"] || undefined,
+    redeploys: redeploys === "" ? undefined : redeploys,
     keepReleases,
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));

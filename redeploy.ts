@@ -116,9 +116,8 @@ function registryCharts(
 function withImageFolder(settings: Settings, { charts }: ReleaseRecord): Settings {
   const { chartValues, plan } = settings;
   const moved = Object.entries(charts).filter(([, { pullFrom }]) => pullFrom !== plan.pullFolder);
-  const values = moved.map(([name]) => [
-    name,
-    { imageFolder: plan.pullFolder, ...chartValues[name] },
-  ]);
+  const values = moved.map(
+    ([name]) => [name, { imageFolder: plan.pullFolder, ...chartValues[name] }] as const,
+  );
   return { ...settings, chartValues: { ...chartValues, ...Object.fromEntries(values) } };
 }

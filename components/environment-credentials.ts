@@ -2,7 +2,7 @@ import { InputError } from "./input-error";
 import { hostProblem } from "./references";
 import type { FoundCredentials } from "./registry-credentials";
 
-/** Credentials that the environment holds for one host. */
+/** Credentials that the environment, or what it names, holds for one host. */
 export interface EnvironmentCredentials {
   readonly host: string;
   readonly credentials: FoundCredentials;
@@ -40,7 +40,7 @@ function tokenOf(
   const password = valueOf(env, variable);
   // Registries look at the token alone, but want some name beside it.
   const username = valueOf(env, userVariable) || "token";
-  return password === "" ? undefined : { username, password, variable };
+  return password === "" ? undefined : { username, password, source: variable };
 }
 
 /** Secrets that were pasted or read from files often end with a line break. */

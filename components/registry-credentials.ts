@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { environmentCredentials } from "./environment-credentials";
+import { configuredCredentials } from "./configured-credentials";
+import { type EnvironmentCredentials, environmentCredentials } from "./environment-credentials";
 import { InputError } from "./input-error";
 import { fields, parseJson } from "./json-fields";
 
@@ -12,8 +13,8 @@ export type Credentials =
 
 /** Credentials, and where they are from. */
 export type FoundCredentials = Credentials & {
-  /** Variable of the environment that holds the token; left out of what `docker login` left. */
-  readonly variable?: string;
+  /** Where the token is, such as a variable of the environment; left out of what `docker login` left. */
+  readonly source?: string;
 };
 
 /** Name of this project's own credential helper, which answers from here and therefore is never asked. */
@@ -24,8 +25,8 @@ const dockerHubHosts = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const helperTimeoutMs = 10_000;
 
 /**
- * Finds the credentials of a registry host such as `ghcr.io` in the environment, else in the user's Docker configuration;
- * undefined when there are none.
+ * Finds the credentials of a registry host such as `ghcr.io` in the environment, else in the stack's configuration, else in
+ * the user's Docker configuration; undefined when there are none.
  *
  * @throws InputError that names what cannot be read or used, and shows nothing of its content.
  */
@@ -34,10 +35,13 @@ export async function registryCredentials(
   env: NodeJS.ProcessEnv,
 ): Promise<FoundCredentials | undefined> {
   const server = serverOf(host).toLowerCase();
-  const found = environmentCredentials(env).find(
-    (entry) => serverOf(entry.host).toLowerCase() === server,
-  );
-  return found ? found.credentials : dockerCredentials(host, userDockerEnvironment(env));
+  const isFor = (entry: EnvironmentCredentials): boolean =>
+    serverOf(entry.host).toLowerCase() === server;
+  const found = environmentCredentials(env).find(isFor);
+  if (found) return found.credentials;
+  const configured = await configuredCredentials(env);
+  if (configured && isFor(configured)) return configured.credentials;
+  return dockerCredentials(host, userDockerEnvironment(env));
 }
 
 /**
@@ -47,8 +51,9 @@ export async function registryCredentials(
  */
 export async function hostsWithCredentials(env: NodeJS.ProcessEnv): Promise<string[]> {
   const ofEnvironment = environmentCredentials(env).map(({ host }) => serverOf(host));
+  const configured = await configuredCredentials(env);
   const stored = await dockerHosts(userDockerEnvironment(env));
-  return [...new Set([...ofEnvironment, ...stored])];
+  return [...new Set([...ofEnvironment, ...(configured ? [configured.host] : []), ...stored])];
 }
 
 /** Folder of the user's own Docker configuration, also where the one with {@link ownHelper} stands in its place. */

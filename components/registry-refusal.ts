@@ -78,18 +78,18 @@ function denied(said: string, { errand, host, credentials }: RefusalContext): st
     const where = action === "pull" ? "" : ` at ${name}`;
     return `${said}${where}, and Docker's configuration has no credentials for it; run docker login ${host} ${login}`;
   }
-  const { variable } = credentials;
+  const { source } = credentials;
   const limit = {
     pull: "",
     push: `, which may at most read ${name}`,
     delete: `, which may not delete from ${name}`,
   }[action];
-  if (variable === undefined)
+  if (source === undefined)
     return `${said} to the credentials that docker login stored${limit}; run docker login ${host} again, ${login}`;
   // The token of a workflow has no rights of its own.
   const where =
-    variable === "GITHUB_TOKEN" && action !== "pull"
+    source === "GITHUB_TOKEN" && action !== "pull"
       ? `on GHCR: ${right}; of a workflow: packages: write, and the package must admit its repository`
       : `on GHCR: ${right}`;
-  return `${said} to the token in ${variable}${limit}; put one there that may ${deed} (${where})`;
+  return `${said} to the token in ${source}${limit}; put one there that may ${deed} (${where})`;
 }

@@ -36,7 +36,7 @@ export class ReleasedImages extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     const { version, plan, images, registry, pushes } = args;
-    const keys = plan.images.map(({ name, key }) => [name, key.slice(0, 12)]);
+    const keys = plan.images.map(({ name, key }) => [name, key.slice(0, 12)] as const);
     super("tinyolly:index:ReleasedImages", name, { version, keys: Object.fromEntries(keys) }, opts);
 
     const request: pulumi.Output<ReleaseImagesRequest> = pulumi.output({

@@ -13,18 +13,16 @@ export function readStackConfiguration(
   stack: string,
   env: NodeJS.ProcessEnv = process.env,
 ): StackConfiguration {
-  const file = env["PULUMI_OPTION_CONFIG_FILE"] ?? `Pulumi.${stack}.yaml`;
-  if (!existsSync(file)) {
-    throw new InputError(
-      `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,
-    );
-  }
+  const file = requireStackFile(stack, env);
   const declared = readMap(readMap(readYaml("Pulumi.yaml"))["config"]);
   const defaults = Object.entries(declared).map(([key, declaration]): [string, unknown] => [
     `tinyolly:${key}`,
     readMap(declaration)["default"],
   ]);
-  const own = Object.entries(readMap(readMap(readYaml(file))["config"]));
+  const own = Object.entries(readMap(readMap(readYaml(file))["config"])).filter(
+    // Nothing here depends on a secret, so its default does.
+    ([key]) => readMap(declared[key.replace(/^tinyolly:/, "")])["secret"] !== true,
+  );
   for (const [key, value] of own) {
     if (Object.hasOwn(readMap(value), "secure")) {
       throw new InputError(
@@ -37,6 +35,24 @@ export function readStackConfiguration(
       key,
       typeof value === "string" ? value : JSON.stringify(value),
     ]),
+  );
+}
+
+/** Whether a stack's own file holds an encrypted value for a key. */
+export function hasSecret(
+  stack: string,
+  key: string,
+  env: NodeJS.ProcessEnv = process.env,
+): boolean {
+  const own = readMap(readMap(readYaml(requireStackFile(stack, env)))["config"]);
+  return Object.hasOwn(readMap(own[`tinyolly:${key}`]), "secure");
+}
+
+function requireStackFile(stack: string, env: NodeJS.ProcessEnv): string {
+  const file = env["PULUMI_OPTION_CONFIG_FILE"] ?? `Pulumi.${stack}.yaml`;
+  if (existsSync(file)) return file;
+  throw new InputError(
+    `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,
   );
 }
 

@@ -1,5 +1,4 @@
 /** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
-import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../components/command-line";
@@ -8,17 +7,12 @@ import { breakdown } from "./breakdown";
 import { buildTimes, failedBuilds } from "./build-log";
 import { readDeployment, deploymentTable } from "./deployment";
 import { requireSpace } from "./disk";
-import { environment } from "./environment";
+import { stackEnvironment } from "./environment";
 import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { awaitRollouts } from "./rollouts";
-import {
-  PlatformError,
-  type PlatformSettings,
-  localStack,
-  project,
-  readPlatformSettings,
-} from "./settings";
+import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
+import { printVariables, runPulumi, stackOf } from "./shell";
 import { formatBytes, table } from "./table";
 
 const commands: Readonly<
@@ -34,20 +28,18 @@ const commands: Readonly<
     return 0;
   },
   status,
-  env: (settings) => {
-    for (const [name, value] of Object.entries(environment(settings))) {
-      process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
-    }
+  env: () => {
+    printVariables(stackEnvironment(stackOf(process.argv)));
     return Promise.resolve(0);
   },
   deploy,
   preview: async (settings) => {
     await up(settings);
-    return pulumi(["preview", "--diff", "--stack", localStack]);
+    return runPulumi(["preview", "--diff", "--stack", localStack]);
   },
   destroy: async (settings) => {
     await up(settings);
-    return pulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
+    return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
   },
 };
 
@@ -97,7 +89,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   rmSync(timings, { force: true });
   process.env[timingsVariable] = timings;
   const start = Date.now();
-  const status = pulumi([
+  const status = runPulumi([
     "up",
     "--stack",
     localStack,
@@ -120,12 +112,6 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
   return 0;
-}
-
-function pulumi(args: readonly string[]): number {
-  const run = spawnSync("pulumi", args, { cwd: project, stdio: "inherit" });
-  if (run.error) throw new PlatformError(`pulumi cannot be run: ${run.error.message}`);
-  return run.status ?? 1;
 }
 
 function log(line: string): void {

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { hasSecret, readStackConfiguration } from "../explain/stack-configuration";
+import { writeDockerConfig } from "../release/docker-config";
 import { kindEnvironment, readKindSettings } from "./kind/settings";
 import { mirrorLock } from "./mirror-lock";
 import { pulumiBin, pulumiHome } from "./pulumi";
@@ -64,12 +66,24 @@ export function stackEnvironment(
   const settings = readPlatformSettings(env);
   const home = pulumiHome(settings, env);
   const made = existsSync(pulumiBin(home));
-  return {
+  const own = {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     DOCKER_BUILDKIT: "1",
     PATH: [env["PATH"] ?? "", toolFolder(settings), pulumiBin(home)].join(":"),
     // Where Pulumi cannot be downloaded, the plugins are there as well.
     ...(made ? { PULUMI_HOME: home } : {}),
+    ...registryVariables(stack),
+  };
+  return { ...own, ...writeDockerConfig(join(project, ".tinyolly/docker"), { ...env, ...own }) };
+}
+
+/** What the credentials of the environment and of the stack's configuration are for. */
+function registryVariables(stack: string): Record<string, string> {
+  const configuration = readStackConfiguration(stack);
+  return {
+    TINYOLLY_REGISTRY_HOST: configuration["tinyolly:registryPush"] ?? "",
+    // Pulumi is asked for a token only where there is one.
+    ...(hasSecret(stack, "registryToken") ? { TINYOLLY_STACK: stack } : {}),
   };
 }
 

@@ -12,8 +12,10 @@ import { list } from "./list";
 import { load } from "./load";
 import { promote } from "./promote";
 import { rollback } from "./rollback";
+import { up } from "./up";
 
 const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  up,
   list,
   check,
   rollback,

@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { requireRelease } from "../components/release-store";
+import { runPulumi } from "../platform/shell";
 import { openStack, stackOptions } from "./stack";
 
 const declared = {
@@ -32,11 +32,16 @@ export async function rollback(args: string[]): Promise<number> {
   } finally {
     client.close();
   }
-  const command = preview ? ["preview", "--diff"] : ["up", "--yes", "--skip-preview"];
-  const run = spawnSync("pulumi", [...command, "--stack", stack, "--target", applications], {
-    stdio: "inherit",
-    env: { ...process.env, TINYOLLY_RELEASE: to },
+  const command = preview
+    ? ["preview", "--diff"]
+    : ["up", "--yes", "--skip-preview", "--suppress-outputs"];
+  const status = runPulumi([...command, "--stack", stack, "--target", applications], {
+    TINYOLLY_RELEASE: to,
   });
-  if (run.error) throw new InputError(`pulumi cannot be run: ${run.error.message}; install it`);
-  return run.status ?? 1;
+  if (status === 0 && !preview) {
+    process.stdout.write(
+      `\nThe Applications of stack ${stack} are at ${to}. The next pulumi up takes them to what it publishes.\n`,
+    );
+  }
+  return status;
 }

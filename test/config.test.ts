@@ -169,7 +169,7 @@ describe("a key that", () => {
       { registryPsuh: "ghcr.io" },
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
-        "registryNamespace, builder, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
+        "registryNamespace, registryUser, registryToken, builder, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
         "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases",
     ],
     [

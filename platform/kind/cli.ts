@@ -5,12 +5,13 @@
  * With --dry-run, up, down and reset do nothing and need nothing: the commands go to standard error, the manifests to
  * standard output.
  */
-import { spawnSync } from "node:child_process";
 import { runMain } from "../../components/command-line";
 import { deploymentTable, readDeployment } from "../deployment";
 import { withLock } from "../lock";
+import { stackEnvironment } from "../environment";
 import { awaitRollouts } from "../rollouts";
-import { PlatformError, type PlatformSettings, localStack, project } from "../settings";
+import { PlatformError, type PlatformSettings, localStack } from "../settings";
+import { printVariables, runPulumi, stackOf } from "../shell";
 import { table } from "../table";
 import { downSteps, resetSteps, upSteps } from "./plan";
 import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
@@ -49,9 +50,8 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   status: { run: status },
   env: {
-    run: (settings) => {
-      for (const [name, value] of Object.entries(kindEnvironment(settings)))
-        process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+    run: () => {
+      printVariables(stackEnvironment(stackOf(process.argv)));
       return 0;
     },
   },
@@ -60,14 +60,14 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     changes: "make preview",
     run: async (settings) => {
       await up(settings);
-      return pulumi(["preview", "--diff", "--stack", localStack]);
+      return runPulumi(["preview", "--diff", "--stack", localStack]);
     },
   },
   destroy: {
     changes: "make down",
     run: async (settings) => {
       await up(settings);
-      return pulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
+      return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
     },
   },
 };
@@ -82,7 +82,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   const before = await readDeployment(settings);
   const args = ["--yes", "--skip-preview", "--suppress-outputs"];
-  const status = pulumi(["up", "--stack", localStack, ...args]);
+  const status = runPulumi(["up", "--stack", localStack, ...args]);
   if (status !== 0) {
     log("What was published before the failure is kept; mend the cause and run make up again.");
     return status;
@@ -107,12 +107,6 @@ function dryRun(steps: readonly Step[]): void {
       process.stdout.write(`---\n# ${input.file}\n${input.text.trimEnd()}\n`);
     else if (input) log(`# ${input.file}\n${input.text.trimEnd()}`);
   }
-}
-
-function pulumi(args: readonly string[]): number {
-  const run = spawnSync("pulumi", args, { cwd: project, stdio: "inherit" });
-  if (run.error) throw new PlatformError(`pulumi cannot be run: ${run.error.message}`);
-  return run.status ?? 1;
 }
 
 function log(line: string): void {

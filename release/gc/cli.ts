@@ -10,7 +10,7 @@ import { InputError } from "../../components/input-error";
 import { enterStack } from "../../platform/environment";
 import { readKindSettings } from "../../platform/kind/settings";
 import { withLock } from "../../platform/lock";
-import { readPlatformSettings } from "../../platform/settings";
+import { localStack, readPlatformSettings } from "../../platform/settings";
 import { type GcOptions, gc } from "./gc";
 
 const declared = {
@@ -24,12 +24,12 @@ const declared = {
 async function main(): Promise<number> {
   const { stack, delete: deletes, keep, json, platform } = readOptions(declared);
   const options = { stack, delete: deletes, keep: readKeep(keep), json };
-  return platform ? onPlatform(options) : gc(options);
+  if (platform) enterStack(stack);
+  return platform && stack === localStack ? onPlatform(options) : gc(options);
 }
 
 /** Cleans the platform's own registry, while nobody else changes the platform. */
 function onPlatform(options: GcOptions): Promise<number> {
-  enterStack(options.stack);
   const kind = process.env["PLATFORM"] === "kind";
   const { state } = kind ? readKindSettings() : readPlatformSettings();
   const program = `${join(state, "bin/registry")} garbage-collect ${join(state, "config/registry.json")}`;

@@ -207,7 +207,6 @@ describe("with seconds to wait", () => {
     const variation = { values, kubeconfig: "my config; echo" };
     const { command, registrations, result } = await waiting(variation);
     const { spec } = only(registrations, applicationType).inputs;
-    const { images } = planShop();
     const { stdin, ...inputs } = command.inputs;
     expect(inputs).toEqual({
       create: "node --require ./run-typescript.cjs components/await-rollout.ts",

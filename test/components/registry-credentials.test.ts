@@ -176,9 +176,9 @@ describe("helpers", () => {
 
 describe("in the environment", () => {
   const ours = { TINYOLLY_REGISTRY_HOST: "reg.test:5000", TINYOLLY_REGISTRY_TOKEN: "t0ken" };
-  const oursFound = { password: "t0ken", variable: "TINYOLLY_REGISTRY_TOKEN" };
+  const oursFound = { password: "t0ken", source: "TINYOLLY_REGISTRY_TOKEN" };
   const github = { GITHUB_TOKEN: "ghs" };
-  const githubFound = { password: "ghs", variable: "GITHUB_TOKEN" };
+  const githubFound = { password: "ghs", source: "GITHUB_TOKEN" };
 
   const table: [string, string, Record<string, string>, unknown][] = [
     ["our token", "reg.test:5000", ours, { ...oursFound, username: "token" }],

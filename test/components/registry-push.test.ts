@@ -35,8 +35,8 @@ const bytes = Buffer.from("the layer");
 const layer = descriptorOf(bytes, "application/octet-stream");
 const other = `sha256:${sha256("other")}`;
 const login: FoundCredentials = { username: "olly", password: "s3cret" };
-const githubToken: FoundCredentials = { ...login, variable: "GITHUB_TOKEN" };
-const ownToken: FoundCredentials = { ...login, variable: "TINYOLLY_REGISTRY_TOKEN" };
+const githubToken: FoundCredentials = { ...login, source: "GITHUB_TOKEN" };
+const ownToken: FoundCredentials = { ...login, source: "TINYOLLY_REGISTRY_TOKEN" };
 const runAgain = "run again: only what is missing is pushed";
 const address = "check registryPush and registryPushTls";
 

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../components/input-error";
-import { readStackConfiguration } from "../../explain/stack-configuration";
+import { hasSecret, readStackConfiguration } from "../../explain/stack-configuration";
 import { enterFolderWith, writeFiles } from "../folders";
 import { handedOver, stackConfig } from "../stacks";
 
@@ -64,6 +64,17 @@ describe("a stack's configuration", () => {
       copyFileSync(join(project, file), file);
     expect(readStackConfiguration(stack, {})).toEqual(handedOver(stackConfig(stack)));
   });
+});
+
+test("a secret that Pulumi.yaml declares is left at its default, and can be seen to be there", () => {
+  writeFiles(".", {
+    "Pulumi.yaml": "config: {registryToken: {type: string, secret: true, default: ''}}\n",
+    "Pulumi.moon.yaml": "config: {tinyolly:registryToken: {secure: v1:abc}}\n",
+    "Pulumi.mars.yaml": "config: {}\n",
+  });
+  expect(readStackConfiguration("moon", {})).toEqual({ "tinyolly:registryToken": "" });
+  expect(hasSecret("moon", "registryToken", {})).toBe(true);
+  expect(hasSecret("mars", "registryToken", {})).toBe(false);
 });
 
 describe("a configuration that cannot be read is refused:", () => {

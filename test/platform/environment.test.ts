@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
-import { environment, stackConfig } from "../../platform/environment";
+import { environment, stackConfig, stackEnvironment } from "../../platform/environment";
 import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
 import { folderWith, writeFiles } from "../folders";
 
@@ -37,6 +37,41 @@ test("a shell gets exactly these variables, with the platform's tools first on P
     DOCKER_BUILDKIT: "1",
     KUBECONFIG: `${state}/kubeconfig`,
     PATH: `${state}/bin:/tools/pulumi/versions/3.259.0/bin:/usr/bin:/bin`,
+  });
+});
+
+test("another stack keeps its own backend, builder and cluster, and gets credentials by a helper", () => {
+  const folder = folderWith({
+    "Pulumi.yaml":
+      "config: {registryPush: {default: there.test}, registryToken: {secret: true, default: ''}}\n",
+    "Pulumi.prod.yaml": "config: {tinyolly:registryPush: ghcr.io}\n",
+    "Pulumi.dark.yaml": "config: {tinyolly:registryToken: {secure: v1:abc}}\n",
+  });
+  const home = process.cwd();
+  process.chdir(folder);
+  onTestFinished(() => {
+    process.chdir(home);
+  });
+  const env = {
+    TINYOLLY_STATE: state,
+    TINYOLLY_CACHE: "/tools",
+    PATH: "/own/bin",
+    HOME: "/home/me",
+  };
+  const docker = join(project, ".tinyolly/docker");
+  expect(stackEnvironment("prod", env)).toEqual({
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    DOCKER_BUILDKIT: "1",
+    PATH: `${docker}/bin:/own/bin:${state}/bin:/tools/pulumi/versions/3.259.0/bin`,
+    TINYOLLY_REGISTRY_HOST: "ghcr.io",
+    DOCKER_CONFIG: docker,
+    HELM_REGISTRY_CONFIG: `${docker}/config.json`,
+    BUILDX_CONFIG: "/home/me/.docker/buildx",
+    TINYOLLY_DOCKER_CONFIG: "/home/me/.docker",
+  });
+  expect(stackEnvironment("dark", env)).toMatchObject({
+    TINYOLLY_REGISTRY_HOST: "there.test",
+    TINYOLLY_STACK: "dark",
   });
 });
 

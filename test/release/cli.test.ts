@@ -41,13 +41,21 @@ beforeEach(async () => {
 });
 
 /** Writes the configuration of a stack that publishes to a registry. */
-function stack(name: string, { host }: FakeRegistry, namespace: string, more = {}): void {
-  const config = {
+function stack(
+  name: string,
+  { host }: FakeRegistry,
+  namespace: string,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  const config: Readonly<Record<string, unknown>> = {
     ...stackConfig("prod"),
     ...{ registryPush: host, registryPushTls: "plain-http", registryNamespace: namespace },
     ...{ registryPull: host, ...more },
   };
-  const keys = Object.entries(config).map(([key, value]) => [`tinyolly:${key}`, value]);
+  const keys = Object.entries(config).map(([key, value]): [string, unknown] => [
+    `tinyolly:${key}`,
+    value,
+  ]);
   writeFileSync(`Pulumi.${name}.yaml`, stringify({ config: Object.fromEntries(keys) }));
 }
 
@@ -115,7 +123,8 @@ describe("a bundle", () => {
     expect(readdirSync(".").filter((file) => file.includes("draft"))).toEqual([]);
 
     const loaded = await release("load", "--file=one.tar", "--stack=airgap");
-    expect(loaded).toMatchObject({ status: 0, stdout: expect.stringContaining(digest) });
+    expect(loaded.stdout).toContain(digest);
+    expect(loaded.status).toBe(0);
     await asked(there, async (client) => {
       expect(await readRelease(client, "far/away", "v2.1.8")).toEqual({ record, digest });
       for (const { path, tag, digest: image } of Object.values(record.images))

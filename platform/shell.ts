@@ -1,0 +1,25 @@
+import { spawnSync } from "node:child_process";
+import { PlatformError, localStack, project } from "./settings";
+
+/** Runs the Pulumi CLI on this project, in front of the user; returns its exit code. */
+export function runPulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}): number {
+  const run = spawnSync("pulumi", args, {
+    cwd: project,
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
+  if (run.error) throw new PlatformError(`pulumi cannot be run: ${run.error.message}`);
+  return run.status ?? 1;
+}
+
+/** Prints variables as a shell reads them. */
+export function printVariables(variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables))
+    process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+}
+
+/** Stack that a command line names; the platform's own where it names none. */
+export function stackOf(words: readonly string[]): string {
+  const at = words.indexOf("--stack");
+  return (at < 0 ? undefined : words[at + 1]) ?? localStack;
+}

@@ -1,0 +1,36 @@
+import { readOptions } from "../components/command-line";
+import { enterStack } from "../platform/environment";
+import { runPulumi } from "../platform/shell";
+import { list } from "./list";
+
+const declared = {
+  stack: { type: "string", default: "prod" },
+  platform: { type: "boolean", default: false },
+  preview: { type: "boolean", default: false },
+} as const;
+
+/**
+ * `up [--stack prod] [--preview]`: `pulumi up` of a stack with the credentials of the environment or of its configuration, and then the
+ * list of its releases.
+ */
+export async function up(args: string[]): Promise<number> {
+  const { stack, platform, preview } = readOptions(declared, args);
+  if (platform) enterStack(stack);
+  if (preview) return runPulumi(["preview", "--diff", "--stack", stack]);
+  const status = runPulumi([
+    "up",
+    "--stack",
+    stack,
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+  ]);
+  if (status !== 0) {
+    process.stderr.write(
+      `What was published before the failure is kept and does not show as a release; mend the cause and run make release again.\n`,
+    );
+    return status;
+  }
+  process.stdout.write("\n");
+  return list(["--stack", stack]);
+}
