@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { parse } from "yaml";
 import type { ApplicationPlan, ArgoCd, DeployedChart } from "./components/application-spec";
 import { baseLockFile, readBaseLock } from "./components/base-lock";
+import { type BuilderSettings, readBuilder } from "./components/builder-nodes";
 import { InputError, readAll } from "./components/input-error";
 import type { Cluster } from "./components/live-applications";
 import type { PlanOptions } from "./components/plan";
@@ -29,6 +30,8 @@ import { deliverables } from "./deliverables";
 export interface Settings {
   /** How images and charts are published. */
   readonly publishing: Publishing;
+  /** Builder that is made from settings; undefined where it exists already. */
+  readonly builder: BuilderSettings | undefined;
   /** What decides keys, tags and versions besides the sources. */
   readonly plan: PlanOptions;
   /** Templates of the tags that follow the newest release, such as `latest`. */
@@ -61,6 +64,8 @@ const keys = [
   "registryUser",
   "registryToken",
   "builder",
+  "builderDriver",
+  "builderNodes",
   "registryCache",
   "baseLock",
   "largestFile",
@@ -150,6 +155,17 @@ export function readSettings(
     platforms,
     platformsFit ? undefined : `one or more different ones of ${platformNames.join(", ")}`,
   );
+  const builderSettings = readBuilder(
+    {
+      name: builder,
+      driver: config.require("builderDriver"),
+      nodes: config.json("builderNodes"),
+      platforms,
+      platformNames,
+      skipsVerification: registry.pushTls === "skip-verify",
+    },
+    problems,
+  );
 
   const baseLock = baseLockFile(config.require("baseLock"), env);
   const [bases = new Map<string, string>()] = readAll([baseLock], problems, readBaseLock);
@@ -211,6 +227,7 @@ export function readSettings(
 
   const settings: Settings = {
     publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },
+    builder: builderSettings,
     plan: {
       platforms,
       versions: { line: releaseLine(ownVersion()), release: chosen.release },

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { makeApplications } from "./components/applications";
+import { ensureBuilder } from "./components/builder-instance";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
 import { conflicts, driftMessages, observe } from "./components/observation";
@@ -38,6 +39,9 @@ export = async (): Promise<StackOutputs> => {
   refuse(conflicts(observed));
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, baseLock);
+  await orRunError(() => {
+    ensureBuilder(settings.builder);
+  });
   void warnAboutBuilder(publishing.builder);
   void warnAboutDrift(driftMessages(observed));
 

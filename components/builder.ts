@@ -5,17 +5,21 @@ import { join } from "node:path";
 
 const patienceMs = 3000;
 
+/** Folder in which buildx keeps its builders. */
+export function buildxFolder(env: NodeJS.ProcessEnv): string {
+  return env["BUILDX_CONFIG"] ?? join(env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "buildx");
+}
+
 /**
- * Says what is wrong with a buildx builder whose driver is `remote`, and what to do; undefined when it answers. Builders
- * with other drivers start on demand and are not asked. The docker-build plugin itself would only say "context deadline
- * exceeded".
+ * Says what is wrong with a buildx builder whose driver is `remote`, and what to do; undefined when each of its nodes
+ * answers. Builders with other drivers start on demand and are not asked. The docker-build plugin itself would only say
+ * "context deadline exceeded".
  */
 export async function builderProblem(
   name: string,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string | undefined> {
-  const folder =
-    env["BUILDX_CONFIG"] ?? join(env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "buildx");
+  const folder = buildxFolder(env);
   // The builder of a Docker engine has no file.
   if (name === "default") return undefined;
   const file = join(folder, "instances", name);
@@ -23,21 +27,25 @@ export async function builderProblem(
     return `there is no builder "${name}" in ${folder}; start the platform with make platform-up, make one with docker buildx create --name ${name}, or set builder to one that docker buildx ls shows`;
   }
   const nodes = remoteNodes(file);
-  for (const { Endpoint } of nodes) {
-    if (!(await answers(Endpoint))) {
-      return `builder "${name}" does not answer at ${Endpoint}; start it (make platform-up starts the platform's)`;
-    }
-  }
-  return undefined;
+  const answering = await Promise.all(nodes.map(({ Endpoint }) => answers(Endpoint)));
+  const silent = nodes.filter((_, i) => answering[i] !== true);
+  if (silent.length === 0) return undefined;
+  const named = silent.map(({ Name, Endpoint }) => `node "${Name}" at ${Endpoint}`).join(" and ");
+  return `builder "${name}" does not answer: ${named}; start it (make platform-up starts the platform's)`;
+}
+
+interface RemoteNode {
+  readonly Name: string;
+  readonly Endpoint: string;
 }
 
 /** Nodes of a builder whose driver is `remote`; none where the file is not as buildx writes it. */
-function remoteNodes(file: string): readonly { readonly Endpoint: string }[] {
+function remoteNodes(file: string): readonly RemoteNode[] {
   try {
     // Written by docker buildx create.
     const { Driver, Nodes } = JSON.parse(readFileSync(file, "utf8")) as {
       readonly Driver: string;
-      readonly Nodes: readonly { readonly Endpoint: string }[];
+      readonly Nodes: readonly RemoteNode[];
     };
     return Driver === "remote" ? Nodes.filter(({ Endpoint }) => URL.canParse(Endpoint)) : [];
   } catch {

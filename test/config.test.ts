@@ -63,6 +63,7 @@ describe("the settings of", () => {
         builder: "tinyolly",
         registryCache: false,
       },
+      builder: undefined,
       plan: {
         platforms: ["linux/amd64"],
         versions: { line: "v2.1", release: undefined },
@@ -98,6 +99,7 @@ describe("the settings of", () => {
         builder: "tinyolly",
         registryCache: true,
       },
+      builder: undefined,
       plan: {
         platforms: ["linux/amd64", "linux/arm64"],
         versions: { line: "v2.1", release: "v2.1.8" },
@@ -169,7 +171,7 @@ describe("a key that", () => {
       { registryPsuh: "ghcr.io" },
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
-        "registryNamespace, registryUser, registryToken, builder, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
+        "registryNamespace, registryUser, registryToken, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
         "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases",
     ],
     [
@@ -296,11 +298,13 @@ describe("a key that", () => {
         '"builder" is "", but must be the name of a buildx builder, such as tinyolly; ' +
         "set it with: pulumi config set builder …",
     ],
-    ...["platforms", "chartValues"].map((key): [string, Record<string, unknown>, string] => [
-      `should be ${key} and is not even JSON`,
-      { [key]: "linux/amd64" },
-      `"${key}" is "linux/amd64", but must be JSON; set it with: pulumi config set ${key} …`,
-    ]),
+    ...["platforms", "builderNodes", "chartValues"].map(
+      (key): [string, Record<string, unknown>, string] => [
+        `should be ${key} and is not even JSON`,
+        { [key]: "linux/amd64" },
+        `"${key}" is "linux/amd64", but must be JSON; set it with: pulumi config set ${key} …`,
+      ],
+    ),
   ])("%s is named with what is allowed", (_, changes, message) => {
     expect(() => read(changes)).toThrow(new InputError(message));
   });
@@ -309,6 +313,24 @@ describe("a key that", () => {
 test("keys of other namespaces are none of ours", () => {
   const configuration = { ...handedOver(stackConfig("local")), "kubernetes:context": "elsewhere" };
   expect(() => readSettings(configuration)).not.toThrow();
+});
+
+test("a builder is made of nodes, for the platforms of the stack and the registry that it pushes to", () => {
+  const nodes = ["linux/amd64", "linux/arm64"].map((platform) => ({
+    endpoint: `tcp://${platform.slice(6)}.test:1234`,
+    platforms: [platform],
+  }));
+  const builder = { builderDriver: "remote", builderNodes: nodes };
+  const platforms = ["linux/amd64", "linux/arm64"];
+  expect(read({ ...builder, platforms, registryPushTls: "verify" }).builder).toEqual({
+    name: "tinyolly",
+    driver: "remote",
+    nodes: nodes.map((node) => ({ ...node, options: {} })),
+  });
+  expect(() => read({ ...builder, platforms })).toThrow('"registryPushTls" is "skip-verify"');
+  expect(() => read({ ...builder, platforms: ["linux/s390x"] })).toThrow(
+    '"platforms" has linux/s390x',
+  );
 });
 
 test("builds share layers through the registry where the stack says so", () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -422,6 +422,27 @@ describe("without the builder", () => {
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
     await run({ preview: true, changes: { builder: "other" } });
     expect(warn).not.toHaveBeenCalled();
+  });
+});
+
+describe("a builder of settings", () => {
+  const changes = {
+    builder: "smith",
+    builderDriver: "kubernetes",
+    builderNodes: [{ platforms: ["linux/amd64"] }],
+  };
+
+  test("is made before images are built with it", async () => {
+    const { registrations } = await run({ preview: false, changes });
+    expect(readFileSync("buildx/instances/smith", "utf8")).toContain('"Name":"smith0"');
+    expect(only(registrations, imageType, "demo").inputs["builder"]).toEqual({ name: "smith" });
+  });
+
+  test("that somebody else made is an error without a stack trace", async () => {
+    writeFiles(".", { "buildx/instances/smith": "{}" });
+    const error = await failureOf(run({ preview: true, changes }));
+    expect(error).toBeInstanceOf(pulumi.RunError);
+    expect(String(error)).toContain("docker buildx rm smith");
   });
 });
 

@@ -16,7 +16,8 @@ function buildxWith(instance: object): NodeJS.ProcessEnv {
 }
 
 function remote(...endpoints: string[]): NodeJS.ProcessEnv {
-  return buildxWith({ Driver: "remote", Nodes: endpoints.map((Endpoint) => ({ Endpoint })) });
+  const nodes = endpoints.map((Endpoint, i) => ({ Name: `smith${i}`, Endpoint }));
+  return buildxWith({ Driver: "remote", Nodes: nodes });
 }
 
 async function listen(address: { path: string } | { host: string; port: number }): Promise<Server> {
@@ -58,15 +59,17 @@ test("a port that answers is fine, until it does not", async () => {
   expect(await builderProblem("smith", remote(endpoint))).toBeUndefined();
   await new Promise((resolve) => server?.close(resolve));
   expect(await builderProblem("smith", remote(endpoint))).toBe(
-    `builder "smith" does not answer at ${endpoint}; start it (make platform-up starts the platform's)`,
+    `builder "smith" does not answer: node "smith0" at ${endpoint}; start it (make platform-up starts the platform's)`,
   );
 });
 
-test("every node has to answer", async () => {
+test("every node has to answer, and each that does not is named", async () => {
   const socket = join(folderWith({}), "b.sock");
   await listen({ path: socket });
-  expect(await builderProblem("smith", remote(`unix://${socket}`, "unix:///none"))).toBe(
-    'builder "smith" does not answer at unix:///none; start it (make platform-up starts the platform\'s)',
+  const env = remote("unix:///none", `unix://${socket}`, "unix:///nothing");
+  expect(await builderProblem("smith", env)).toBe(
+    'builder "smith" does not answer: node "smith0" at unix:///none and node "smith2" at unix:///nothing; ' +
+      "start it (make platform-up starts the platform's)",
   );
 });
 

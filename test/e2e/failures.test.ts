@@ -230,7 +230,9 @@ test("a builder that cannot be reached is named", async () => {
   );
   await withFile("apps/demo/backend.py", change, () => {
     const { status, output } = up({ BUILDX_CONFIG: join(work, "buildx") });
-    expect(output).toContain(`builder "tinyolly" does not answer at unix://${work}/nobody.sock`);
+    expect(output).toContain(
+      `builder "tinyolly" does not answer: node "tinyolly0" at unix://${work}/nobody.sock`,
+    );
     expect(status).not.toBe(0);
   });
   expect(up().status).toBe(0);
