@@ -6,6 +6,8 @@ export interface Stage {
   readonly name: string | undefined;
   /** Image or stage it starts from, with build arguments filled in. */
   readonly from: string;
+  /** Value of its `--platform` flag, as it is written; undefined for the platform that is built for. */
+  readonly platform: string | undefined;
   /** Images and stages from which it copies or mounts files. */
   readonly sources: readonly string[];
 }
@@ -51,11 +53,11 @@ export function parseDockerfile(
       args[name] = buildArgs[name] ?? value.join("=").replace(/^(["'])(.*)\1$/, "$2");
     }
     if (instruction === "from") {
-      const match = /^(?:--platform=\S+\s+)?(\S+)(?:\s+as\s+(\S+))?$/i.exec(rest.trim());
+      const match = /^(?:--platform=(\S+)\s+)?(\S+)(?:\s+as\s+(\S+))?$/i.exec(rest.trim());
       if (!match)
         fail(`"FROM ${rest.trim()}" is not of the form FROM [--platform=…] image [AS name]`);
-      const [, from = "", name] = match ?? [];
-      stages.push({ from: fill(from, args), name: name?.toLowerCase(), sources: [] });
+      const [, platform, from = "", name] = match ?? [];
+      stages.push({ from: fill(from, args), name: name?.toLowerCase(), platform, sources: [] });
     }
     if (["add", "copy", "run"].includes(instruction)) {
       const flags = /^(?:--\S+\s+)*/.exec(rest)?.[0] ?? "";

@@ -1,23 +1,34 @@
-import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { writeBaseLock } from "../components/base-lock";
 import { allOutsideBases } from "../components/plan";
 import { RegistryClient } from "../components/registry-client";
 import { deliverables } from "../deliverables";
+import { basePlatforms } from "./base-platforms";
 import { get } from "./http";
-import { buildkitAddress } from "./services";
 import { dockerfileFrontend } from "./catalog";
+import { completeBase } from "./foreign-bases";
 import { mirrorLock } from "./mirror-lock";
+import { buildFolder, runTool } from "./run-tool";
 import { provideTools } from "./tools";
-import { PlatformError, type PlatformSettings, project } from "./settings";
+import { PlatformError, type PlatformSettings, hostPlatform, project } from "./settings";
 
 const recipes = join(project, "platform/base-images");
 const suite = "forky";
 const root = `library/debian:${suite}-slim`;
 const npmVersion = "11.6.2";
-const manifestTypes =
-  "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+const manifestTypes = [
+  ...["image.manifest", "image.index"].map((kind) => `application/vnd.oci.${kind}.v1+json`),
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** References to images outside the deliverables in the Dockerfiles of this checkout, such as `python:3.14-slim`. */
@@ -26,8 +37,8 @@ export function requiredBases(): string[] {
 }
 
 /**
- * Puts every base image that is missing into the mirror, made from Debian's packages. Does nothing where Docker Hub can
- * be reached, since BuildKit then pulls the official ones.
+ * Puts every base image that is missing into the mirror, made from Debian's packages, for each platform in which it is
+ * needed. Does nothing where Docker Hub can be reached, since BuildKit then pulls the official ones.
  */
 export async function provideBases(
   settings: PlatformSettings,
@@ -39,6 +50,18 @@ export async function provideBases(
   for (const base of names) if (!(await isMirrored(settings, base))) missing.push(base);
   if (missing.length > 0 && (await dockerHubAnswers())) return;
   await makeBases(settings, missing, log);
+  const needed = basePlatforms(deliverables.images, hostPlatform, settings.platforms);
+  for (const [reference, platforms] of needed) {
+    const foreign = [...platforms].filter((platform) => platform !== hostPlatform);
+    if (foreign.length === 0) continue;
+    for (const name of hubName(reference))
+      await completeBase(
+        settings,
+        { name, recipes: recipesOf(settings, name), suite },
+        foreign,
+        log,
+      );
+  }
   await lockBases(settings, bases);
 }
 
@@ -125,13 +148,7 @@ async function buildBase(
   log: (line: string) => void,
 ): Promise<void> {
   const [name = "", tag = ""] = base.split(":");
-  const recipe = join(recipes, `${name.replace(/^library\//, "").replaceAll("/", "-")}.Dockerfile`);
-  if (!existsSync(recipe)) {
-    throw new PlatformError(
-      `a Dockerfile starts from ${base}, which cannot be pulled here and has no recipe; ` +
-        `add ${relative(project, recipe)}, or push the image to localhost:${settings.ports.registry}/mirror/${base}`,
-    );
-  }
+  const recipe = recipeOf(settings, base);
   const frontend = name === "docker/dockerfile" ? await provideFrontend(settings, log) : undefined;
   const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
   buildInto(
@@ -150,6 +167,23 @@ async function buildBase(
   );
 }
 
+/** Dockerfile of a base, by its name on Docker Hub. */
+function recipeOf({ ports }: PlatformSettings, base: string): string {
+  const [name = ""] = base.split(":");
+  const recipe = join(recipes, `${name.replace(/^library\//, "").replaceAll("/", "-")}.Dockerfile`);
+  if (existsSync(recipe)) return recipe;
+  throw new PlatformError(
+    `a Dockerfile starts from ${base}, which cannot be pulled here and has no recipe; ` +
+      `add ${relative(project, recipe)}, or push the image to localhost:${ports.registry}/mirror/${base}`,
+  );
+}
+
+/** Texts of a base's Dockerfile and of that of the root which it stands on. */
+function recipesOf(settings: PlatformSettings, base: string): string[] {
+  const files = base === root ? [base] : [root, base];
+  return files.map((name) => readFileSync(recipeOf(settings, name), "utf8"));
+}
+
 /** Builds what `fill` puts into a folder, with its Dockerfile, and pushes it as `name`, a path with its tag. */
 export function buildInto(
   settings: PlatformSettings,
@@ -160,13 +194,7 @@ export function buildInto(
   const context = mkdtempSync(join(settings.state, "image-"));
   try {
     fill(context);
-    run("buildctl", [
-      `--addr=${buildkitAddress(settings)}`,
-      "build",
-      "--progress=plain",
-      "--frontend=dockerfile.v0",
-      `--local=context=${context}`,
-      `--local=dockerfile=${context}`,
+    buildFolder(settings, context, [
       ...options,
       `--output=type=image,name=localhost:${settings.ports.registry}/${name},push=true,registry.insecure=true`,
     ]);
@@ -182,7 +210,7 @@ function debianRoot({ cache }: PlatformSettings, log: (line: string) => void): s
     mkdirSync(join(cache, "base-images"), { recursive: true });
     log(`Debian ${suite}: fetching its packages`);
     const excluded = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*"];
-    run("mmdebstrap", [
+    runTool("mmdebstrap", [
       "--format=tar",
       "--variant=minbase",
       // The Release file of a suite in development can be older than it promises.
@@ -211,18 +239,6 @@ function npmPackage({ cache }: PlatformSettings): string {
   const file = join(folder, `npm-${npmVersion}.tgz`);
   mkdirSync(folder, { recursive: true });
   if (!existsSync(file))
-    run("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
+    runTool("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
   return file;
-}
-
-function run(command: string, args: readonly string[]): void {
-  const { status, error, stdout, stderr } = spawnSync(command, args, {
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
-  if (status === 0) return;
-  const output = error
-    ? error.message
-    : `${stdout}${stderr}`.trim().split("\n").slice(-20).join("\n");
-  throw new PlatformError(`${command} failed:\n${output}`);
 }

@@ -15,6 +15,7 @@ import { cniPlugins, nodeTools, platformTools } from "./catalog";
 import { provideChartImages, providePause } from "./chart-images";
 import { kubeconfigFile } from "./cluster-access";
 import { clusterObjects } from "./cluster-objects";
+import { endEmulation, provideEmulation } from "./emulation";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
 import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
@@ -65,6 +66,11 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
     requireRehearsingNode(settings);
     await rehearsalUp(settings, log);
   }
+  // Builds need none, so a machine that does not allow it only cannot run what they make for other platforms.
+  await provideEmulation(settings, settings.platforms, log).catch((error: unknown) => {
+    if (!(error instanceof PlatformError)) throw error;
+    log(error.message);
+  });
   await startAll(settings, serviceFactories, log);
   await providePause(settings, log);
   kubectl(settings, [...serverSideApply, "--filename=-"], JSON.stringify(clusterObjects(settings)));
@@ -87,6 +93,7 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
   for (const name of [...others, ...order])
     if (await stopService(settings.state, name)) log(`stopped ${name}`);
+  endEmulation(settings);
 }
 
 /** Ends the platform and deletes its data: registry, builds, cluster and the local stack's state. */

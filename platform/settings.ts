@@ -16,6 +16,8 @@ export interface PlatformSettings {
   /** Whether builder, node and Argo CD also know the registries on which a release is rehearsed. */
   readonly rehearsal: boolean;
   readonly rehearsalPorts: RehearsalPorts;
+  /** Platforms that images can be built for, the machine's own first. */
+  readonly platforms: readonly string[];
 }
 
 /** TCP ports on loopback. */
@@ -82,6 +84,12 @@ export class PlatformError extends InputError {
   public override readonly name = "PlatformError";
 }
 
+/** Platforms that the bases can be made for, by Node's name of the architecture. */
+const platformOf: Readonly<Record<string, string>> = { x64: "linux/amd64", arm64: "linux/arm64" };
+
+/** This machine's platform, such as `linux/amd64`. */
+export const hostPlatform = platformOf[process.arch] ?? `linux/${process.arch}`;
+
 /** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that README.md lists. */
 export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
@@ -98,7 +106,19 @@ export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): Plat
     ports: readPorts(portVariables, env, taken),
     rehearsal: readRehearsal(env),
     rehearsalPorts: readPorts(rehearsalPortVariables, env, taken),
+    platforms: readPlatforms(env["TINYOLLY_PLATFORMS"] ?? ""),
   };
+}
+
+function readPlatforms(list: string): string[] {
+  const asked = list.split(",").filter((name) => name !== "");
+  const known = Object.values(platformOf);
+  if (!asked.every((name) => known.includes(name))) {
+    throw new PlatformError(
+      `TINYOLLY_PLATFORMS is "${list}", but must be one or more of ${known.join(", ")}, with commas between them`,
+    );
+  }
+  return [...new Set([hostPlatform, ...asked])];
 }
 
 /** Sockets, relative to the state folder. */

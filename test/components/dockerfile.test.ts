@@ -16,7 +16,7 @@ describe("stages", () => {
     ].join("\n");
     const stages = parseDockerfile("Dockerfile", text);
     expect(stages).toEqual([
-      { from: "python:3.14-slim", name: "build", sources: [] },
+      { from: "python:3.14-slim", name: "build", platform: "$BUILDPLATFORM", sources: [] },
       { from: "build", name: "test", sources: [] },
       { from: "scratch", name: undefined, sources: ["build"] },
     ]);

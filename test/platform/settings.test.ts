@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   PlatformError,
+  hostPlatform,
   portVariables,
   project,
   readPlatformSettings,
@@ -77,6 +78,18 @@ test.each([
   expect(readPlatformSettings({ TINYOLLY_REHEARSAL: given }).rehearsal).toBe(expected);
 });
 
+test.each([
+  [undefined, [hostPlatform]],
+  ["", [hostPlatform]],
+  [hostPlatform, [hostPlatform]],
+  [
+    "linux/arm64,linux/amd64",
+    [hostPlatform, hostPlatform === "linux/amd64" ? "linux/arm64" : "linux/amd64"],
+  ],
+])("with TINYOLLY_PLATFORMS=%s images can be built for %j", (given, platforms) => {
+  expect(readPlatformSettings({ TINYOLLY_PLATFORMS: given }).platforms).toEqual(platforms);
+});
+
 const tooLong = `/${"x".repeat(100)}`;
 
 test.each<[string, NodeJS.ProcessEnv, string]>([
@@ -99,6 +112,11 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     "a rehearsal that is neither on nor off",
     { TINYOLLY_REHEARSAL: "yes" },
     'TINYOLLY_REHEARSAL is "yes", but must be 1 for a platform that rehearses releases, or 0',
+  ],
+  [
+    "a platform that bases cannot be made for",
+    { TINYOLLY_PLATFORMS: "linux/amd64,linux/s390x" },
+    'TINYOLLY_PLATFORMS is "linux/amd64,linux/s390x", but must be one or more of linux/amd64, linux/arm64, with commas between them',
   ],
   [
     "a state folder too deep for sockets",
