@@ -94,7 +94,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
     if (resource.type === "docker-build:index:Image" && outputs.digest !== undefined) {
       images.set(name, {
         reference: outputs.tags?.[0] ?? "",
-        key: /-([0-9a-f]{12})\/context$/.exec(outputs.context?.location ?? "")?.[1] ?? "",
+        key: /-([0-9a-f]{12})\/(?:context|\1)$/.exec(outputs.context?.location ?? "")?.[1] ?? "",
         digest: outputs.digest,
         pushes: Number(outputs.buildArgs?.[pushesVariable] ?? 0),
       });

@@ -37,7 +37,7 @@ const oneDay = 24 * 60 * 60 * 1000;
  */
 export function stageContext(plan: ImagePlan): string {
   const folder = contextFolder(plan);
-  const context = join(folder, "context");
+  const context = join(folder, contextName(plan));
   if (existsSync(join(folder, completeMark))) {
     utimesSync(folder, new Date(), new Date());
     return context;
@@ -46,7 +46,7 @@ export function stageContext(plan: ImagePlan): string {
   removeOldContexts(plan.name);
   const draft = mkdtempSync(join(stagingFolder, ".draft-"));
   try {
-    stageFiles(plan.path, plan.files, join(draft, "context"));
+    stageFiles(plan.path, plan.files, join(draft, contextName(plan)));
     writeFileSync(join(draft, completeMark), "");
     chmodSync(draft, 0o755);
     removeEmpty(context);
@@ -66,7 +66,7 @@ const reserved = new Set<string>();
  * empty one stands in for it until the program ends.
  */
 export function reserveContext(plan: ImagePlan): string {
-  const context = join(contextFolder(plan), "context");
+  const context = join(contextFolder(plan), contextName(plan));
   mkdirSync(context, { recursive: true });
   if (reserved.size === 0) {
     process.once("exit", () => {
@@ -80,6 +80,14 @@ export function reserveContext(plan: ImagePlan): string {
 
 function contextFolder({ name, key }: ImagePlan): string {
   return join(stagingFolder, `${name}-${key.slice(0, 12)}`);
+}
+
+/**
+ * The last part of the path, by which buildx and BuildKit know a context again: of one that they know they ask for those
+ * files only whose size or time differs, and times are all alike here.
+ */
+function contextName({ key }: ImagePlan): string {
+  return key.slice(0, 12);
 }
 
 /** Removes a folder of the staging area, and those above it, as far as they are empty. */

@@ -83,7 +83,9 @@ export function stateAfter({ plan, applications, now, release }: Planned): State
         made("Image", "docker-build:index:Image", name, {
           tags: [`${String(record?.settings["pushTo"])}:${contentTag}`],
           digest: digestOf(record),
-          context: { location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/context` },
+          context: {
+            location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/${key.slice(0, 12)}`,
+          },
         }),
       ];
     }),

@@ -67,7 +67,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
       inputs: {
         tags: [`push.test:1/shop/web:${plan.tag}`],
         context: {
-          location: `.tinyolly/contexts/web-${plan.key.slice(0, 12)}/context`,
+          location: `.tinyolly/contexts/web-${plan.key.slice(0, 12)}/${plan.key.slice(0, 12)}`,
           named: {},
         },
         dockerfile: { inline: shopFiles["apps/web/Dockerfile"] },
@@ -146,7 +146,7 @@ test("executables and links are marked, so that a changed kind is a changed sour
 
 describe("the context", () => {
   function contextOf(key: string): string {
-    return `.tinyolly/contexts/web-${key.slice(0, 12)}/context`;
+    return `.tinyolly/contexts/web-${key.slice(0, 12)}/${key.slice(0, 12)}`;
   }
 
   test("in an update holds the sources", async () => {

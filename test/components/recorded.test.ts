@@ -39,6 +39,12 @@ describe("a state tells", () => {
     expect(readRecorded([])).toEqual(nothingRecorded);
   });
 
+  test.each(["context", "ba9876543210"])("the key in the folder %s of a context", (folder) => {
+    const location = `.tinyolly/contexts/web-ba9876543210/${folder}`;
+    const { images } = readRecorded([resource(image, { digest, context: { location } })]);
+    expect(images.get("web")?.key).toBe("ba9876543210");
+  });
+
   test("which images, charts and Applications it made", () => {
     const spec = { project: "default", source: { targetRevision: "1.2.3-v2.1.x-h1" } };
     const { images, charts, applications } = readRecorded([

@@ -7,11 +7,12 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
 import type { ImagePlan } from "../../components/plan";
@@ -85,7 +86,21 @@ test("what .dockerignore leaves out is not staged", () => {
 
 test("paths are relative and named by image and key, so that no checkout differs", () => {
   const plan = planWeb();
-  expect(stageContext(plan)).toBe(`.tinyolly/contexts/web-${plan.key.slice(0, 12)}/context`);
+  const key = plan.key.slice(0, 12);
+  expect(stageContext(plan)).toBe(`.tinyolly/contexts/web-${key}/${key}`);
+});
+
+test("no two contexts have one last part, by which BuildKit would take files of equal size and time for the same", () => {
+  const before = stageContext(planWeb());
+  const text = readFileSync("apps/web/index.html", "utf8");
+  writeFileSync("apps/web/index.html", text.replace("Shop", "Sale"));
+  const after = stageContext(planWeb());
+  const file = (context: string): unknown => {
+    const { size, mtimeMs, mode } = statSync(join(context, "index.html"));
+    return { size, mtimeMs, mode };
+  };
+  expect(file(after)).toEqual(file(before));
+  expect(basename(after)).not.toBe(basename(before));
 });
 
 test("a file that changed since it was planned is refused, and nothing stays behind", () => {
@@ -133,7 +148,7 @@ test("where two runs stage the same content, the first one's folder is used by b
       return plan.files;
     },
   };
-  expect(stageContext(slower)).toBe(`${folder}/context`);
+  expect(stageContext(slower)).toBe(`${folder}/${plan.key.slice(0, 12)}`);
   expect(readdirSync(".tinyolly/contexts")).toEqual([`web-${plan.key.slice(0, 12)}`]);
   expect(readdirSync(folder)).toEqual(["complete"]);
 });
