@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { PlatformError, type PlatformSettings, hostPlatform } from "./settings";
@@ -64,6 +64,20 @@ export function endEmulation(settings: PlatformSettings): void {
     // -1 removes an interpreter.
     if (existsSync(join(kernelFolder, qemu))) writeFileSync(join(kernelFolder, qemu), "-1");
   }
+}
+
+/**
+ * Keeps programs of other platforms from being started, whoever registered their interpreter, until the returned
+ * function is called.
+ */
+export function suspendEmulation(): () => void {
+  const enabled = Object.values(emulators)
+    .map(({ qemu }) => join(kernelFolder, qemu))
+    .filter((file) => existsSync(file) && readFileSync(file, "utf8").startsWith("enabled"));
+  for (const file of enabled) writeFileSync(file, "0");
+  return () => {
+    for (const file of enabled) if (existsSync(file)) writeFileSync(file, "1");
+  };
 }
 
 /**

@@ -59,7 +59,7 @@ async function main(): Promise<number> {
       run: () => appTests(name, image, checkout, env()),
     })),
     // In this order: failures are provoked on what was delivered, and nothing runs after the last.
-    ...["delivery", "cluster", "releases", "outages", "truth", "failures", "gc", "down"].map(
+    ...["delivery", "cluster", "releases", "outages", "builders", "truth", "failures", "gc", "down"].map(
       (name) => ({
         name: `end to end: ${name}`,
         run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
