@@ -67,6 +67,10 @@ bundle: $(PACKAGES) ## Put a release into one file: RELEASE=v2.1.8; FILE=, STACK
 load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http)
 	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file '$(FILE)' $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TLS),--tls '$(TLS)')
 
+.PHONY: rehearse
+rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1
+	@node --require ./run-typescript.cjs rehearsal/rehearse.ts $(if $(JSON),--json)
+
 .PHONY: gc
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
 	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)

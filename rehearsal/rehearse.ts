@@ -1,0 +1,90 @@
+/**
+ * Rehearses a whole life of a release on a platform of its own: `node --require ./run-typescript.cjs rehearsal/rehearse.ts [--json]`.
+ *
+ * Prints a table of all steps, and exits with 0 only when every one of them went as it must. The platform is stopped at the end; its data
+ * stays for the next time.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { readOptions, runMain } from "../components/command-line";
+import { requireSpace } from "../platform/disk";
+import { environment } from "../platform/environment";
+import { withLock } from "../platform/lock";
+import { rehearsalPortVariables } from "../platform/rehearsal/settings";
+import { portVariables, project, readPlatformSettings } from "../platform/settings";
+import { table } from "../platform/table";
+import { type Outcome, attempt } from "./live";
+import { platforms } from "./steps";
+
+const declared = { json: { type: "boolean", default: false } } as const;
+
+/** Apart from the ports of a platform in use, and of one that tests run on. */
+const portOffset = 2200;
+
+async function main(): Promise<number> {
+  const { json } = readOptions(declared);
+  Object.assign(process.env, ownPlatform());
+  const settings = readPlatformSettings();
+  requireSpace(settings);
+  const outcomes = await withLock(join(settings.state, "stage"), "make rehearse", async () => {
+    const platform = await attempt("platform", () => platformCommand("up"));
+    const env = { ...process.env, ...environment(settings) };
+    const lived = platform.passed ? live(join(settings.state, "stage"), env) : [];
+    await attempt("end", () => platformCommand("down"));
+    return [platform, ...lived];
+  });
+  process.stdout.write(
+    json ? `${JSON.stringify(outcomes, undefined, 2)}\n` : `\n${outcomesTable(outcomes)}`,
+  );
+  return outcomes.every(({ passed }) => passed) ? 0 : 1;
+}
+
+/** Ports and folder of the rehearsal's platform, which is not the one in use. */
+function ownPlatform(): NodeJS.ProcessEnv {
+  const ports = Object.values({ ...portVariables, ...rehearsalPortVariables }).map(
+    ([variable, port]) => [variable, String(port + portOffset)] as const,
+  );
+  return {
+    ...Object.fromEntries(ports),
+    TINYOLLY_STATE: process.env["TINYOLLY_STATE"] ?? join(project, ".tinyolly/rehearsal"),
+    TINYOLLY_REHEARSAL: "1",
+    TINYOLLY_PLATFORMS: platforms.join(","),
+  };
+}
+
+function platformCommand(command: "up" | "down"): string {
+  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", command];
+  const run = spawnSync(process.execPath, args, { cwd: project, stdio: ["ignore", 2, 2] });
+  if (run.status !== 0) throw new Error(`the platform could not be brought ${command}`);
+  return "registry like GHCR, builder, cluster, Argo CD";
+}
+
+function live(folder: string, env: NodeJS.ProcessEnv): Outcome[] {
+  const args = ["--require", "./run-typescript.cjs", "rehearsal/live.ts", folder];
+  const run = spawnSync(process.execPath, args, {
+    cwd: project,
+    env,
+    stdio: ["ignore", "pipe", 2],
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  const lines = run.stdout.split("\n").filter((line) => line !== "");
+  // It prints exactly this type.
+  const outcomes = lines.map((line) => JSON.parse(line) as Outcome);
+  const ended = outcomes.at(-1)?.passed !== false && run.status !== 0;
+  const note = `rehearsal/live.ts ended with ${run.signal ?? String(run.status)}`;
+  return ended ? [...outcomes, { step: "?", seconds: 0, passed: false, note }] : outcomes;
+}
+
+function outcomesTable(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map(({ step, seconds, passed, note }) => [
+    step,
+    seconds.toFixed(1),
+    passed ? "ok" : "FAILED",
+    note.split("\n")[0] ?? "",
+  ]);
+  const failed = outcomes.filter(({ passed }) => !passed).map(({ note }) => `\n${note}\n`);
+  return `${table(["step", "seconds", "", ""], rows)}${failed.join("")}`;
+}
+
+runMain("rehearse", main);

@@ -1,0 +1,234 @@
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { parseDocument } from "yaml";
+import { RegistryClient } from "../components/registry-client";
+import { environment, stackConfig } from "../platform/environment";
+import { logFile } from "../platform/processes";
+import { type AccountName, rehearsalToken } from "../platform/rehearsal/accounts";
+import { rehearsalEnvironment } from "../platform/rehearsal/certificates";
+import { airgapRegistryHost, rehearsalRegistryHost } from "../platform/rehearsal/settings";
+import { PlatformError, type PlatformSettings, project } from "../platform/settings";
+import { writeDockerConfig } from "../release/docker-config";
+import type { Product } from "./product";
+
+/** What a command did. */
+export interface Ran {
+  readonly status: number | null;
+  /** Standard output and error. */
+  readonly output: string;
+  readonly stdout: string;
+}
+
+/** How a stack of the rehearsal differs from what is committed. */
+export type Changes = Readonly<Record<string, unknown>>;
+
+/** Path before image and chart names, as on GHCR. */
+export const rehearsalNamespace = "ryanfaircloth/tinyolly";
+
+/**
+ * A copy of this project in a Git repository of its own, with the stack `prod` pointed at the rehearsal's registry: what users do, without a
+ * trace in the checkout they work in.
+ */
+export class Stage {
+  /** Folder of the copy. */
+  public readonly checkout: string;
+  /** Host and port of the registry that stands for GHCR. */
+  public readonly registry: string;
+  #account: AccountName = "writer";
+
+  public constructor(
+    public readonly settings: PlatformSettings,
+    public readonly product: Product,
+    private readonly folder: string,
+    /** Configuration of `prod` that is not that of this project. */
+    private readonly changes: Changes = {},
+  ) {
+    this.checkout = join(folder, "checkout");
+    this.registry = rehearsalRegistryHost(settings);
+  }
+
+  /** Makes the copy anew, with everything committed and the stacks made. */
+  public build(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    copyProject(this.checkout);
+    this.product.prepare(this.checkout);
+    mkdirSync(join(this.folder, "state"), { recursive: true });
+    const host = this.registry;
+    const shared = {
+      registryNamespace: rehearsalNamespace,
+      builder: "tinyolly",
+      registryCache: false,
+    };
+    this.configure("prod", {
+      ...shared,
+      ...{ registryPush: host, registryPull: host, registryInCluster: host },
+      ...{ deploy: true, kubeContext: "tinyolly", waitSeconds: 600 },
+      ...this.changes,
+    });
+    this.configure("airgap", {
+      ...shared,
+      ...{ registryPush: airgapRegistryHost(this.settings), registryPushTls: "plain-http" },
+      ...{ versioning: "content", deploy: false },
+    });
+    const local = stackConfig(this.settings);
+    if (local !== undefined) cpSync(local, join(this.checkout, "Pulumi.local.yaml"));
+    this.configure("local", { deploy: false, registryNamespace: "development" }, "local");
+    for (const stack of ["prod", "local", "airgap"])
+      this.mustRun("pulumi", ["stack", "init", stack]);
+    this.git("init", "--quiet", "--initial-branch=main");
+    // A link, which the pattern for the folder does not cover.
+    writeFileSync(join(this.checkout, ".git/info/exclude"), "node_modules\n");
+    this.commit("As it is");
+  }
+
+  /** Uses the token of another account from now on. */
+  public use(account: AccountName): void {
+    this.#account = account;
+  }
+
+  /** What every command gets. */
+  public environment(): NodeJS.ProcessEnv {
+    const platform = environment(this.settings);
+    const trust = rehearsalEnvironment(this.settings);
+    const base = {
+      ...process.env,
+      ...platform,
+      ...trust,
+      // Stacks have their own files in the copy.
+      PULUMI_OPTION_CONFIG_FILE: undefined,
+      PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}`,
+      // The platform's own settings, which the copy must not take for those of a platform of its own.
+      TINYOLLY_STATE: this.settings.state,
+      TINYOLLY_REGISTRY_HOST: this.registry,
+      TINYOLLY_REGISTRY_TOKEN: rehearsalToken(this.settings, this.#account),
+      NO_COLOR: "1",
+      ...author,
+    };
+    return { ...base, ...writeDockerConfig(join(this.folder, "docker"), base) };
+  }
+
+  /** Changes a stack's configuration; what is not named stays. */
+  public configure(stack: string, changes: Changes, like = "prod"): void {
+    const file = join(this.checkout, `Pulumi.${stack}.yaml`);
+    const from = existsSync(file) ? file : join(this.checkout, `Pulumi.${like}.yaml`);
+    const document = parseDocument(readFileSync(from, "utf8"));
+    for (const [key, value] of Object.entries(changes))
+      document.setIn(["config", `tinyolly:${key}`], value);
+    writeFileSync(file, document.toString());
+  }
+
+  public git(...args: string[]): string {
+    return this.mustRun("git", args).stdout.trim();
+  }
+
+  /** Commits everything. */
+  public commit(message: string): void {
+    this.git("add", "--all");
+    this.git("commit", "--quiet", "--allow-empty", "--message", message);
+  }
+
+  /** Puts an annotated tag on HEAD; one that is there moves. */
+  public tag(name: string): void {
+    this.git("tag", "--annotate", "--force", name, "--message", name);
+  }
+
+  /** Runs a program in the copy. */
+  public run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Ran {
+    const done = spawnSync(command, args, {
+      cwd: this.checkout,
+      env: { ...this.environment(), ...env },
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    });
+    if (done.error) throw new PlatformError(`${command} cannot be run: ${done.error.message}`);
+    return { status: done.status, stdout: done.stdout, output: `${done.stdout}${done.stderr}` };
+  }
+
+  /** Runs a program that must succeed. */
+  public mustRun(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Ran {
+    const ran = this.run(command, args, env);
+    if (ran.status !== 0)
+      throw new PlatformError(`${command} ${args.join(" ")} failed:\n${ran.output.trim()}`);
+    return ran;
+  }
+
+  /** Runs one of the commands about releases. */
+  public release(...args: string[]): Ran {
+    return this.run("node", ["--require", "./run-typescript.cjs", "release/cli.ts", ...args]);
+  }
+
+  /** `pulumi up` of a stack, as a script would run it. */
+  public up(stack = "prod", env: NodeJS.ProcessEnv = {}): Ran {
+    const args = ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"];
+    return this.run("pulumi", [...args, "--color=never"], env);
+  }
+
+  /** What a stack exports. */
+  public outputs(stack = "prod"): StageOutputs {
+    const { stdout } = this.mustRun("pulumi", ["stack", "output", "--json", "--stack", stack]);
+    // The exports of index.ts.
+    return JSON.parse(stdout) as StageOutputs;
+  }
+
+  /** Runs `body` with a client for the registry, as it is. */
+  public async asked<T>(body: (client: RegistryClient) => Promise<T>): Promise<T> {
+    const env = this.environment();
+    const client = new RegistryClient({ host: this.registry, tls: "verify" }, { env });
+    try {
+      return await body(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Requests that changed something in the registry since it started, as `METHOD /path`. */
+  public writes(): string[] {
+    const log = readFileSync(logFile(this.settings.state, "rehearsal-registry"), "utf8");
+    return [...log.matchAll(/"((?:PUT|POST|PATCH|DELETE) \/v2\/[^ "]*)/g)].map(
+      ([, request = ""]) => request,
+    );
+  }
+}
+
+/** The outputs of a stack, as far as a rehearsal looks at them. */
+export interface StageOutputs {
+  readonly images: Readonly<Record<string, { readonly tag: string; readonly digest: string }>>;
+  readonly charts: Readonly<Record<string, { readonly version: string; readonly digest: string }>>;
+  readonly applications: Readonly<Record<string, { readonly revision: string }>>;
+  readonly release?: { readonly version: string; readonly digest: string };
+}
+
+const author = Object.fromEntries(
+  ["AUTHOR", "COMMITTER"].flatMap((role) => [
+    [`GIT_${role}_NAME`, "Rehearsal"],
+    [`GIT_${role}_EMAIL`, "rehearsal@tinyolly.test"],
+  ]),
+);
+
+/** What git would clone, with the changes of the moment. */
+export function copyProject(checkout: string): void {
+  const list = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: project,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  for (const file of list.stdout.split("\0").filter((name) => name !== "")) {
+    const from = join(project, file);
+    // Deleted, but not yet committed; or the link to the packages.
+    if (!existsSync(from) || (lstatSync(from).isSymbolicLink() && file === "node_modules"))
+      continue;
+    mkdirSync(dirname(join(checkout, file)), { recursive: true });
+    cpSync(from, join(checkout, file), { verbatimSymlinks: true });
+  }
+  symlinkSync(join(project, "node_modules"), join(checkout, "node_modules"));
+}

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { imageProblem } from "../components/image-check";
+import { InputError } from "../components/input-error";
+import { RegistryClient } from "../components/registry-client";
+import { readRelease } from "../components/release-store";
+import { startService, stopService } from "../platform/processes";
+import { provideEmulation } from "../platform/emulation";
+import { programs, startEmulated } from "../platform/rehearsal/emulated";
+import { airgapRegistryHost } from "../platform/rehearsal/settings";
+import { buildkitAddress, serviceFactories } from "../platform/services";
+import { formatBytes } from "../platform/table";
+import { type Stage, type StageOutputs, rehearsalNamespace } from "./stage";
+
+/** One step of a release's life. */
+export interface Step {
+  /** What is done, for the table. */
+  readonly name: string;
+  /** Does it, and resolves to what is worth telling; throws when something is not as it must be. */
+  readonly run: (stage: Stage) => Promise<string> | string;
+}
+
+/** Platforms of every image. */
+export const platforms: readonly string[] = ["linux/amd64", "linux/arm64"];
+
+const first = "v2.1.8";
+const second = "v2.1.9";
+const promoted = "v2.2.0-rc.1";
+
+/** A whole life, in its order; each step stands on those before it. */
+export const life: readonly Step[] = [
+  { name: `release ${first}`, run: release },
+  { name: "both platforms", run: checkPlatforms },
+  { name: "arm64 starts", run: startOthers },
+  { name: "no-op", run: noOp },
+  { name: "change without a chart version", run: refuseChart },
+  { name: `release ${second}`, run: change },
+  { name: "forbidden overwrite", run: overwrite },
+  { name: `rollback to ${first}`, run: rollback },
+  { name: "promote", run: promote },
+  { name: "bundle", run: bundle },
+  { name: "gc", run: gc },
+];
+
+function release(stage: Stage): string {
+  const untagged = stage.release("check");
+  assert.equal(untagged.status, 1, untagged.output);
+  assert.match(untagged.output, /has no tag; tag it with: git tag --annotate/);
+  stage.tag(first);
+  const { status, output } = stage.release("check");
+  assert.equal(status, 0, output);
+  const done = stage.up();
+  assert.equal(done.status, 0, done.output);
+  const { images, charts, applications } = stage.outputs();
+  assert.deepEqual(Object.keys(images).sort(), [...stage.product.images].sort());
+  assert.ok(Object.values(images).every(({ tag }) => tag === first));
+  assert.deepEqual(Object.keys(charts).sort(), [...stage.product.charts].sort());
+  for (const [name, { version }] of Object.entries(charts))
+    assert.equal(applications[name]?.revision, version);
+  return `${Object.keys(images).length} images, ${Object.keys(charts).length} charts, deployed`;
+}
+
+async function checkPlatforms(stage: Stage): Promise<string> {
+  const { images, release } = stage.outputs();
+  await stage.asked(async (client) => {
+    for (const [name, { digest }] of Object.entries(images)) {
+      const repository = `${rehearsalNamespace}/${name}`;
+      assert.equal(await imageProblem(client, { repository, digest, platforms }), undefined);
+      for (const tag of [first, "latest", "v2", "v2.1"])
+        assert.equal((await client.manifest(repository, tag))?.digest, digest);
+    }
+    const stored = await readRelease(client, rehearsalNamespace, "latest");
+    assert.equal(stored?.digest, release?.digest);
+    assert.equal(stored?.record.source?.commit, stage.git("rev-parse", "HEAD"));
+  });
+  return platforms.join(", ");
+}
+
+async function startOthers(stage: Stage): Promise<string> {
+  if (!stage.product.starts) return "nothing to start";
+  const { images } = stage.outputs();
+  await provideEmulation(stage.settings, platforms, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  const times: string[] = [];
+  for (const program of programs) {
+    const { digest = "" } = images[program.image] ?? {};
+    const reference = `${stage.registry}/${rehearsalNamespace}/${program.image}@${digest}`;
+    const image = { reference, platform: "linux/arm64", buildkit: buildkitAddress(stage.settings) };
+    const started = await startEmulated(image, program);
+    await started.stop();
+    assert.match(started.runs, /qemu/);
+    times.push(`${program.name} ${started.seconds.toFixed(0)} s`);
+    process.stderr.write(`  ${program.name} answers after ${started.seconds.toFixed(1)} s\n`);
+  }
+  return times.join(", ");
+}
+
+function noOp(stage: Stage): string {
+  const before = stage.writes().length;
+  const { status, output } = stage.up();
+  assert.equal(status, 0, output);
+  assert.match(output, /Resources:\s+\d+ unchanged/);
+  assert.deepEqual(stage.writes().slice(before), []);
+  return "nothing pushed";
+}
+
+function refuseChart(stage: Stage): string {
+  stage.product.edit(stage.checkout, "one");
+  stage.commit("One change");
+  stage.tag(second);
+  const before = stage.writes().length;
+  const { status, output } = stage.up();
+  assert.notEqual(status, 0);
+  for (const chart of stage.product.charts)
+    assert.match(output, new RegExp(`make chart-version CHART=${chart} VERSION=`));
+  assert.deepEqual(stage.writes().slice(before), []);
+  return "refused before anything was built";
+}
+
+function change(stage: Stage): string {
+  const before = stage.outputs();
+  const { output } = stage.release("check");
+  for (const [, chart = "", version = ""] of output.matchAll(
+    /make chart-version CHART=(\S+) VERSION=(\S+)/g,
+  )) {
+    const set = stage.release("chart-version", "--chart", chart, "--version", version);
+    assert.equal(set.status, 0, set.output);
+  }
+  stage.commit("Chart versions");
+  stage.tag(second);
+  const done = stage.up();
+  assert.equal(done.status, 0, done.output);
+  const { images } = stage.outputs();
+  const built = Object.keys(images).filter(
+    (name) => images[name]?.digest !== before.images[name]?.digest,
+  );
+  assert.deepEqual(built, [stage.product.edited]);
+  return `only ${stage.product.edited} built`;
+}
+
+function overwrite(stage: Stage): string {
+  stage.product.edit(stage.checkout, "two");
+  stage.commit("Another change");
+  stage.tag(second);
+  const before = stage.writes().length;
+  const { status, output } = stage.up();
+  assert.notEqual(status, 0);
+  assert.match(output, /is published with other content .*never overwritten/);
+  assert.deepEqual(stage.writes().slice(before), []);
+  stage.git("reset", "--quiet", "--hard", "HEAD~1");
+  stage.tag(second);
+  return "refused, nothing pushed";
+}
+
+async function rollback(stage: Stage): Promise<string> {
+  const away = ["apps", "charts"].map((name) => join(stage.checkout, name));
+  for (const folder of away) renameSync(folder, `${folder}-away`);
+  await stopService(stage.settings.state, "buildkitd");
+  try {
+    const { status, output } = stage.release("rollback", "--to", first);
+    assert.equal(status, 0, output);
+    const { applications, charts, release } = stage.outputs();
+    assert.equal(release?.version, first);
+    for (const [name, { revision }] of Object.entries(applications))
+      assert.equal(revision, charts[name]?.version);
+    requireLive(stage, applications);
+  } finally {
+    for (const folder of away) renameSync(`${folder}-away`, folder);
+    await startBuilder(stage);
+  }
+  return "without sources and builder";
+}
+
+/** What the cluster itself says. */
+function requireLive(stage: Stage, applications: StageOutputs["applications"]): void {
+  const args = ["get", "applications.argoproj.io", "--namespace=argocd", "--output=json"];
+  // The shape of a Kubernetes list.
+  const { items } = JSON.parse(stage.mustRun("kubectl", args).stdout) as {
+    items: {
+      metadata: { name: string };
+      spec: { source: { targetRevision: string } };
+      status: { health: { status: string } };
+    }[];
+  };
+  for (const [name, { revision }] of Object.entries(applications)) {
+    const live = items.find(({ metadata }) => metadata.name === name);
+    assert.equal(live?.spec.source.targetRevision, revision);
+    assert.equal(live.status.health.status, "Healthy");
+  }
+}
+
+async function startBuilder({ settings }: Stage): Promise<void> {
+  const services = serviceFactories.map((factory) => factory(settings));
+  const builder = services.find(({ name }) => name === "buildkitd");
+  if (!builder) throw new InputError("the platform has no builder");
+  await startService(settings.state, builder);
+}
+
+async function promote(stage: Stage): Promise<string> {
+  const local = stage.up("local");
+  assert.equal(local.status, 0, local.output);
+  const built = stage.outputs("local");
+  const { status, output } = stage.release(
+    ...["promote", "--from", "local", "--to", "prod", "--as", promoted],
+  );
+  assert.equal(status, 0, output);
+  await stage.asked(async (client) => {
+    const { record } = (await readRelease(client, rehearsalNamespace, promoted)) ?? {};
+    assert.ok(record?.origin);
+    for (const [name, { digest }] of Object.entries(built.images)) {
+      assert.equal(record.images[name]?.digest, digest);
+      const repository = `${rehearsalNamespace}/${name}`;
+      assert.equal((await client.manifest(repository, promoted))?.digest, digest);
+    }
+  });
+  return `${promoted} with the digests of local`;
+}
+
+async function bundle(stage: Stage): Promise<string> {
+  const file = join(stage.checkout, "..", "release.tar");
+  rmSync(file, { force: true });
+  const made = stage.release("bundle", "--release", second, "--file", file);
+  assert.equal(made.status, 0, made.output);
+  assert.ok(existsSync(file));
+  const loaded = stage.release("load", "--file", file, "--stack", "airgap");
+  assert.equal(loaded.status, 0, loaded.output);
+  const airgap = new RegistryClient({
+    host: airgapRegistryHost(stage.settings),
+    tls: "plain-http",
+  });
+  let bytes = 0;
+  try {
+    const there = await readRelease(airgap, rehearsalNamespace, second);
+    const here = await stage.asked((client) => readRelease(client, rehearsalNamespace, second));
+    assert.ok(there);
+    assert.equal(there.digest, here?.digest);
+    for (const { path, digest, platforms: wanted } of Object.values(there.record.images)) {
+      const repository = `${rehearsalNamespace}/${path}`;
+      assert.equal(
+        await imageProblem(airgap, { repository, digest, platforms: wanted }),
+        undefined,
+      );
+      bytes += (await airgap.manifest(repository, digest))?.size ?? 0;
+    }
+  } finally {
+    airgap.close();
+    rmSync(file, { force: true });
+  }
+  return `same digests elsewhere${bytes > 0 ? `, ${formatBytes(bytes)}` : ""}`;
+}
+
+async function gc(stage: Stage): Promise<string> {
+  const command = ["--require", "./run-typescript.cjs", "release/gc/cli.ts", "--stack", "prod"];
+  const names = async (): Promise<string[]> =>
+    stage.asked((client) => client.tags(`${rehearsalNamespace}/releases`));
+  const before = await names();
+  const writes = stage.writes().length;
+  const dry = stage.mustRun("node", [...command, "--keep", "1"]);
+  assert.deepEqual(stage.writes().slice(writes), []);
+  assert.match(dry.output, /would|DELETE=1|--delete/);
+  stage.use("owner");
+  try {
+    stage.mustRun("node", [...command, "--keep", "1", "--delete"]);
+  } finally {
+    stage.use("writer");
+  }
+  const after = await names();
+  // The newest is kept by its number, and the one that runs because it runs.
+  assert.ok(after.includes(promoted));
+  await requireWholeRelease(stage);
+  return `${before.length - after.length} of ${before.length} records and what only they used`;
+}
+
+/** Everything that the cluster runs must still be there. */
+async function requireWholeRelease(stage: Stage): Promise<void> {
+  const { images } = stage.outputs();
+  await stage.asked(async (client) => {
+    for (const [name, { digest }] of Object.entries(images)) {
+      const repository = `${rehearsalNamespace}/${name}`;
+      assert.equal(await imageProblem(client, { repository, digest, platforms }), undefined, name);
+    }
+  });
+}
