@@ -7,6 +7,7 @@ import { baseLockFile, readBaseLock } from "./components/base-lock";
 import { type BuilderSettings, readBuilder } from "./components/builder-nodes";
 import { InputError, readAll } from "./components/input-error";
 import type { Cluster } from "./components/live-applications";
+import { secretKeys } from "./components/open-secrets";
 import type { PlanOptions } from "./components/plan";
 import type { Publishing } from "./components/record";
 import {
@@ -62,7 +63,6 @@ const keys = [
   "registryInClusterPlainHttp",
   "registryNamespace",
   "registryUser",
-  "registryToken",
   "builder",
   "builderDriver",
   "builderNodes",
@@ -135,8 +135,8 @@ export function readSettings(
   reject("registryInCluster", registry.inCluster, hostProblem(registry.inCluster));
   reject("registryNamespace", registry.namespace, namespaceProblem(registry.namespace));
 
-  // Only looked for: the credential helper reads them, and nothing else may hold them.
-  for (const key of ["registryUser", "registryToken"] as const) config.require(key);
+  // Only looked for: the credential helper reads it.
+  config.require("registryUser");
 
   const builder = config.require("builder");
   reject(
@@ -309,7 +309,7 @@ class Configuration {
 
 /** Pulumi checks the types of declared keys and lets every other key pass. */
 function unknownKeys(configuration: StackConfiguration): string[] {
-  const known: readonly string[] = keys;
+  const known: readonly string[] = [...keys, ...secretKeys];
   return Object.keys(configuration)
     .filter(
       (key) => key.startsWith(`${project}:`) && !known.includes(key.slice(project.length + 1)),

@@ -4,6 +4,7 @@ import { ensureBuilder } from "./components/builder-instance";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
 import { conflicts, driftMessages, observe } from "./components/observation";
+import { encryptedKeys, openSecrets } from "./components/open-secrets";
 import { planDeliverables } from "./components/plan";
 import { Registry } from "./components/registry";
 import { Release } from "./components/release";
@@ -20,7 +21,9 @@ import type { StackOutputs } from "./stack-outputs";
 
 export = async (): Promise<StackOutputs> => {
   const state = readStackState();
-  const settings = await orRunError(() => readSettings(pulumi.runtime.allConfig()));
+  const configuration = pulumi.runtime.allConfig();
+  refuse(openSecrets(configuration, encryptedKeys(process.env)));
+  const settings = await orRunError(() => readSettings(configuration));
   if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
 
   const { publishing, cluster, baseLock, offline, planFile, aliases } = settings;

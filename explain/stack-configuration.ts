@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { InputError } from "../components/input-error";
+import { openSecrets, secretKeys } from "../components/open-secrets";
 import type { StackConfiguration } from "../config";
 
 /**
@@ -19,12 +20,16 @@ export function readStackConfiguration(
     `tinyolly:${key}`,
     readMap(declaration)["default"],
   ]);
-  const own = Object.entries(readMap(readMap(readYaml(file))["config"])).filter(
-    // Nothing here depends on a secret, so its default does.
-    ([key]) => readMap(declared[key.replace(/^tinyolly:/, "")])["secret"] !== true,
+  const held = readMap(readMap(readYaml(file))["config"]);
+  const isSecret = (key: string): boolean => Object.hasOwn(readMap(held[key]), "secure");
+  const [open] = openSecrets(held, isSecret);
+  if (open !== undefined) throw new InputError(`${file}: ${open}`);
+  // Nothing here depends on a secret.
+  const own = Object.entries(held).filter(
+    ([key]) => !secretKeys.includes(key.replace(/^tinyolly:/, "")),
   );
-  for (const [key, value] of own) {
-    if (Object.hasOwn(readMap(value), "secure")) {
+  for (const [key] of own) {
+    if (isSecret(key)) {
       throw new InputError(
         `"${key}" in ${file} is encrypted, which explain cannot read; use pulumi preview --diff, or set it without --secret`,
       );

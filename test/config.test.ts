@@ -171,8 +171,8 @@ describe("a key that", () => {
       { registryPsuh: "ghcr.io" },
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
-        "registryNamespace, registryUser, registryToken, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
-        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases",
+        "registryNamespace, registryUser, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
+        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases, registryToken",
     ],
     [
       "should be a TLS mode",

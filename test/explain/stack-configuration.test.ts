@@ -66,13 +66,12 @@ describe("a stack's configuration", () => {
   });
 });
 
-test("a secret that Pulumi.yaml declares is left at its default, and can be seen to be there", () => {
+test("the secret token is left out, and can be seen to be there", () => {
   writeFiles(".", {
-    "Pulumi.yaml": "config: {registryToken: {type: string, secret: true, default: ''}}\n",
     "Pulumi.moon.yaml": "config: {tinyolly:registryToken: {secure: v1:abc}}\n",
     "Pulumi.mars.yaml": "config: {}\n",
   });
-  expect(readStackConfiguration("moon", {})).toEqual({ "tinyolly:registryToken": "" });
+  expect(readStackConfiguration("moon", {})).not.toHaveProperty("tinyolly:registryToken");
   expect(hasSecret("moon", "registryToken", {})).toBe(true);
   expect(hasSecret("mars", "registryToken", {})).toBe(false);
 });
@@ -83,6 +82,12 @@ describe("a configuration that cannot be read is refused:", () => {
       "there is no file",
       {},
       "there is no Pulumi.moon.yaml; make the stack with pulumi stack init moon, or name another one with STACK=…",
+    ],
+    [
+      "the token is not encrypted",
+      { "Pulumi.moon.yaml": "config: {tinyolly:registryToken: s3cret}\n" },
+      'Pulumi.moon.yaml: "registryToken" is in the clear; change it where it is made, and set the new one with: ' +
+        "pulumi config set --secret registryToken …",
     ],
     [
       "a value is encrypted",

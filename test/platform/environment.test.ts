@@ -42,8 +42,7 @@ test("a shell gets exactly these variables, with the platform's tools first on P
 
 test("another stack keeps its own backend, builder and cluster, and gets credentials by a helper", () => {
   const folder = folderWith({
-    "Pulumi.yaml":
-      "config: {registryPush: {default: there.test}, registryToken: {secret: true, default: ''}}\n",
+    "Pulumi.yaml": "config: {registryPush: {default: there.test}}\n",
     "Pulumi.prod.yaml": "config: {tinyolly:registryPush: ghcr.io}\n",
     "Pulumi.dark.yaml": "config: {tinyolly:registryToken: {secure: v1:abc}}\n",
   });
