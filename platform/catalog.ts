@@ -223,6 +223,31 @@ export const pulumiPlugins: readonly Plugin[] = [
   standIn("kubernetes", "4.34.2"),
 ];
 
+/** Programs that sign what is published and list what is in it; only where a stack signs. */
+export const releaseTools: readonly Tool[] = [
+  {
+    name: "cosign",
+    version: "3.1.3",
+    // Version 2 stores signatures in another form.
+    accepts: { args: ["version"], pattern: /^GitVersion:\s+v3\./m },
+    go: {
+      module: "tools/cosign",
+      package: "github.com/sigstore/cosign/v3/cmd/cosign",
+      variables: { "sigs.k8s.io/release-utils/version.gitVersion": "v3.1.3" },
+    },
+  },
+  {
+    name: "syft",
+    version: "1.57.1",
+    accepts: { args: ["version"], pattern: /^Version:\s+v?1\./m },
+    go: {
+      module: "tools/syft",
+      package: "github.com/anchore/syft/cmd/syft",
+      variables: { "main.version": "1.57.1" },
+    },
+  },
+];
+
 /** What the end-to-end tests look at pages with. */
 export const browser: Tool = { name: "chromium", version: "120", debian: "chromium" };
 

@@ -15,6 +15,7 @@ import {
   pulumiPlugins,
   pulumiTools,
   pulumiVersion,
+  releaseTools,
 } from "../../platform/catalog";
 import { PlatformError, project } from "../../platform/settings";
 import { type Tool, cachedPath, linkTools, moduleFolder, provideTools } from "../../platform/tools";
@@ -280,7 +281,7 @@ test("the folder of links has exactly one for each tool", () => {
 });
 
 describe("the catalog", () => {
-  const tools = [...platformTools, ...pulumiTools, ...checkTools].concat(
+  const tools = [...platformTools, ...pulumiTools, ...checkTools, ...releaseTools].concat(
     pulumiPlugins.map(({ substitute }) => substitute),
   );
 
