@@ -26,6 +26,7 @@ import {
   releaseLine,
 } from "./components/version";
 import { deliverables } from "./deliverables";
+import { type Signing, readSigning, signingKeys } from "./release/signing";
 
 /** All that a stack decides. Keys, types, defaults and meanings are declared in Pulumi.yaml. */
 export interface Settings {
@@ -45,6 +46,8 @@ export interface Settings {
   readonly cluster: Cluster | undefined;
   readonly argocd: ArgoCd;
   readonly chartValues: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** How what is published is signed; undefined where it is not. */
+  readonly signing: Signing | undefined;
   /** Whether registry and cluster are not asked for what is published there. */
   readonly offline: boolean;
   /** Saved plan that must be followed; undefined for none. */
@@ -82,6 +85,7 @@ const keys = [
   "waitSeconds",
   "chartValues",
   "keepReleases",
+  ...signingKeys,
 ] as const;
 
 type Key = (typeof keys)[number];
@@ -222,6 +226,7 @@ export function readSettings(
   const keepFits = Number.isSafeInteger(keepReleases) && keepReleases >= 1;
   reject("keepReleases", keepReleases, keepFits ? undefined : "a whole number of at least 1");
 
+  const signing = readSigning(config, reject);
   const planFile = env["TINYOLLY_PLAN"] ?? "";
   const redeploys = env["TINYOLLY_RELEASE"] ?? "";
 
@@ -247,6 +252,7 @@ export function readSettings(
       waitSeconds,
     },
     chartValues,
+    signing,
     offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
     planFile: planFile === "" ? undefined : planFile,
     redeploys: redeploys === "" ? undefined : redeploys,

@@ -155,6 +155,20 @@ test("a release, values and a wait are read", () => {
   expect(settings.argocd.waitSeconds).toBe(0);
 });
 
+test("nothing is signed, unless the stack says how", () => {
+  expect(read().signing).toBeUndefined();
+  expect(read({ signing: "key" }).signing).toEqual({
+    kind: "key",
+    key: "cosign.key",
+    publicKey: "cosign.pub",
+  });
+  expect(read({ signing: "keyless", signingIdentity: "^https://ci\\.test/" }).signing).toEqual({
+    kind: "keyless",
+    identity: "^https://ci\\.test/",
+    issuer: "https://token.actions.githubusercontent.com",
+  });
+});
+
 test.each(["v2.1.8", "v0.0.1", "v2.2.0-rc.1"])("%s is a release", (release) => {
   expect(read({ release }).plan.versions.release).toBe(release);
 });
@@ -172,7 +186,8 @@ describe("a key that", () => {
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
         "registryNamespace, registryUser, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
-        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases, registryToken",
+        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases, signing, signingKey, signingPublicKey, " +
+        "signingIdentity, signingIssuer, registryToken",
     ],
     [
       "should be a TLS mode",
@@ -289,6 +304,11 @@ describe("a key that", () => {
       { chartValues: { tinyolly: [] } },
       '"chartValues" is {"tinyolly":[]}, but must be a map of values for each of tinyolly, tinyolly-demos; ' +
         "set it with: pulumi config set chartValues …",
+    ],
+    [
+      "should say how to sign and does not",
+      { signing: "gpg" },
+      '"signing" is "gpg", but must be one of none, key, keyless; set it with: pulumi config set signing …',
     ],
     [
       "is wrong does not hide another",
