@@ -75,6 +75,14 @@ rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a reg
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
 	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)
 
+.PHONY: verify
+verify: $(PACKAGES) ## Check signatures, contents and provenance: REF=host/image:tag, or a release; KEY=FILE, TLS=, JSON=1, STACK=
+	@node --require ./run-typescript.cjs release/verify-cli.ts --platform --ref '$(REF)' $(STACK_FLAG) $(if $(KEY),--key '$(KEY)') $(if $(TLS),--tls '$(TLS)') $(if $(JSON),--json)
+
+.PHONY: release-tools
+release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval "$$(make -s release-tools)"
+	@node --require ./run-typescript.cjs release/tools.ts
+
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
 	@$(PLATFORM_CLI) destroy

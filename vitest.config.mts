@@ -14,6 +14,7 @@ const commands = [
   "test/platform/rehearsal/{rehearsal,token-service}.test.ts",
   "test/faulty-proxy.test.ts",
   "test/release/credential-helper.test.ts",
+  "test/release/{attest,verify-cli}.test.ts",
 ];
 
 /** Tests that replace modules, which must not reach others in the same process. */
@@ -30,6 +31,8 @@ const unit = {
   maxWorkers: 3,
   execArgv: ["--require", "./run-typescript.cjs"],
   testTimeout: 20_000,
+  // Those with other numbers of workers wait, in the order of these.
+  sequence: { groupOrder: 0 },
 };
 
 export default defineConfig({
@@ -49,6 +52,7 @@ export default defineConfig({
       {
         test: {
           name: "commands",
+          sequence: { groupOrder: 1 },
           include: commands,
           setupFiles,
           pool: "forks",
@@ -59,6 +63,7 @@ export default defineConfig({
       {
         test: {
           name: "contract",
+          sequence: { groupOrder: 2 },
           include: ["test/contract/**/*.test.ts"],
           pool: "forks",
           fileParallelism: false,
@@ -69,6 +74,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",
           fileParallelism: false,

@@ -2,10 +2,10 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { InputError } from "./input-error";
 
 /**
- * Runs a command until the process ends: its status is that of `main`, or 1 for wrong input, which is told in one line
- * that begins with the command's name. Other errors are thrown, with their stack.
+ * Runs a command until the process ends: its status is that of `main`, or `wrongInput` for wrong input, which is told in
+ * one line that begins with the command's name. Other errors are thrown, with their stack.
  */
-export function runMain(name: string, main: () => Promise<number>): void {
+export function runMain(name: string, main: () => Promise<number>, wrongInput = 1): void {
   main().then(
     (status) => {
       process.exitCode = status;
@@ -13,7 +13,7 @@ export function runMain(name: string, main: () => Promise<number>): void {
     (error: unknown) => {
       if (!(error instanceof InputError)) throw error;
       process.stderr.write(`${name}: ${error.message}\n`);
-      process.exitCode = 1;
+      process.exitCode = wrongInput;
     },
   );
 }

@@ -214,11 +214,11 @@ function isGone(text: string): boolean {
 }
 
 function cure(image: string, ours: readonly string[]): string {
-  const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
-  const name = image.replace(/@sha256:[0-9a-f]+$/, "");
-  const own = digest !== undefined && ours.includes(name.slice(name.lastIndexOf("/") + 1));
-  return own
-    ? `the registry lost ${digest} of ${name}: run pulumi up, which notices a lost image and pushes it again`
+  // Charts before 0.3.0 name a tag as well.
+  const [, place = "", name = "", digest = ""] =
+    /^((?:.*\/)?([^/:@]+)(?::[^/@]+)?)@(sha256:[0-9a-f]{64})$/.exec(image) ?? [];
+  return ours.includes(name)
+    ? `the registry lost ${digest} of ${place}: run pulumi up, which notices a lost image and pushes it again`
     : `the registry does not have ${image}: correct the image in the chart's values, or push it there`;
 }
 

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { afterAll } from "vitest";
 import { enterFolderWith } from "./folders";
 
 const project = resolve(__dirname, "..");
@@ -11,9 +10,11 @@ const leftOut = new Set(["node_modules", "dist", "__pycache__", ".venv"]);
 
 let template: string | undefined;
 
-afterAll(() => {
+/** Removes the template; vitest.config.mts has it done after each file. */
+export function leaveTemplate(): void {
   if (template !== undefined) rmSync(template, { recursive: true, force: true });
-});
+  template = undefined;
+}
 
 /** Goes to a copy of this project's apps and charts, outside of any Git repository, until the test ends. */
 export function enterCheckout(): void {

@@ -1,5 +1,7 @@
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
+import { leaveTemplate } from "./checkout";
 import { leaveFolders } from "./folders";
 
-// Here and not beside it: test files that share modules would have it only where it was loaded first.
+// Here and not beside them: test files that share modules would have them only where they were loaded first.
 afterEach(leaveFolders);
+afterAll(leaveTemplate);

@@ -8,9 +8,11 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
+import { platformTools, releaseTools } from "../platform/catalog";
 import { environment } from "../platform/environment";
 import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { portVariables, readPlatformSettings } from "../platform/settings";
+import { provideTools } from "../platform/tools";
 
 const project = resolve(__dirname, "..");
 
@@ -40,7 +42,7 @@ async function main(): Promise<number> {
 
   const suites: Suite[] = [
     { name: "program", run: () => vitest("unit*", folder, process.env) },
-    { name: "commands", run: () => vitest("commands", folder, process.env) },
+    { name: "commands", run: () => commands(folder) },
     { name: "node", run: () => goTest(join(project, "platform/node")) },
     { name: "stand-ins", run: () => goTest(join(project, "platform/stand-ins")) },
     {
@@ -59,12 +61,20 @@ async function main(): Promise<number> {
       run: () => appTests(name, image, checkout, env()),
     })),
     // In this order: failures are provoked on what was delivered, and nothing runs after the last.
-    ...["delivery", "cluster", "releases", "outages", "builders", "truth", "failures", "gc", "down"].map(
-      (name) => ({
-        name: `end to end: ${name}`,
-        run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
-      }),
-    ),
+    ...[
+      "delivery",
+      "cluster",
+      "releases",
+      "outages",
+      "builders",
+      "truth",
+      "failures",
+      "gc",
+      "down",
+    ].map((name) => ({
+      name: `end to end: ${name}`,
+      run: () => vitest("e2e", folder, env(), `test/e2e/${name}.test.ts`),
+    })),
   ];
   const only = process.argv.slice(2);
   const chosen = suites.filter(
@@ -128,6 +138,15 @@ function testPorts(checkout: string): NodeJS.ProcessEnv {
     settings[variable] = String(port + portOffset);
   }
   return settings;
+}
+
+/** Some of these tests sign for real. */
+async function commands(folder: string): Promise<Result> {
+  const registry = platformTools.filter(({ name }) => name === "registry");
+  await provideTools([...registry, ...releaseTools], readPlatformSettings().cache, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  return vitest("commands", folder, process.env);
 }
 
 async function vitest(

@@ -66,8 +66,9 @@ export function newestRecords(records: readonly FoundRecord[], keep: number): Fo
 export function recordRoots({ repository, digest, tags, record }: FoundRecord): Root[] {
   const by = `release ${record.release}`;
   const place = (path: string): string => repository.replace(/[^/]+$/, path);
+  const aliases = tags.filter((tag) => tag !== record.release);
   const images = Object.values(record.images).flatMap((image) => [
-    ...[image.tag, image.digest, ...tags].map((reference) => ({
+    ...[image.tag, image.digest, ...aliases].map((reference) => ({
       ...{ repository: place(image.path), reference, by },
     })),
   ]);

@@ -322,7 +322,7 @@ describe("promotion", () => {
 
 describe("wrong input", () => {
   test.each<[args: string[], message: string | RegExp]>([
-    [["destroy"], /^"destroy" is not a command; there are list, check, rollback/],
+    [["destroy"], /^"destroy" is not a command; there are up, list, check, rollback/],
     [
       ["rollback"],
       "name the release to go to, such as make rollback TO=v2.1.7; make releases lists them",

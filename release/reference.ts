@@ -1,0 +1,53 @@
+import { InputError } from "../components/input-error";
+import { hostProblem, namespaceProblem } from "../components/references";
+
+/** Where something that was published is looked for. */
+export interface ArtifactReference {
+  /** Host with an optional port. */
+  readonly host: string;
+  /** Path in the registry. */
+  readonly repository: string;
+  readonly tag: string | undefined;
+  /** `sha256:…` */
+  readonly digest: string | undefined;
+}
+
+const tagPattern = /^\w[\w.-]{0,127}$/;
+const digestPattern = /^sha256:[0-9a-f]{64}$/;
+
+/**
+ * Reads `host/repository:tag`, `host/repository@sha256:…`, or both together.
+ *
+ * @throws InputError for anything else.
+ */
+export function readReference(text: string): ArtifactReference {
+  const [, name = "", digest] = /^([^@]+)(?:@(.+))?$/.exec(text) ?? [];
+  const slash = name.indexOf("/");
+  const colon = name.indexOf(":", slash);
+  const host = name.slice(0, Math.max(slash, 0));
+  const repository = name.slice(slash + 1, colon < 0 ? undefined : colon);
+  const tag = colon < 0 ? undefined : name.slice(colon + 1);
+  const fits =
+    slash > 0 &&
+    hostProblem(host) === undefined &&
+    namespaceProblem(repository) === undefined &&
+    (tag === undefined || tagPattern.test(tag)) &&
+    (digest === undefined || digestPattern.test(digest)) &&
+    (tag ?? digest) !== undefined;
+  if (fits) return { host, repository, tag, digest };
+  throw new InputError(
+    `REF is "${text}", but must be host/repository with :tag, @sha256:… or both, such as ghcr.io/owner/webui:v1; ` +
+      `a release is host/…/releases:v2.1.8`,
+  );
+}
+
+/** Writes a reference as people know it. */
+export function writeReference({ host, repository, tag, digest }: ArtifactReference): string {
+  const at = digest === undefined ? "" : `@${digest}`;
+  return `${host}/${repository}${tag === undefined ? "" : `:${tag}`}${at}`;
+}
+
+/** A digest for people: enough of it to tell it from others. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 19);
+}

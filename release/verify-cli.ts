@@ -1,0 +1,90 @@
+/**
+ * Verifies what was published:
+ * `node --require ./run-typescript.cjs release/verify-cli.ts --ref REF [--key FILE | --identity REGEXP --issuer URL]
+ * [--trusted-root FILE] [--tls MODE] [--stack local] [--json] [--platform]`.
+ *
+ * Exits with 0 when everything holds, with 1 when something does not, with 2 when it could not be told.
+ */
+import { readOptions, runMain } from "../components/command-line";
+import { InputError } from "../components/input-error";
+import { RegistryClient } from "../components/registry-client";
+import type { Tls } from "../components/references";
+import { releaseRepository } from "../components/release-record";
+import { readStackConfiguration } from "../explain/stack-configuration";
+import { enterStack } from "../platform/environment";
+import { type Authority, readPublicKey } from "./authority";
+import { readReference } from "./reference";
+import { renderReport } from "./render";
+import { verify } from "./verify";
+
+const declared = {
+  ref: { type: "string", default: "" },
+  key: { type: "string" },
+  identity: { type: "string" },
+  issuer: { type: "string" },
+  "trusted-root": { type: "string" },
+  tls: { type: "string" },
+  stack: { type: "string", default: "local" },
+  json: { type: "boolean", default: false },
+  platform: { type: "boolean", default: false },
+} as const;
+
+type Options = ReturnType<typeof readOptions<typeof declared>>;
+type Setting = (key: string) => string;
+
+const unknownExitCode = 2;
+
+async function main(): Promise<number> {
+  const options = readOptions(declared);
+  if (options.platform) enterStack(options.stack);
+  const configuration = readStackConfiguration(options.stack);
+  const setting = (key: string): string => configuration[`tinyolly:${key}`] ?? "";
+  const ref = wholeReference(options.ref, setting);
+  const { host } = readReference(ref);
+  const authority = readAuthority(options, setting);
+  const reader = new RegistryClient({ host, tls: readTls(options, host, setting) });
+  try {
+    const report = await verify({ ref, authority, reader });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(report, undefined, 2)}\n` : renderReport(report),
+    );
+    return report.holds ? 0 : 1;
+  } finally {
+    reader.close();
+  }
+}
+
+/** A name without a path is a release of the stack. */
+function wholeReference(ref: string, setting: Setting): string {
+  if (ref === "") {
+    throw new InputError(
+      "REF is missing; name an image, a chart or a release: make verify REF=ghcr.io/owner/webui:v1, or REF=v2.1.8 for a release of the stack",
+    );
+  }
+  if (ref.includes("/")) return ref;
+  return `${setting("registryPush")}/${setting("registryNamespace")}/${releaseRepository}:${ref}`;
+}
+
+function readAuthority(options: Options, setting: Setting): Authority {
+  const trustedRoot = options["trusted-root"];
+  const keyless = setting("signing") === "keyless" && options.key === undefined;
+  if (options.identity === undefined && !keyless)
+    return readPublicKey(options.key ?? setting("signingPublicKey"));
+  const identity = options.identity ?? setting("signingIdentity");
+  const issuer = options.issuer ?? setting("signingIssuer");
+  if (identity !== "" && issuer !== "") return { kind: "keyless", identity, issuer, trustedRoot };
+  throw new InputError(
+    "an identity needs its issuer; give both, or set signingIdentity and signingIssuer: pulumi config set signingIssuer …",
+  );
+}
+
+function readTls({ tls }: Options, host: string, setting: Setting): Tls {
+  const modes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
+  const own = setting("registryPush") === host ? setting("registryPushTls") : "verify";
+  const wanted = tls ?? own;
+  const mode = modes.find((one) => one === wanted);
+  if (mode) return mode;
+  throw new InputError(`TLS is "${wanted}", but must be one of ${modes.join(", ")}`);
+}
+
+runMain("verify", main, unknownExitCode);
