@@ -64,8 +64,8 @@ bundle: $(PACKAGES) ## Put a release into one file: RELEASE=v2.1.8; FILE=, STACK
 	@$(RELEASE_CLI) bundle $(RELEASE_FLAGS) --release '$(RELEASE)' $(if $(FILE),--file '$(FILE)')
 
 .PHONY: load
-load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http)
-	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file '$(FILE)' $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TLS),--tls '$(TLS)')
+load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http); KEY=FILE
+	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file '$(FILE)' $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TLS),--tls '$(TLS)') $(if $(KEY),--key '$(KEY)')
 
 .PHONY: rehearse
 rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1

@@ -27,6 +27,7 @@ import {
 } from "./components/version";
 import { deliverables } from "./deliverables";
 import { type Signing, readSigning, signingKeys } from "./release/signing";
+import { clockProblem } from "./release/signing-problem";
 
 /** All that a stack decides. Keys, types, defaults and meanings are declared in Pulumi.yaml. */
 export interface Settings {
@@ -181,7 +182,8 @@ export function readSettings(
   const versioning = config.require("versioning") as Versioning;
   reject("versioning", versioning, oneOf(versioning, versionings));
   const named = config.require("release");
-  const chosen = chooseRelease(versioning, named, readGit);
+  const git = once(readGit);
+  const chosen = chooseRelease(versioning, named, git);
   // Without a name, explanations can do without a release.
   if (named !== "") problems.push(...chosen.problems);
   // Pulumi has checked that it is a list of strings.
@@ -227,6 +229,10 @@ export function readSettings(
   reject("keepReleases", keepReleases, keepFits ? undefined : "a whole number of at least 1");
 
   const signing = readSigning(config, reject);
+  const releaseProblems = [
+    ...chosen.problems,
+    ...(versioning === "git-tag" || named !== "" ? clockProblems(git()) : unsignedProblems(signing)),
+  ];
   const planFile = env["TINYOLLY_PLAN"] ?? "";
   const redeploys = env["TINYOLLY_RELEASE"] ?? "";
 
@@ -242,7 +248,7 @@ export function readSettings(
       digestCache: join(tmpdir(), `tinyolly-digests-${process.getuid?.() ?? ""}`),
     },
     aliases,
-    releaseProblems: chosen.problems,
+    releaseProblems,
     baseLock,
     cluster: deploy ? cluster : undefined,
     argocd: {
@@ -260,6 +266,24 @@ export function readSettings(
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));
   return settings;
+}
+
+function clockProblems(git: GitFacts | undefined): string[] {
+  const problem = git && clockProblem(new Date(), new Date(git.time));
+  return problem === undefined ? [] : [problem];
+}
+
+function unsignedProblems(signing: Signing | undefined): string[] {
+  if (!signing) return [];
+  return [
+    `"signing" is "${signing.kind}", but only releases are signed, and this stack publishes by content; ` +
+      `set "versioning" to git-tag, name a "release", or sign nothing: pulumi config set signing none`,
+  ];
+}
+
+function once<Result>(read: () => Result): () => Result {
+  let result: { readonly value: Result } | undefined;
+  return () => (result ??= { value: read() }).value;
 }
 
 /** The Applications that a stack makes of charts, be they planned or recorded. */

@@ -13,7 +13,12 @@ import { orRunError, refuse } from "./components/run-error";
 import { followPlan, planRecords } from "./components/saved-plan";
 import { readStackState } from "./components/stack-state";
 import { noteTiming } from "./components/timings";
-import { warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./components/warnings";
+import {
+  requireSigner,
+  warnAboutBases,
+  warnAboutBuilder,
+  warnAboutDrift,
+} from "./components/warnings";
 import { planApplications, readSettings } from "./config";
 import { deliverables } from "./deliverables";
 import { redeploy } from "./redeploy";
@@ -26,8 +31,9 @@ export = async (): Promise<StackOutputs> => {
   const settings = await orRunError(() => readSettings(configuration));
   if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
 
-  const { publishing, cluster, baseLock, offline, planFile, aliases } = settings;
+  const { publishing, cluster, baseLock, offline, planFile, aliases, signing } = settings;
   refuse(settings.releaseProblems);
+  await requireSigner(signing);
   const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
   const applications = planApplications(plan.charts, settings);
   await orRunError(() => {
@@ -58,7 +64,7 @@ export = async (): Promise<StackOutputs> => {
   }
 
   const released = version !== undefined && {
-    ...{ version, plan, images, registry, pushes: observed.release.pushes },
+    ...{ version, plan, images, registry, signing, pushes: observed.release.pushes },
   };
   const tagged = released ? [new ReleasedImages("release-images", released)] : [];
 

@@ -49,6 +49,9 @@ export interface ApplicationRecord {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
+/** What an {@link ImageRecord} has for a base that only its tag decides. */
+export const unlockedBase = "unlocked";
+
 /** Record of an image as it would be built now. */
 export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecord {
   const { endpoints, builder, registryCache } = publishing;
@@ -60,7 +63,7 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
     dockerfile: plan.dockerfile.digest.slice(0, 12),
     buildArgs: plan.buildArgs,
     bases: Object.fromEntries(
-      [...plan.bases].map(([base, digest]) => [base, digest || "unlocked"]),
+      [...plan.bases].map(([base, digest]) => [base, digest || unlockedBase]),
     ),
     needs: Object.fromEntries(plan.needs.map(({ name, key }) => [name, key.slice(0, 12)])),
     settings: {

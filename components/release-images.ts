@@ -2,22 +2,29 @@
  * Makes images part of a release: `node --require ./run-typescript.cjs components/release-images.ts < request.json`.
  *
  * Reads a {@link ReleaseImagesRequest} from standard input. It asks the registry for every image by its digest, with all
- * platforms, and only then puts the release's tags on them; a tag that is there already is never moved. Prints the
- * digests by name as one line. Credentials come from the environment and from Docker's configuration.
+ * platforms, signs and describes them where that is asked for, and only then puts the release's tags on them; a tag that is there
+ * already is never moved. Prints the digests by name as one line. Credentials come from the environment and from Docker's configuration.
  */
 import { readFileSync } from "node:fs";
+import type { Signer } from "../release/signing";
+import { attester } from "../release/attester";
 import { imageProblem } from "./image-check";
 import { InputError } from "./input-error";
 import { askForAll } from "./published";
 import type { Tls } from "./references";
 import { RegistryClient } from "./registry-client";
+import type { ReleasedImage } from "./release-record";
+import { originOfSources } from "./release-source";
 import { runScript } from "./script";
 
 /** Images, and the release that they become part of. */
 export interface ReleaseImagesRequest {
   readonly release: string;
   readonly registry: ReleaseRegistry;
-  readonly images: readonly ImageToRelease[];
+  /** By name; each was pushed under the tag of its content. */
+  readonly images: Readonly<Record<string, ReleasedImage>>;
+  /** How they are signed. @default - they are not */
+  readonly signing?: Signer;
 }
 
 /** Where a release is published. */
@@ -28,26 +35,30 @@ export interface ReleaseRegistry {
   readonly namespace: string;
 }
 
-/** An image that was pushed under the tag of its content. */
-export interface ImageToRelease {
+/** An image, and where it is. */
+interface PlacedImage extends ReleasedImage {
   readonly name: string;
   /** Path in the registry, without its host. */
   readonly repository: string;
-  readonly digest: string;
-  readonly platforms: readonly string[];
 }
 
 async function main(): Promise<void> {
   // The component writes exactly this type.
   const request = JSON.parse(readFileSync(0, "utf8")) as ReleaseImagesRequest;
-  const { registry, images } = request;
+  const { registry, release, signing } = request;
+  const images = Object.entries(request.images).map(([name, image]): PlacedImage => ({
+    ...{ ...image, name, repository: `${registry.namespace}/${image.path}` },
+  }));
   const client = new RegistryClient(registry);
   try {
     await requireAll(client, images);
-    const taken = await askForAll(images, (image) => tagOf(client, request.release, image));
+    const taken = await askForAll(images, (image) => tagOf(client, release, image));
     requireFree(request, client, taken);
+    const attest = attester({ registry, signing, client });
+    // Whoever finds the version finds its signatures.
+    await attest?.({ images: request.images, charts: {}, ...originOfSources() }, { images: true });
     for (const [image, digest] of taken)
-      if (digest === undefined) await putTag(client, request.release, image);
+      if (digest === undefined) await putTag(client, release, image);
     const digests = images.map(({ name, digest }) => [name, digest]);
     process.stdout.write(`${JSON.stringify(Object.fromEntries(digests))}\n`);
   } finally {
@@ -55,10 +66,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function requireAll(
-  client: RegistryClient,
-  images: readonly ImageToRelease[],
-): Promise<void> {
+async function requireAll(client: RegistryClient, images: readonly PlacedImage[]): Promise<void> {
   const answers = await askForAll(images, (image) => imageProblem(client, image));
   const problems = [...answers.values()].filter((problem) => problem !== undefined);
   if (problems.length === 0) return;
@@ -70,7 +78,7 @@ async function requireAll(
 async function tagOf(
   client: RegistryClient,
   release: string,
-  { repository }: ImageToRelease,
+  { repository }: PlacedImage,
 ): Promise<string | undefined> {
   return (await client.manifest(repository, release))?.digest;
 }
@@ -79,7 +87,7 @@ async function tagOf(
 function requireFree(
   { release, registry }: ReleaseImagesRequest,
   { host }: RegistryClient,
-  taken: ReadonlyMap<ImageToRelease, string | undefined>,
+  taken: ReadonlyMap<PlacedImage, string | undefined>,
 ): void {
   const conflicts = [...taken].filter(
     ([image, digest]) => digest !== undefined && digest !== image.digest,
@@ -95,7 +103,7 @@ function requireFree(
 async function putTag(
   client: RegistryClient,
   release: string,
-  { name, repository, digest }: ImageToRelease,
+  { name, repository, digest }: PlacedImage,
 ): Promise<void> {
   const manifest = await client.manifest(repository, digest);
   if (!manifest)

@@ -19,6 +19,8 @@ export interface ReleaseRecord {
   readonly charts: Readonly<Record<string, ReleasedChart>>;
   /** Sources that it was made from; left out where they were in no Git repository. */
   readonly source?: ReleaseSource;
+  /** Address that names who built it, such as that of a workflow; left out where nobody knows. */
+  readonly builder?: string;
   /** Version of each program that took part, by name. */
   readonly tools: Readonly<Record<string, string>>;
   /** Record that it was copied from; left out where it was made in this registry. */
@@ -36,6 +38,11 @@ export interface ReleasedImage {
   /** `sha256:…` of its manifest or index. */
   readonly digest: string;
   readonly platforms: readonly string[];
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Digest of each image from elsewhere, by reference; `""` where only the tag decided. */
+  readonly bases: Readonly<Record<string, string>>;
+  /** Names of the images of this release that it is built upon. */
+  readonly needs: readonly string[];
 }
 
 /** A chart of a release. */

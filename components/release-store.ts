@@ -107,6 +107,7 @@ export async function releaseNames(client: RegistryClient, namespace: string): P
 /**
  * Stores a record under its version, unless the same images and charts are recorded there.
  *
+ * @param attest Signs the record by its digest, before anybody can find it by its version.
  * @returns the `sha256:…` of the record that is there then, and whether it had to be stored.
  * @throws InputError when the version is taken by other images or charts.
  */
@@ -114,11 +115,15 @@ export async function storeRelease(
   client: RegistryClient,
   namespace: string,
   record: ReleaseRecord,
-): Promise<{ readonly digest: string; readonly stored: boolean }> {
+  attest?: (digest: string) => Promise<void>,
+): Promise<{ readonly digest: string; readonly isNew: boolean }> {
   const repository = recordRepository(namespace);
   const existing = await readRelease(client, namespace, record.release);
   if (existing) {
-    if (sameContent(existing.record, record)) return { digest: existing.digest, stored: false };
+    if (sameContent(existing.record, record)) {
+      await attest?.(existing.digest);
+      return { digest: existing.digest, isNew: false };
+    }
     throw new InputError(
       `${client.host}/${repository}:${record.release} records other images or charts, and releases are never overwritten; ` +
         `release another version`,
@@ -129,8 +134,12 @@ export async function storeRelease(
   await client.pushBlob(repository, emptyDescriptor, emptyBlob);
   await client.pushBlob(repository, layer, text);
   const manifest = recordManifest(record, layer);
+  if (attest) {
+    const { digest } = descriptorOf(manifest.bytes, manifest.mediaType);
+    await attest(await client.putManifest(repository, digest, manifest));
+  }
   const digest = await client.putManifest(repository, record.release, manifest);
-  return { digest, stored: true };
+  return { digest, isNew: true };
 }
 
 function recordManifest({ release, source }: ReleaseRecord, layer: Descriptor): Artifact {

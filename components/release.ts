@@ -5,8 +5,9 @@ import type { Plan } from "./plan";
 import type { PublishReleaseRequest, PublishedRelease } from "./publish-release";
 import { chartPath } from "./references";
 import type { Registry } from "./registry";
-import type { ReleasedChart, ReleasedImage } from "./release-record";
-import { releaseRegistry, required } from "./released-images";
+import type { ReleasedChart } from "./release-record";
+import { releaseRegistry, releasedImages, required } from "./released-images";
+import { type Signer, signer } from "../release/signing";
 import { printed, scriptCommand } from "./script-command";
 
 /** Inputs of {@link Release}. */
@@ -22,6 +23,8 @@ export interface ReleaseArgs {
   readonly registry: Registry;
   /** Templates of the tags that follow the newest release, such as `v{major}`. @default - none */
   readonly aliases?: readonly string[];
+  /** How it is signed. @default - it is not */
+  readonly signing?: Signer | undefined;
   /** How often a record that went missing was and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -40,7 +43,7 @@ export class Release extends pulumi.ComponentResource {
   public readonly digest: pulumi.Output<string>;
 
   public constructor(name: string, args: ReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { version, plan, registry, aliases = [], pushes } = args;
+    const { version, plan, registry, aliases = [], signing, pushes } = args;
     const keys = (parts: readonly { name: string; key: string }[]) =>
       Object.fromEntries(parts.map((part) => [part.name, part.key.slice(0, 12)]));
     const inputs = { version, images: keys(plan.images), charts: keys(plan.charts) };
@@ -49,9 +52,10 @@ export class Release extends pulumi.ComponentResource {
     const request: pulumi.Output<PublishReleaseRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
-      images: releasedImages(args),
+      images: releasedImages(plan, args.images),
       charts: releasedCharts(args),
       aliases,
+      ...(signing ? { signing: signer(signing) } : {}),
     });
     const record = scriptCommand(
       name,
@@ -63,24 +67,6 @@ export class Release extends pulumi.ComponentResource {
     this.digest = printed<PublishedRelease>(record).digest;
     this.registerOutputs({ version: this.version, digest: this.digest });
   }
-}
-
-function releasedImages({
-  plan,
-  images,
-}: ReleaseArgs): Record<string, pulumi.Output<ReleasedImage>> {
-  return Object.fromEntries(
-    plan.images.map((image) => [
-      image.name,
-      pulumi.output({
-        path: image.name,
-        key: image.key,
-        tag: image.tag,
-        digest: required(images, image.name).digest,
-        platforms: image.platforms,
-      }),
-    ]),
-  );
 }
 
 function releasedCharts({

@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Image } from "./image";
+import { type Signer, signer } from "../release/signing";
 import type { Plan } from "./plan";
-import { imageRepository } from "./references";
 import type { Registry } from "./registry";
 import type { ReleaseImagesRequest, ReleaseRegistry } from "./release-images";
+import type { ReleasedImage } from "./release-record";
 import { scriptCommand } from "./script-command";
 
 /** Inputs of {@link ReleasedImages}. */
@@ -15,6 +16,8 @@ export interface ReleasedImagesArgs {
   /** The same images, by name. */
   readonly images: ReadonlyMap<string, Image>;
   readonly registry: Registry;
+  /** How they are signed. @default - they are not */
+  readonly signing?: Signer | undefined;
   /** How often tags that went missing were and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -35,25 +38,43 @@ export class ReleasedImages extends pulumi.ComponentResource {
     args: ReleasedImagesArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
-    const { version, plan, images, registry, pushes } = args;
+    const { version, plan, images, registry, signing, pushes } = args;
     const keys = plan.images.map(({ name, key }) => [name, key.slice(0, 12)] as const);
     super("tinyolly:index:ReleasedImages", name, { version, keys: Object.fromEntries(keys) }, opts);
 
     const request: pulumi.Output<ReleaseImagesRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
-      images: plan.images.map(({ name: image, platforms }) => ({
-        name: image,
-        repository: imageRepository(registry.endpoints, image),
-        digest: required(images, image).digest,
-        platforms,
-      })),
+      images: releasedImages(plan, images),
+      ...(signing ? { signing: signer(signing) } : {}),
     });
     scriptCommand(name, { script: "release-images.ts", request, pushes }, { parent: this });
 
     this.version = pulumi.output(version);
     this.registerOutputs({ version: this.version });
   }
+}
+
+/** The images as a release records them, by name. */
+export function releasedImages(
+  plan: Pick<Plan, "images">,
+  images: ReadonlyMap<string, Image>,
+): Record<string, pulumi.Output<ReleasedImage>> {
+  return Object.fromEntries(
+    plan.images.map((image) => [
+      image.name,
+      pulumi.output({
+        path: image.name,
+        key: image.key,
+        tag: image.tag,
+        digest: required(images, image.name).digest,
+        platforms: image.platforms,
+        buildArgs: image.buildArgs,
+        bases: Object.fromEntries(image.bases),
+        needs: image.needs.map(({ name }) => name),
+      }),
+    ]),
+  );
 }
 
 /** Where the scripts of a release find the registry. */

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync } from "node:fs";
 
 /** Part of a run that the program and its scripts time. */
-export type Phase = "plan" | "package" | "sync" | "roll-out";
+export type Phase = "plan" | "package" | "sign" | "sync" | "roll-out";
 
 /** When a part of a run happened, in milliseconds since 1970. */
 export interface Timing {

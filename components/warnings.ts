@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Signing } from "../release/signing";
+import { signingProblem } from "../release/signing-problem";
 import { builderProblem } from "./builder";
 import { type Plan, unlockedBases } from "./plan";
 
@@ -17,6 +19,14 @@ export async function warnAboutBases(plan: Plan, lock: string): Promise<void> {
     `${unlocked.join(", ")}: not in ${lock}, so a build takes what the tag holds at the time; ` +
       `make bases UPDATE=1 records it`,
   );
+}
+
+/** Ends an update that could not sign what it publishes, before anything is made; a preview warns of it. */
+export async function requireSigner(signing: Signing | undefined): Promise<void> {
+  const problem = signingProblem(signing, process.env);
+  if (problem === undefined) return;
+  if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(problem);
+  await pulumi.log.warn(`Nothing could be signed: ${problem}`);
 }
 
 /** Warns of what is not in registry or cluster as the state says. */

@@ -26,6 +26,7 @@ export function breakdown({ start, end, builds, timings }: RunTimes): string {
     ["build", builds.flatMap((build) => without(build, build.pushes))],
     ["push", builds.flatMap(({ pushes }) => pushes)],
     ["package", noted("package")],
+    ["sign", noted("sign")],
     ["sync", noted("sync")],
     ["roll-out", noted("roll-out")],
   ];

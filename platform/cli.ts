@@ -10,6 +10,7 @@ import { requireSpace } from "./disk";
 import { stackEnvironment } from "./environment";
 import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
+import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
@@ -28,9 +29,11 @@ const commands: Readonly<
     return 0;
   },
   status,
-  env: () => {
-    printVariables(stackEnvironment(stackOf(process.argv)));
-    return Promise.resolve(0);
+  env: async () => {
+    const stack = stackOf(process.argv);
+    await enterSigner(stack);
+    printVariables(stackEnvironment(stack));
+    return 0;
   },
   deploy,
   preview: async (settings) => {

@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { readStackConfiguration } from "../explain/stack-configuration";
 import { releaseTools } from "./catalog";
-import { project } from "./settings";
+import { project, readPlatformSettings } from "./settings";
 import { linkTools, provideTools } from "./tools";
 
 /**
@@ -16,4 +17,18 @@ export async function provideReleaseTools(
 ): Promise<string> {
   linkTools((await provideTools(releaseTools, cache, log)).values(), folder);
   return folder;
+}
+
+/** {@link enterReleaseTools} where the configuration of a stack has it sign. */
+export async function enterSigner(stack: string): Promise<void> {
+  if (readStackConfiguration(stack)["tinyolly:signing"] !== "none") await enterReleaseTools();
+}
+
+/** Puts what signs on PATH of this process. */
+export async function enterReleaseTools(): Promise<void> {
+  const folder = await provideReleaseTools(readPlatformSettings().cache, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  const path = process.env["PATH"] ?? "";
+  if (path.split(delimiter)[0] !== folder) process.env["PATH"] = [folder, path].join(delimiter);
 }

@@ -7,6 +7,7 @@ import { nothingRecorded } from "../components/recorded";
 import { isRelease, nextRelease } from "../components/version";
 import { deliverables } from "../deliverables";
 import { table } from "../platform/table";
+import { signingProblem } from "./signing-problem";
 import { openStack, stackOptions } from "./stack";
 
 const declared = {
@@ -62,6 +63,7 @@ export async function check(args: string[]): Promise<number> {
   const question = { plan, recorded: nothingRecorded, endpoints, release };
   const found = settings.offline ? assumedPresences(question) : await findPresences(question);
   const unlocked = unlockedBases(plan);
+  const unsigned = signingProblem(settings.signing, process.env);
   const presences = [...found.images.values(), ...found.charts.values()];
   const result: ReleaseCheck = {
     version: 1,
@@ -76,6 +78,7 @@ export async function check(args: string[]): Promise<number> {
     ],
     problems: [...settings.releaseProblems, ...presences.flatMap(({ conflict }) => conflict ?? [])],
     warnings: [
+      ...(unsigned === undefined ? [] : [`here nothing could be signed: ${unsigned}`]),
       ...(unlocked.length === 0
         ? []
         : [

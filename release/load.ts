@@ -8,6 +8,11 @@ import { hostProblem, namespaceProblem, type Tls } from "../components/reference
 import { RegistryClient } from "../components/registry-client";
 import { readRecord, releaseRecordType, releaseRepository } from "../components/release-record";
 import type { StoredRelease } from "../components/release-store";
+import { readStackConfiguration } from "../explain/stack-configuration";
+import { enterReleaseTools } from "../platform/release-tools";
+import { moveAliases } from "../components/release-aliases";
+import { type AuthorityOptions, authorityOptions, readOptionalAuthority } from "./stack-authority";
+import { verify } from "./verify";
 import { OciLayout } from "./oci-layout";
 import { openStack, stackOptions } from "./stack";
 import { type Transfer, transferRecord, transferRelease } from "./transfer";
@@ -18,11 +23,13 @@ const declared = {
   file: { type: "string", default: "" },
   registry: { type: "string", default: "" },
   tls: { type: "string", default: "verify" },
+  ...authorityOptions,
 } as const;
 
 /**
- * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http])`: brings a release out of a file
- * into a registry, with the digests that it had. A file that was damaged or changed is refused before anything is pushed.
+ * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http]) [--key cosign.pub]`: brings a
+ * release out of a file into a registry, with the digests that it had. A file that was damaged, or whose signatures do not hold,
+ * is refused before anything is pushed.
  */
 export async function load(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
@@ -32,25 +39,26 @@ export async function load(args: string[]): Promise<number> {
       `FILE is "${file}", but must be a file that make bundle wrote, such as tinyolly-v2.1.8.tar`,
     );
   }
-  const { client, namespace } = openTarget(options);
+  const { client, namespace, aliases } = openTarget(options);
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-load-"));
   try {
     await unpack(file, folder);
     const layout = await OciLayout.open(folder, file);
-    const { record, digest } = await recordOf(layout, file);
+    const stored = await recordOf(layout, file);
+    const { record, digest } = stored;
+    await requireSignatures(layout, options, record.release);
     const transfer: Transfer = {
-      record,
-      source: layout,
-      from: "",
-      target: client,
-      to: namespace,
-      log: (line) => process.stderr.write(`${line}\n`),
+      ...{ record, source: layout, from: "", target: client, to: namespace, log },
     };
     await transferRelease(transfer);
     await transferRecord(transfer, digest);
-    process.stdout.write(
-      `${record.release} is in ${client.host}/${namespace}\nrecord ${digest}, as make bundle printed it\n`,
-    );
+    const moved = await moveAliases(client, namespace, stored, aliases);
+    const lines = [
+      `${record.release} is in ${client.host}/${namespace}`,
+      ...moved.map((alias) => `${alias} is ${record.release}`),
+      `record ${digest}, as make bundle printed it`,
+    ];
+    process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   } finally {
     client.close();
@@ -58,12 +66,64 @@ export async function load(args: string[]): Promise<number> {
   }
 }
 
-function openTarget(options: { stack: string; platform: boolean; registry: string; tls: string }): {
-  client: RegistryClient;
-  namespace: string;
-} {
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/**
+ * Checks everything that a bundle's record lists against the signatures beside it, where it is known whose must be there.
+ *
+ * @throws InputError that names what does not hold.
+ */
+async function requireSignatures(
+  layout: OciLayout,
+  options: AuthorityOptions & { readonly stack: string; readonly platform: boolean },
+  release: string,
+): Promise<void> {
+  const configuration = options.stack === "" ? {} : readStackConfiguration(options.stack);
+  const setting = (key: string): string => configuration[`tinyolly:${key}`] ?? "";
+  const authority = readOptionalAuthority(options, setting);
+  if (!authority) {
+    log(
+      "its signatures are not checked, since nobody is named who must have signed; KEY=cosign.pub does",
+    );
+    return;
+  }
+  if (options.platform && authority.kind === "keyless") await enterReleaseTools();
+  // Only its path is looked at.
+  const ref = `bundle.invalid/${releaseRepository}:${release}`;
+  const { checks, holds } = await verify({ ref, authority, reader: layout });
+  if (holds) {
+    log(`its signatures hold (${checks.length} checks)`);
+    return;
+  }
+  const wrong = checks.filter(({ result }) => result === "failed" || result === "absent");
+  const lines = wrong.map((one) => `${one.subject} ${one.check}: ${one.detail}`);
+  throw new InputError(
+    `${layout.host} cannot be trusted, so nothing was loaded:\n${lines.join("\n")}\n` +
+      `get it from who made it, or name who signed it with KEY=`,
+  );
+}
+
+/** Where a release is loaded to. */
+interface LoadTarget {
+  readonly client: RegistryClient;
+  readonly namespace: string;
+  /** Templates of the tags that follow the newest release. */
+  readonly aliases: readonly string[];
+}
+
+function openTarget(options: {
+  stack: string;
+  platform: boolean;
+  registry: string;
+  tls: string;
+}): LoadTarget {
   const { stack, platform, registry, tls } = options;
-  if (stack !== "" && registry === "") return openStack({ stack, platform });
+  if (stack !== "" && registry === "") {
+    const { client, namespace, settings } = openStack({ stack, platform });
+    return { client, namespace, aliases: settings.aliases };
+  }
   const [, host = "", namespace = ""] = /^([^/]+)\/(.+)$/.exec(registry) ?? [];
   const problem = hostProblem(host) ?? namespaceProblem(namespace);
   if (stack !== "" || problem !== undefined) {
@@ -75,7 +135,7 @@ function openTarget(options: { stack: string; platform: boolean; registry: strin
     throw new InputError(`TLS is "${tls}", but must be one of verify, skip-verify, plain-http`);
   }
   // Checked above.
-  return { client: new RegistryClient({ host, tls: tls as Tls }), namespace };
+  return { client: new RegistryClient({ host, tls: tls as Tls }), namespace, aliases: [] };
 }
 
 /** Nothing but a layout's own files is taken out of the file, and nothing outside of the folder is written. */
@@ -109,8 +169,9 @@ async function recordOf(layout: OciLayout, file: string): Promise<StoredRelease>
     .filter(({ repository }) => repository === releaseRepository);
   const manifest = entry && (await layout.manifest(releaseRepository, entry.tag));
   const layer = manifest?.blobs.find(({ mediaType }) => mediaType === releaseRecordType);
-  if (!manifest || !layer || more.length > 0)
+  const text = layer && (await layout.blob(releaseRepository, layer));
+  if (!manifest || !text || more.length > 0)
     throw new InputError(`${file} does not hold one release; make bundle writes such files`);
-  const record = readRecord(await layout.readBlob(layer), file);
+  const record = readRecord(text, file);
   return { record, digest: manifest.digest };
 }

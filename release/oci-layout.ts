@@ -16,6 +16,7 @@ import { imageIndexType, imageManifestType } from "../components/oci";
 import type { Descriptor, Manifest } from "../components/registry-client";
 import { sha256 } from "../components/source-tree";
 import type { ArtifactSource, ArtifactTarget } from "./artifact-copy";
+import type { ArtifactReader } from "./artifact-reader";
 
 const refName = "org.opencontainers.image.ref.name";
 /** Repository of what has no tag, such as a signature. */
@@ -32,9 +33,9 @@ interface Entry {
 
 /**
  * A folder in the OCI image layout that holds artifacts of several repositories, each named by its path below the namespace:
- * `webui:v2.1.8`. It can be copied to and from like a registry.
+ * `webui:v2.1.8`. It can be copied to and from, and verified, like a registry.
  */
-export class OciLayout implements ArtifactSource, ArtifactTarget {
+export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader {
   public readonly host: string;
   readonly #folder: string;
   readonly #entries: Entry[];
@@ -115,11 +116,9 @@ export class OciLayout implements ArtifactSource, ArtifactTarget {
     return Promise.resolve();
   }
 
-  /** A blob that is there, such as the record of a release. */
-  public readBlob({ digest }: Descriptor): Promise<Buffer> {
-    if (!existsSync(this.#file(digest)))
-      return Promise.reject(new InputError(`${this.host} lacks ${digest}; make the bundle again`));
-    return Promise.resolve(readFileSync(this.#file(digest)));
+  public blob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
+    const file = this.#file(digest);
+    return Promise.resolve(existsSync(file) ? readFileSync(file) : undefined);
   }
 
   public exists(_: string, digest: string): Promise<boolean> {

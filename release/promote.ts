@@ -1,9 +1,13 @@
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import type { ReleaseRecord } from "../components/release-record";
+import { moveAliases } from "../components/release-aliases";
 import { requireRelease, requireWhole, storeRelease } from "../components/release-store";
 import { isRelease } from "../components/version";
 import { readStackState } from "../explain/stack-state";
+import { enterSigner } from "../platform/release-tools";
+import { type Attester, attester } from "./attester";
+import { signingProblem } from "./signing-problem";
 import { type OpenStack, openStack } from "./stack";
 import { releaseOfState } from "./state-release";
 import { transferRelease } from "./transfer";
@@ -33,30 +37,54 @@ export async function promote(args: string[]): Promise<number> {
     throw new InputError(`AS is "${as}", but must be a semantic version after a v, such as v2.2.0`);
   }
   const source = openStack({ stack: from, platform });
-  const original = await readOriginal(source, from, release);
   const target = openStack({ stack: to, platform });
   try {
+    const original = await readOriginal(source, from, release);
     const record = renamed(original, as || original.release);
+    const attest = await requireAttester(target, to, platform);
     await requireWhole(source.client, source.namespace, original, "publish it again first");
+    const { client, namespace, settings } = target;
     await transferRelease({
-      record,
-      source: source.client,
-      from: source.namespace,
-      target: target.client,
-      to: target.namespace,
-      log: (line) => process.stderr.write(`${line}\n`),
+      ...{ record, source: source.client, from: source.namespace },
+      ...{ target: client, to: namespace, attest, log },
     });
-    const { digest, stored } = await storeRelease(target.client, target.namespace, record);
-    const where = `${target.client.host}/${target.namespace}`;
-    process.stdout.write(
-      `${record.release} is in ${where}${stored ? "" : ", as it was before"}\nrecord ${digest}\n` +
-        `Next: make rollback TO=${record.release} STACK=${to} points its Applications at it.\n`,
-    );
+    const attestRecord = attest && ((digest: string) => attest(record, { record: digest }));
+    const { digest, isNew } = await storeRelease(client, namespace, record, attestRecord);
+    const aliases = await moveAliases(client, namespace, { record, digest }, settings.aliases);
+    const lines = [
+      `${record.release} is in ${client.host}/${namespace}${isNew ? "" : ", as it was before"}`,
+      ...aliases.map((alias) => `${alias} is ${record.release}`),
+      `record ${digest}`,
+      `Next: make rollback TO=${record.release} STACK=${to} points its Applications at it.`,
+    ];
+    process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   } finally {
     source.client.close();
     target.client.close();
   }
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/**
+ * Who signs for the stack that gets the copy; undefined where it does not sign.
+ *
+ * @throws InputError where signing would fail.
+ */
+async function requireAttester(
+  { client, namespace, settings }: OpenStack,
+  stack: string,
+  platform: boolean,
+): Promise<Attester | undefined> {
+  if (platform) await enterSigner(stack);
+  const { signing, publishing } = settings;
+  const problem = signingProblem(signing, process.env);
+  if (problem !== undefined) throw new InputError(problem);
+  const { push: host, pushTls: tls } = publishing.endpoints;
+  return attester({ registry: { host, tls, namespace }, signing, client });
 }
 
 /** What is copied, with where it is copied from. */

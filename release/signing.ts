@@ -22,6 +22,11 @@ export interface KeylessSigning {
 /** What signing itself needs to know. */
 export type Signer = Pick<KeySigning, "kind" | "key"> | Pick<KeylessSigning, "kind">;
 
+/** Only what signing itself needs to know, so that other settings do not make anything new. */
+export function signer(signing: Signer): Signer {
+  return signing.kind === "key" ? { kind: signing.kind, key: signing.key } : { kind: signing.kind };
+}
+
 /** Settings that decide it; Pulumi.yaml declares them. */
 export const signingKeys = [
   "signing",

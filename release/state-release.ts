@@ -1,5 +1,5 @@
 import { InputError } from "../components/input-error";
-import type { ChartRecord, ImageRecord } from "../components/record";
+import { type ChartRecord, type ImageRecord, unlockedBase } from "../components/record";
 import { type StateResource, readRecorded, resourceName } from "../components/recorded";
 import { chartPath } from "../components/references";
 import type { ReleaseRecord, ReleasedChart, ReleasedImage } from "../components/release-record";
@@ -35,6 +35,9 @@ export function releaseOfState(
         digest: requireDigest(stack, name, recorded.images.get(name)?.digest),
         // Settings are told apart by their names.
         platforms: record.settings["platforms"] as readonly string[],
+        buildArgs: record.buildArgs,
+        bases: lockedBases(record.bases),
+        needs: Object.keys(record.needs),
       };
     } else if (resource.type === "tinyolly:index:Chart") {
       const record = resource.inputs as unknown as ChartRecord;
@@ -59,6 +62,14 @@ export function releaseOfState(
   ]);
   const release = contentTag({ line }, sha256(JSON.stringify(keys.sort())));
   return { form: 1, release, images, charts, tools: {} };
+}
+
+/** Digest of each base; the record of a state has a word for those that have none. */
+function lockedBases(bases: ImageRecord["bases"]): Record<string, string> {
+  const entries = Object.entries(bases);
+  return Object.fromEntries(
+    entries.map(([reference, digest]) => [reference, digest === unlockedBase ? "" : digest]),
+  );
 }
 
 /** `name:tag key`, as a chart's record has it. */

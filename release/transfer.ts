@@ -4,6 +4,7 @@ import type { RegistryClient } from "../components/registry-client";
 import type { ReleaseRecord } from "../components/release-record";
 import { readRelease, recordRepository } from "../components/release-store";
 import { formatBytes } from "../platform/table";
+import type { Attester } from "./attester";
 import { ArtifactCopier, type ArtifactSource, registryTarget } from "./artifact-copy";
 
 /** What {@link transferRelease} copies, and where. */
@@ -16,6 +17,8 @@ export interface Transfer {
   readonly target: RegistryClient;
   /** Namespace in the target. */
   readonly to: string;
+  /** Signs what was copied before it gets its tags. @default - what was signed before stays so */
+  readonly attest?: Attester | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -28,13 +31,13 @@ interface Part {
 }
 
 /**
- * Copies the images and charts of a release by digest, with what says something about them, and then puts their tags there:
- * images first, charts after all of them. The record is left to whoever calls, since it goes last.
+ * Copies the images and charts of a release by digest, with what says something about them, and puts their tags there when
+ * all of them are there: images first, charts after them. The record is left to whoever calls, since it goes last.
  *
  * @throws InputError when a version is taken by other content, before anything is copied.
  */
 export async function transferRelease(transfer: Transfer): Promise<void> {
-  const { record, source, from, target, to, log } = transfer;
+  const { record, source, from, target, to, attest, log } = transfer;
   const images = Object.entries(record.images).map(([name, { path, tag, digest }]): Part => ({
     what: `image ${name}`,
     path,
@@ -47,17 +50,16 @@ export async function transferRelease(transfer: Transfer): Promise<void> {
   await requireFree(transfer, [...images, ...charts]);
   const copier = new ArtifactCopier(source, registryTarget(target));
   try {
-    for (const parts of [images, charts]) {
-      for (const { what, path, digest } of parts) {
-        const artifact = { from: below(from, path), to: below(to, path), digest };
-        const { sent, bytes } = await copier.copy(artifact);
-        log(`${what}: ${sent === 0 ? "is there" : `copied, ${formatBytes(bytes)}`}`);
-      }
-      for (const part of parts) await putTag(target, to, part);
+    for (const { what, path, digest } of [...images, ...charts]) {
+      const artifact = { from: below(from, path), to: below(to, path), digest };
+      const { sent, bytes } = await copier.copy(artifact);
+      log(`${what}: ${sent === 0 ? "is there" : `copied, ${formatBytes(bytes)}`}`);
     }
   } finally {
     copier.close();
   }
+  await attest?.(record, { images: true, charts: true });
+  for (const part of [...images, ...charts]) await putTag(target, to, part);
 }
 
 /** Path of a repository in a registry. */

@@ -1,5 +1,6 @@
 import { readOptions } from "../components/command-line";
 import { enterStack } from "../platform/environment";
+import { enterSigner } from "../platform/release-tools";
 import { runPulumi } from "../platform/shell";
 import { list } from "./list";
 
@@ -15,7 +16,10 @@ const declared = {
  */
 export async function up(args: string[]): Promise<number> {
   const { stack, platform, preview } = readOptions(declared, args);
-  if (platform) enterStack(stack);
+  if (platform) {
+    await enterSigner(stack);
+    enterStack(stack);
+  }
   if (preview) return runPulumi(["preview", "--diff", "--stack", stack]);
   const status = runPulumi([
     "up",

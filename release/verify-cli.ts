@@ -1,7 +1,7 @@
 /**
  * Verifies what was published:
  * `node --require ./run-typescript.cjs release/verify-cli.ts --ref REF [--key FILE | --identity REGEXP --issuer URL]
- * [--trusted-root FILE] [--tls MODE] [--stack local] [--json] [--platform]`.
+ * [--trusted-root FILE] [--tls MODE] [--stack prod] [--json] [--platform]`.
  *
  * Exits with 0 when everything holds, with 1 when something does not, with 2 when it could not be told.
  */
@@ -12,25 +12,22 @@ import type { Tls } from "../components/references";
 import { releaseRepository } from "../components/release-record";
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { enterStack } from "../platform/environment";
-import { type Authority, readPublicKey } from "./authority";
+import { enterReleaseTools } from "../platform/release-tools";
+import { type Setting, authorityOptions, readAuthority } from "./stack-authority";
 import { readReference } from "./reference";
 import { renderReport } from "./render";
 import { verify } from "./verify";
 
 const declared = {
   ref: { type: "string", default: "" },
-  key: { type: "string" },
-  identity: { type: "string" },
-  issuer: { type: "string" },
-  "trusted-root": { type: "string" },
+  ...authorityOptions,
   tls: { type: "string" },
-  stack: { type: "string", default: "local" },
+  stack: { type: "string", default: "prod" },
   json: { type: "boolean", default: false },
   platform: { type: "boolean", default: false },
 } as const;
 
 type Options = ReturnType<typeof readOptions<typeof declared>>;
-type Setting = (key: string) => string;
 
 const unknownExitCode = 2;
 
@@ -42,6 +39,7 @@ async function main(): Promise<number> {
   const ref = wholeReference(options.ref, setting);
   const { host } = readReference(ref);
   const authority = readAuthority(options, setting);
+  if (options.platform && authority.kind === "keyless") await enterReleaseTools();
   const reader = new RegistryClient({ host, tls: readTls(options, host, setting) });
   try {
     const report = await verify({ ref, authority, reader });
@@ -63,19 +61,6 @@ function wholeReference(ref: string, setting: Setting): string {
   }
   if (ref.includes("/")) return ref;
   return `${setting("registryPush")}/${setting("registryNamespace")}/${releaseRepository}:${ref}`;
-}
-
-function readAuthority(options: Options, setting: Setting): Authority {
-  const trustedRoot = options["trusted-root"];
-  const keyless = setting("signing") === "keyless" && options.key === undefined;
-  if (options.identity === undefined && !keyless)
-    return readPublicKey(options.key ?? setting("signingPublicKey"));
-  const identity = options.identity ?? setting("signingIdentity");
-  const issuer = options.issuer ?? setting("signingIssuer");
-  if (identity !== "" && issuer !== "") return { kind: "keyless", identity, issuer, trustedRoot };
-  throw new InputError(
-    "an identity needs its issuer; give both, or set signingIdentity and signingIssuer: pulumi config set signingIssuer …",
-  );
 }
 
 function readTls({ tls }: Options, host: string, setting: Setting): Tls {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../components/input-error";
 import type { GitFacts } from "../components/version";
 import { readSettings } from "../config";
@@ -118,6 +118,11 @@ describe("the settings of", () => {
       planFile: undefined,
       redeploys: undefined,
       keepReleases: 10,
+      signing: {
+        kind: "keyless",
+        identity: String.raw`^https://github\.com/ryanfaircloth/tinyolly/\.github/workflows/delivery\.yml@refs/tags/v`,
+        issuer: "https://token.actions.githubusercontent.com",
+      },
     });
   });
 });
@@ -140,6 +145,27 @@ test("what stands in the way of a release is told apart from wrong keys, since e
   expect(settings.releaseProblems).toEqual([
     "HEAD (0000000000) has no tag; tag it with: git tag --annotate v2.1.9 --message v2.1.9",
   ]);
+});
+
+test("a clock behind the newest commit stands in the way of a release, and of nothing else", () => {
+  vi.setSystemTime(new Date(0));
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const problem =
+    "the clock says 1970-01-01T00:00:00.000Z, but the newest commit is of 2026-11-25T12:00:00.000Z; " +
+    "set it (timedatectl set-ntp true)";
+  expect(read({}, "prod").releaseProblems).toEqual([problem]);
+  expect(read({ release: "v2.1.8" }).releaseProblems).toEqual([problem]);
+  expect(read().releaseProblems).toEqual([]);
+});
+
+test("only releases can be signed", () => {
+  expect(read({ signing: "key" }).releaseProblems).toEqual([
+    '"signing" is "key", but only releases are signed, and this stack publishes by content; ' +
+      'set "versioning" to git-tag, name a "release", or sign nothing: pulumi config set signing none',
+  ]);
+  expect(read({ signing: "key", release: "v2.1.8" }).releaseProblems).toEqual([]);
 });
 
 test("a recorded release to deploy comes from the environment", () => {

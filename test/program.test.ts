@@ -82,8 +82,8 @@ async function run(how: Run) {
   }
 }
 
-/** The prod stack, whose release is named, since there is no Git here. */
-const prod = { stack: "prod", changes: { release: "v2.1.8" } } as const;
+/** The prod stack, whose release is named, since there is no Git here, and which has no identity to sign with. */
+const prod = { stack: "prod", changes: { release: "v2.1.8", signing: "none" } } as const;
 
 type Ran = Recording<Awaited<ReturnType<typeof run>>["result"]>;
 
@@ -187,6 +187,18 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const { registrations } = await run({ preview, ...prod, changes });
     for (const application of ofType(registrations, applicationType))
       expect(application.dependsOn).toContain(`${commandType}::release`);
+  });
+
+  test("a release that cannot be signed is not made; a preview warns of it", async () => {
+    const changes = { ...prod.changes, signing: "key" };
+    vi.stubEnv("PATH", folderWith({}));
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const failure = await failureOf(run({ preview, ...prod, changes }));
+    const problem = "cosign is not on PATH, and signing needs it";
+    const warnings = warn.mock.calls.map(([message]) => message).join();
+    if (preview) expect(warnings).toContain(`Nothing could be signed: ${problem}`);
+    else expect(String(failure)).toContain(problem);
+    expect(failure instanceof pulumi.RunError).toBe(!preview);
   });
 
   test("without a tag for it no release is made", async () => {

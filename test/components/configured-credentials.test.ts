@@ -54,7 +54,7 @@ test("the environment goes first, and Pulumi is not asked where no stack is name
 
 test.each([
   ["echo 'error: incorrect passphrase' >&2; exit 255", "error: incorrect passphrase"],
-  ['rm "$0"; exit 127', "Command failed"],
+  ["exit 127", "Command failed"],
 ])("a Pulumi that refuses (%s) is told in its own words, with what to do", async (script, why) => {
   const error: unknown = await registryCredentials("reg.test", environment(script)).catch(
     (reason: unknown) => reason,

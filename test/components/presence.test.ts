@@ -19,6 +19,7 @@ import {
 } from "../fake-registry";
 import { enterFolderWith, writeFiles } from "../folders";
 import { named, planShop, shop, shopEndpoints, shopFiles, shopOptions } from "../shop";
+import { releasedImage } from "../released-image";
 
 let registry: FakeRegistry;
 let endpoints: Endpoints;
@@ -187,7 +188,7 @@ describe("a release", () => {
     const asked = question("v2.1.8");
     const { key } = image(asked);
     const digest = registry.setManifest("shop/web", "v2.1.8", manifestOf(key));
-    const web = { path: "web", key, tag: "v2.1.8", digest, platforms: ["linux/amd64"] };
+    const web = releasedImage({ path: "web", key, digest });
     putRecord("v2.1.8", { web });
     expect((await findPresences(asked)).images.get("web")).toMatchObject({
       existing: digest,

@@ -1,17 +1,12 @@
 import { expect, test } from "vitest";
 import { type ReleaseRecord, readRecord, writeRecord } from "../../components/release-record";
+import { releasedImage } from "../released-image";
 
 const record: ReleaseRecord = {
   form: 1,
   release: "v2.1.8",
   images: {
-    webui: {
-      path: "webui",
-      key: "k",
-      tag: "v2.1.8",
-      digest: `sha256:${"1".repeat(64)}`,
-      platforms: ["linux/amd64"],
-    },
+    webui: releasedImage({ path: "webui", digest: `sha256:${"1".repeat(64)}` }),
   },
   charts: {},
   tools: { node: "20.0.0", helm: "v4.0.0" },

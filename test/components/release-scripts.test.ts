@@ -10,6 +10,7 @@ import { type FakeRegistry, manifestOf, startRegistry } from "../fake-registry";
 import { enterFolderWith } from "../folders";
 import { runScript } from "../run-script";
 import type { Ended } from "../run-typescript";
+import { releasedImage } from "../released-image";
 
 const both = ["linux/amd64", "linux/arm64"];
 
@@ -63,10 +64,10 @@ describe("images", () => {
     const request: ReleaseImagesRequest = {
       release: "v2.1.8",
       registry: where(),
-      images: [
-        { name: "web", repository: "shop/web", digest: web, platforms: both },
-        { name: "api", repository: "shop/api", digest: api, platforms: both },
-      ],
+      images: {
+        web: releasedImage({ path: "web", digest: web, platforms: both }),
+        api: releasedImage({ path: "api", digest: api, platforms: both }),
+      },
       ...change,
     };
     return runScript("components/release-images.ts", request);
@@ -114,7 +115,7 @@ describe("a record", () => {
 
   beforeEach(() => {
     const digest = putImage(registry, "shop/web");
-    web = { path: "web", key: "k", tag: "v2.1.8", digest, platforms: ["linux/amd64"] };
+    web = releasedImage({ path: "web", digest });
     chart = registry.setManifest("shop/charts/shop", "1.2.3", manifestOf("chart"));
   });
 

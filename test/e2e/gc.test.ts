@@ -30,6 +30,7 @@ import {
 } from "../release/gc/artifacts";
 import { mustStay } from "../release/gc/must-stay";
 import { type Ended, runTypeScript } from "../run-typescript";
+import { releasedImage } from "../released-image";
 
 const project = resolve(__dirname, "../..");
 const home = process.cwd();
@@ -245,15 +246,7 @@ describe("a real registry", () => {
     const record = await pushRecord(target, "space/releases", {
       form: 1,
       release: "v2.1.8",
-      images: {
-        "opamp-server": {
-          path: "opamp-server",
-          key: "0",
-          tag: "v2.1.8",
-          digest: api,
-          platforms: [],
-        },
-      },
+      images: { "opamp-server": releasedImage({ path: "opamp-server", digest: api }) },
       charts: {},
       tools: {},
     });

@@ -5,6 +5,7 @@ import type { ReleaseRecord } from "../../components/release-record";
 import { storeRelease } from "../../components/release-store";
 import { putImage, putIndex } from "../fake-image";
 import type { FakeRegistry } from "../fake-registry";
+import { releasedImage } from "../released-image";
 
 /** What {@link putRelease} put into a registry. */
 export interface PutRelease {
@@ -45,8 +46,8 @@ export async function putRelease(
       form: 1,
       release,
       images: {
-        web: { path: "web", key: "w", tag: release, digest: web, platforms: both },
-        api: { path: "api", key: "a", tag: release, digest: api, platforms: ["linux/amd64"] },
+        web: releasedImage({ path: "web", tag: release, digest: web, platforms: both }),
+        api: releasedImage({ path: "api", tag: release, digest: api }),
       },
       charts: {
         shop: {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RegistryClient } from "../../components/registry-client";
 import { releaseRecordType } from "../../components/release-record";
 import { sha256 } from "../../components/source-tree";
 import { platformTools, releaseTools } from "../../platform/catalog";
@@ -11,14 +12,19 @@ import { readPlatformSettings } from "../../platform/settings";
 import { type Tool, cachedPath } from "../../platform/tools";
 import { predicateTypes } from "../../release/sigstore-bundle";
 import { signingProblem } from "../../release/signing-problem";
-import type { TrustRequest } from "../../release/trust";
+import { type TrustRequest, type TrustResult, attachTrust } from "../../release/trust";
 import type { VerifyReport } from "../../release/verify";
 import { indexOf, mediaTypes } from "../fake-registry";
 import { writeFiles } from "../folders";
-import { runScript } from "../run-script";
 import { type Ended, runTypeScript } from "../run-typescript";
 import { RealRegistry } from "./real-registry";
 import { builder, configType, key, platforms, recordOf, source, tag } from "./trusted-shop";
+
+/** What was attached, and what was told of it. */
+interface Attested {
+  readonly result: TrustResult;
+  readonly lines: readonly string[];
+}
 
 const { cache } = readPlatformSettings();
 const tools = [...platformTools.filter(({ name }) => name === "registry"), ...releaseTools];
@@ -44,7 +50,7 @@ describe.skipIf(missing.length > 0)("with the real registry, cosign and syft", (
   let layer: Buffer;
   let rootfs: unknown;
   let request: TrustRequest;
-  let first: Ended;
+  let first: Attested;
 
   beforeAll(async () => {
     const registryTool = tools[0];
@@ -67,8 +73,19 @@ describe.skipIf(missing.length > 0)("with the real registry, cosign and syft", (
     return spawnSync("cosign", args, { encoding: "utf8", env: { ...process.env, ...env } });
   }
 
-  function attest(what: TrustRequest): Promise<Ended> {
-    return runScript("release/attest.ts", what, env);
+  /** Attaches, and resolves to what was attached and told. */
+  async function attest(what: TrustRequest, change: NodeJS.ProcessEnv = {}): Promise<Attested> {
+    const lines: string[] = [];
+    const reader = new RegistryClient(what.registry);
+    try {
+      const result = await attachTrust(what, {
+        ...{ reader, env: { ...process.env, ...env, ...change } },
+        log: (line) => lines.push(line),
+      });
+      return { result, lines };
+    } finally {
+      reader.close();
+    }
   }
 
   /** Publishes an image with a Python package for two platforms, a chart and a record. */
@@ -139,13 +156,12 @@ describe.skipIf(missing.length > 0)("with the real registry, cosign and syft", (
   }
 
   test("all is attached once, and a second run writes nothing", async () => {
-    expect(first).toMatchObject({ status: 0 });
-    expect(first.stderr.trim().split("\n")).toHaveLength(5);
+    expect(first.lines).toHaveLength(5);
     const before = registry.writes();
     expect(before).toBeGreaterThan(0);
     const second = await attest(request);
-    expect(second).toMatchObject({ status: 0, stdout: first.stdout });
-    expect(second.stderr).not.toContain("attached");
+    expect(second.result).toEqual(first.result);
+    expect(second.lines.join()).not.toContain("attached");
     expect(registry.writes()).toBe(before);
   });
 
@@ -209,7 +225,7 @@ describe.skipIf(missing.length > 0)("with the real registry, cosign and syft", (
     const [image] = request.images;
     if (!image) throw new Error("nothing was published");
     const half = { ...image, repository: "half/web", digest };
-    expect(await attest({ ...request, images: [half], charts: [] })).toMatchObject({ status: 0 });
+    await attest({ ...request, images: [half], charts: [] });
     expect(await problems(`half/web:${tag}`)).toEqual([
       "image web platforms failed: linux/arm64 is missing",
     ]);
@@ -240,13 +256,9 @@ describe.skipIf(missing.length > 0)("with the real registry, cosign and syft", (
       "does not belong to",
     );
     const before = registry.writes();
-    const { status, stderr, stdout } = await runScript("release/attest.ts", request, {
-      ...env,
-      COSIGN_PASSWORD: "wrong",
-    });
-    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
-    expect(stderr).toMatch(/^attest: cosign cannot read the key ".*" \(.*decrypt.*\n$/);
-    expect(stderr).not.toContain("wrong");
+    const refused = attest(request, { COSIGN_PASSWORD: "wrong" });
+    await expect(refused).rejects.toThrow(/^cosign cannot read the key ".*" \(.*decrypt.*\n?$/);
+    await expect(refused).rejects.not.toThrow("wrong");
     expect(registry.writes()).toBe(before);
   });
 });

@@ -4,6 +4,7 @@ import { chartProvenance, imageProvenance } from "../../release/provenance";
 import { chartSbom, imageSbom } from "../../release/sbom";
 import { indexOf, mediaTypes } from "../fake-registry";
 import type { MemoryRegistry, Signature } from "./memory-registry";
+import { releasedImage } from "../released-image";
 
 export const source: ReleaseSource = {
   commit: "c".repeat(40),
@@ -93,7 +94,7 @@ export function recordOf({ image, chart }: Pick<TrustedShop, "image" | "chart">)
   return {
     form: 1,
     release: "v2.1.8",
-    images: { web: { path: "web", key, tag, digest: image, platforms } },
+    images: { web: releasedImage({ path: "web", key, tag, digest: image, platforms }) },
     charts: {
       shop: {
         path: "charts/shop",

@@ -6,6 +6,7 @@ import { enterFolderWith, writeFiles } from "../../folders";
 import { type Ended, runTypeScript } from "../../run-typescript";
 import { pushChart, pushImage, pushIndex, pushRecord, pushReferrer } from "./artifacts";
 import { type DeletableOptions, DeletableRegistry } from "./deletable-registry";
+import { releasedImage } from "../../released-image";
 
 const project = resolve(__dirname, "../../..");
 const key = "0".repeat(64);
@@ -80,7 +81,7 @@ function recordOf(release: string, images: Readonly<Record<string, string>>): Re
     images: Object.fromEntries(
       Object.entries(images).map(([name, reference]) => {
         const [tag = "", digest = ""] = reference.split("@");
-        return [name, { path: name, key, tag, digest, platforms: [] }];
+        return [name, releasedImage({ path: name, key, tag, digest })];
       }),
     ),
     charts: {},

@@ -16,6 +16,7 @@ import { seededRandom } from "../../random";
 import { pushImage, pushIndex, pushManifest, pushRecord } from "./artifacts";
 import { DeletableRegistry } from "./deletable-registry";
 import { digestOf } from "./random-graph";
+import { releasedImage } from "../../released-image";
 
 const repository = "space/releases";
 
@@ -107,7 +108,7 @@ describe("the newest releases are", () => {
 
 test("a release keeps its record and all that it lists", () => {
   const key = "0".repeat(64);
-  const image = { path: "web", key, tag: "v1", digest: digestOf("web"), platforms: [] };
+  const image = releasedImage({ path: "web", tag: "v1", digest: digestOf("web") });
   const chart = {
     path: "charts/shop",
     key,
