@@ -11,6 +11,7 @@ import { requireSpace } from "../platform/disk";
 import { environment } from "../platform/environment";
 import { withLock } from "../platform/lock";
 import { rehearsalPortVariables } from "../platform/rehearsal/settings";
+import { provideReleaseTools } from "../platform/release-tools";
 import { portVariables, project, readPlatformSettings } from "../platform/settings";
 import { table } from "../platform/table";
 import { type Outcome, attempt } from "./live";
@@ -28,7 +29,11 @@ async function main(): Promise<number> {
   requireSpace(settings);
   const outcomes = await withLock(join(settings.state, "stage"), "make rehearse", async () => {
     const platform = await attempt("platform", () => platformCommand("up"));
-    const env = { ...process.env, ...environment(settings) };
+    const tools = await provideReleaseTools(settings.cache, (line) => {
+      process.stderr.write(`${line}\n`);
+    });
+    const own = environment(settings);
+    const env = { ...process.env, ...own, PATH: `${tools}:${own["PATH"] ?? ""}` };
     const lived = platform.passed ? live(join(settings.state, "stage"), env) : [];
     await attempt("end", () => platformCommand("down"));
     return [platform, ...lived];

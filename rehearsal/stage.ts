@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   cpSync,
   existsSync,
@@ -64,10 +65,13 @@ export class Stage {
     this.product.prepare(this.checkout);
     mkdirSync(join(this.folder, "state"), { recursive: true });
     const host = this.registry;
+    this.makeKey("cosign");
     const shared = {
       registryNamespace: rehearsalNamespace,
       builder: "tinyolly",
       registryCache: false,
+      ...{ signing: "key", signingKey: this.keyFile("cosign.key") },
+      signingPublicKey: this.keyFile("cosign.pub"),
     };
     this.configure("prod", {
       ...shared,
@@ -82,13 +86,24 @@ export class Stage {
     });
     const local = stackConfig(this.settings);
     if (local !== undefined) cpSync(local, join(this.checkout, "Pulumi.local.yaml"));
-    this.configure("local", { deploy: false, registryNamespace: "development" }, "local");
+    const development = { deploy: false, registryNamespace: "development", signing: "none" };
+    this.configure("local", development, "local");
     for (const stack of ["prod", "local", "airgap"])
       this.mustRun("pulumi", ["stack", "init", stack]);
     this.git("init", "--quiet", "--initial-branch=main");
     // A link, which the pattern for the folder does not cover.
     writeFileSync(join(this.checkout, ".git/info/exclude"), "node_modules\n");
     this.commit("As it is");
+  }
+
+  /** Path of a private key (`name.key`) or a public one (`name.pub`). */
+  public keyFile(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Makes a pair of keys to sign with. */
+  public makeKey(name: string): void {
+    this.mustRun("cosign", ["generate-key-pair", `--output-key-prefix=${this.keyFile(name)}`]);
   }
 
   /** Uses the token of another account from now on. */
@@ -111,6 +126,7 @@ export class Stage {
       TINYOLLY_STATE: this.settings.state,
       TINYOLLY_REGISTRY_HOST: this.registry,
       TINYOLLY_REGISTRY_TOKEN: rehearsalToken(this.settings, this.#account),
+      COSIGN_PASSWORD: keyPassword,
       NO_COLOR: "1",
       ...author,
     };
@@ -167,6 +183,12 @@ export class Stage {
     return this.run("node", ["--require", "./run-typescript.cjs", "release/cli.ts", ...args]);
   }
 
+  /** Verifies what was published. */
+  public verify(ref: string, ...flags: readonly string[]): Ran {
+    const command = ["--require", "./run-typescript.cjs", "release/verify-cli.ts", "--ref", ref];
+    return this.run("node", [...command, ...flags]);
+  }
+
   /** `pulumi up` of a stack, as a script would run it. */
   public up(stack = "prod", env: NodeJS.ProcessEnv = {}): Ran {
     const args = ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"];
@@ -199,6 +221,9 @@ export class Stage {
     );
   }
 }
+
+/** Password of the keys that a rehearsal makes. */
+const keyPassword = randomBytes(16).toString("hex");
 
 /** The outputs of a stack, as far as a rehearsal looks at them. */
 export interface StageOutputs {

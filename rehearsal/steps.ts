@@ -33,6 +33,7 @@ export const life: readonly Step[] = [
   { name: `release ${first}`, run: release },
   { name: "both platforms", run: checkPlatforms },
   { name: "arm64 starts", run: startOthers },
+  { name: "verify", run: verify },
   { name: "no-op", run: noOp },
   { name: "change without a chart version", run: refuseChart },
   { name: `release ${second}`, run: change },
@@ -75,6 +76,18 @@ async function checkPlatforms(stage: Stage): Promise<string> {
     assert.equal(stored?.record.source?.commit, stage.git("rev-parse", "HEAD"));
   });
   return platforms.join(", ");
+}
+
+/** Of the whole release by one key, and by another one. */
+function verify(stage: Stage): string {
+  const { status, output } = stage.verify(first);
+  assert.equal(status, 0, output);
+  const [, checks = ""] = /all (\d+) checks hold/.exec(output) ?? [];
+  stage.makeKey("other");
+  const other = stage.verify(first, "--key", stage.keyFile("other.pub"));
+  assert.equal(other.status, 1, other.output);
+  assert.match(other.output, /release +signature +FAILED +it is signed by another key/);
+  return `${checks} checks hold, and fail by another key`;
 }
 
 async function startOthers(stage: Stage): Promise<string> {
@@ -244,6 +257,8 @@ async function bundle(stage: Stage): Promise<string> {
       );
       bytes += (await airgap.manifest(repository, digest))?.size ?? 0;
     }
+    const verified = stage.verify(second, "--stack", "airgap");
+    assert.equal(verified.status, 0, verified.output);
   } finally {
     airgap.close();
     rmSync(file, { force: true });

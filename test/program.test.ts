@@ -6,6 +6,10 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { writeBaseLock } from "../components/base-lock";
 import { outsideBases, planDeliverables } from "../components/plan";
 import type { PublishRequest } from "../components/publish-chart";
+import { keyAnnotation } from "../components/presence";
+import { RegistryClient } from "../components/registry-client";
+import type { ReleaseRecord } from "../components/release-record";
+import { storeRelease } from "../components/release-store";
 import { planRecords, savePlan } from "../components/saved-plan";
 import { planApplications, readSettings } from "../config";
 import { deliverables } from "../deliverables";
@@ -23,6 +27,8 @@ import {
   unknown,
 } from "./mocks";
 import { handedOver, stackConfig } from "./stacks";
+import { releasedImage } from "./released-image";
+import { programs } from "./release/programs";
 
 const imageType = "docker-build:index:Image";
 const commandType = "command:local:Command";
@@ -191,10 +197,11 @@ describe.each([true, false])("with preview: %s", (preview) => {
 
   test("a release that cannot be signed is not made; a preview warns of it", async () => {
     const changes = { ...prod.changes, signing: "key" };
-    vi.stubEnv("PATH", folderWith({}));
+    const bin = programs({ cosign: "echo 'GitVersion: v1.2.3'" });
+    vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
     const failure = await failureOf(run({ preview, ...prod, changes }));
-    const problem = "cosign is not on PATH, and signing needs it";
+    const problem = "cosign on PATH is v1.2.3, and signing needs one like";
     const warnings = warn.mock.calls.map(([message]) => message).join();
     if (preview) expect(warnings).toContain(`Nothing could be signed: ${problem}`);
     else expect(String(failure)).toContain(problem);
@@ -497,9 +504,10 @@ describe("after a run before", () => {
   });
 
   /** Puts a manifest where a plugin would push, and returns its digest. */
-  function push(reference: string): string {
+  function push(reference: string, annotations = {}): string {
     const [, repository = "", tag = ""] = /^[^/]+\/(.+):([^:]+)$/.exec(reference) ?? [];
-    return registry.setManifest(repository, tag, manifestOf(reference));
+    const manifest = { ...Object(manifestOf(reference)), annotations } as object;
+    return registry.setManifest(repository, tag, manifest);
   }
 
   /** A plugin that remembers what it made: as in the engine, a preview knows the outputs of what stays as it is. */
@@ -516,11 +524,13 @@ describe("after a run before", () => {
     [imageType]: plugin(({ tags }) => ({ digest: push(String(tags)) })),
     [commandType]: plugin(({ stdin }) => {
       // The component writes exactly this type, or asks for a wait.
-      const { chart, pushFolder, version } = JSON.parse(String(stdin)) as Partial<PublishRequest>;
-      // The other command waits, and prints nothing.
-      if (pushFolder === undefined) return { stdout: "" };
+      const request = JSON.parse(String(stdin)) as Partial<PublishRequest>;
+      const { chart, pushFolder, version, key } = request;
+      // Others wait, and print nothing, or release what is there.
+      if (pushFolder === undefined) return { stdout: '{"digest":"sha256:0"}' };
       const digest = push(
         `${pushFolder.replace("oci://", "")}/${String(chart)}:${String(version)}`,
+        { [keyAnnotation]: key },
       );
       return { stdout: JSON.stringify({ digest }) };
     }),
@@ -542,6 +552,128 @@ describe("after a run before", () => {
     const methods = new Set(registry.requests.map(({ method }) => method));
     expect(methods).toEqual(new Set(["GET"]));
     expect(warn).not.toHaveBeenCalled();
+  });
+
+  const made = ({ registrations }: Ran): string[] =>
+    registrations
+      .filter(({ type }) => [imageType, commandType].includes(type))
+      .map(({ name }) => name)
+      .sort();
+
+  test("a new state takes what another one published, and makes nothing again", async () => {
+    const first = await next(undefined, update);
+    const second = await next(undefined, update);
+    expect(made(second)).toEqual([]);
+    expect(second.result).toEqual(first.result);
+    const { outputs } = only(second.registrations, "tinyolly:index:Image", "demo");
+    const reference = `${registry.host}/tinyolly/demo:${first.result.images["demo"]?.tag ?? ""}`;
+    expect(outputs).toHaveProperty("adopted.reference", reference);
+    expect(differences(second, await next(second, update))).toEqual([]);
+  });
+
+  test("what changes after that is made, and nothing else", async () => {
+    await next(undefined, update);
+    const second = await next(undefined, update);
+    appendFileSync("apps/demo/backend.py", "\n");
+    expect(made(await next(second, update))).toEqual(["demo", "tinyolly-demos"]);
+  });
+
+  describe("a release", () => {
+    const release = { preview: false, changes: { deploy: false, release: "v2.1.8" } };
+
+    test("takes the images that development pushed, and adds charts and record", async () => {
+      const development = await next(undefined, update);
+      const { result, registrations } = await next(undefined, release);
+      expect(made({ ...development, registrations })).toEqual([
+        ...["release", "release-images", "tinyolly", "tinyolly-demos"],
+      ]);
+      expect(result.release).toEqual({ version: "v2.1.8", digest: "sha256:0" });
+      const digests = ({ images }: Ran["result"]) =>
+        Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
+      expect(digests(result)).toEqual(digests(development.result));
+      for (const { tag } of Object.values(result.images)) expect(tag).toBe("v2.1.8");
+    });
+
+    test("that would overwrite something ends the program before anything is made, with all that it would", async () => {
+      registry.setManifest("tinyolly/demo", "v2.1.8", manifestOf("other"));
+      registry.setManifest("tinyolly/charts/tinyolly", "0.3.0", manifestOf("other"));
+      const error = await failureOf(next(undefined, release));
+      expect(pulumi.RunError.isInstance(error)).toBe(true);
+      expect(String(error)).toMatch(
+        /image "demo": .*\/demo:v2\.1\.8 is published with other content .*; release the next one: git tag --annotate v2\.1\.9 .*\n.*make chart-version CHART=tinyolly VERSION=0\.3\.1$/,
+      );
+      expect(registry.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+    });
+  });
+
+  describe("a rollback", () => {
+    const record = {
+      form: 1,
+      release: "v2.1.7",
+      images: { demo: releasedImage({ path: "demo", tag: "v2.1.7", digest: "" }) },
+      charts: {
+        "tinyolly-demos": {
+          ...{ path: "charts/tinyolly-demos", key: "0".repeat(64), version: "0.2.9", digest: "" },
+          ...{ pullFrom: "elsewhere.test/tinyolly", images: ["demo"] },
+        },
+      },
+      tools: {},
+    } as const satisfies ReleaseRecord;
+
+    /** Stores the record of what is in the registry. */
+    async function store(): Promise<string> {
+      const image = registry.setManifest("tinyolly/demo", "v2.1.7", manifestOf("demo"));
+      const path = "tinyolly/charts/tinyolly-demos";
+      const chart = registry.setManifest(path, "0.2.9", manifestOf("chart"));
+      const client = new RegistryClient({ host: registry.host, tls: "plain-http" });
+      const stored = await storeRelease(client, "tinyolly", {
+        ...record,
+        images: { demo: { ...record.images.demo, digest: image } },
+        charts: { "tinyolly-demos": { ...record.charts["tinyolly-demos"], digest: chart } },
+      });
+      client.close();
+      return stored.digest;
+    }
+
+    beforeEach(() => {
+      vi.stubEnv("TINYOLLY_RELEASE", "v2.1.7");
+    });
+
+    test("points the Applications at what was recorded, without sources, and publishes nothing", async () => {
+      const digest = await store();
+      rmSync("apps", { recursive: true });
+      rmSync("charts", { recursive: true });
+      const before = registry.requests.length;
+      const { registrations, result } = await next(undefined, { preview: false });
+      const waits = registrations.filter(({ type }) => type === commandType);
+      expect(waits.map(({ name }) => name)).toEqual(["tinyolly-demos-rollout"]);
+      expect(ofType(registrations, imageType)).toEqual([]);
+      const [{ inputs } = { inputs: {} }, ...others] = ofType(registrations, applicationType);
+      expect(others).toEqual([]);
+      expect(inputs).toHaveProperty("spec.source.targetRevision", "0.2.9");
+      // The chart names the registry from which it was copied.
+      expect(inputs).toHaveProperty(
+        "spec.source.helm.valuesObject.imageFolder",
+        "docker-registry.registry.svc.cluster.local:5000/tinyolly",
+      );
+      expect(result.release).toEqual({ version: "v2.1.7", digest });
+      const methods = registry.requests.slice(before).map(({ method }) => method);
+      expect(new Set(methods)).toEqual(new Set(["GET"]));
+    });
+
+    test("to what is not there any more ends the program, with what there is", async () => {
+      const missing = await failureOf(next(undefined, { preview: false }));
+      expect(String(missing)).toContain("there is no release v2.1.7 in");
+      await store();
+      const image = registry.setManifest("tinyolly/demo", "v2.1.7", manifestOf("demo"));
+      registry.delete("tinyolly/demo", image);
+      const broken = await failureOf(next(undefined, { preview: false }));
+      expect(String(broken)).toMatch(
+        /v2\.1\.7 is not whole, and nothing was changed:\n.*\nput it back from a bundle/,
+      );
+      const noCluster = await failureOf(next(undefined, update));
+      expect(String(noCluster)).toContain('"deploy" is false');
+    });
   });
 
   test.each<

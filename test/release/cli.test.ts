@@ -21,6 +21,7 @@ import { enterFolderWith, writeFiles } from "../folders";
 import { type Ended, runTypeScript } from "../run-typescript";
 import { stackConfig } from "../stacks";
 import { putRelease } from "./a-release";
+import { keyPair } from "./memory-registry";
 
 const project = resolve(__dirname, "../..");
 
@@ -208,6 +209,21 @@ describe("a bundle", () => {
     expect(writes(there)).toEqual([]);
   });
 
+  test("without the signatures that must be there is refused before anything is pushed", async () => {
+    const pem = keyPair().publicKey.export({ type: "spki", format: "pem" }).toString();
+    writeFileSync("cosign.pub", pem);
+    await putRelease(here);
+    await release("bundle", "--release=v2.1.8", "--file=a.tar");
+    const refusal =
+      /^release: a\.tar cannot be trusted, so nothing was loaded:\nrelease signature: nothing is attached\n/;
+    const named = await release("load", "--file=a.tar", "--stack=airgap", "--key=cosign.pub");
+    expect(named.stderr).toMatch(refusal);
+    expect(named.status).toBe(1);
+    stack("airgap", there, "far/away", { signing: "key" });
+    expect((await release("load", "--file=a.tar", "--stack=airgap")).stderr).toMatch(refusal);
+    expect(writes(there)).toEqual([]);
+  });
+
   test("never overwrites what is there under the same versions", async () => {
     await putRelease(here);
     await release("bundle", "--release=v2.1.8", "--file=a.tar");
@@ -325,6 +341,56 @@ describe("promotion", () => {
       ...{ registry: `${here.host}/shop`, release: "v2.1.8", digest },
     });
   });
+});
+
+describe("pulumi is run", () => {
+  /** Puts a pulumi on PATH that notes how it was called. */
+  function fakePulumi(status = 0): void {
+    const call = `echo "$* $TINYOLLY_RELEASE" >> '${resolve("calls")}'`;
+    writeFiles(".", { "bin/pulumi": `#!/bin/sh\n${call}\nexit ${status}\n` });
+    chmodSync("bin/pulumi", 0o755);
+  }
+
+  const calls = (): string => readFileSync("calls", "utf8");
+  const applications = "--target **tinyolly:index:Application** v2.1.8\n";
+
+  test("on the Applications alone to roll back", async () => {
+    await putRelease(here);
+    fakePulumi();
+    const { status, stdout } = await release("rollback", "--to=v2.1.8");
+    expect(calls()).toBe(`up --yes --skip-preview --suppress-outputs --stack prod ${applications}`);
+    expect(stdout).toBe(
+      "\nThe Applications of stack prod are at v2.1.8. The next pulumi up takes them to what it publishes.\n",
+    );
+    expect(status).toBe(0);
+  });
+
+  test("and only shows what a rollback would change", async () => {
+    await putRelease(here);
+    fakePulumi();
+    const { stdout } = await release("rollback", "--to=v2.1.8", "--preview");
+    expect(calls()).toBe(`preview --diff --stack prod ${applications}`);
+    expect(stdout).toBe("");
+  });
+
+  test("to release, and what is recorded then is listed", async () => {
+    await putRelease(here);
+    fakePulumi();
+    const { status, stdout } = await release("up");
+    expect(calls()).toBe("up --stack prod --yes --skip-preview --suppress-outputs \n");
+    expect(stdout).toMatch(/^\nrelease +date .*\nv2\.1\.8 /);
+    expect(status).toBe(0);
+  });
+
+  test.each([["up"], ["rollback", "--to=v2.1.8"]])(
+    "and its failure is passed on by %s",
+    async (...args) => {
+      await putRelease(here);
+      fakePulumi(3);
+      const { status, stdout } = await release(...args);
+      expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
+    },
+  );
 });
 
 describe("wrong input", () => {
