@@ -41,7 +41,7 @@ export async function readRecords(registry: Registry, namespace: string): Promis
 /**
  * The records that are kept: of each kind, releases such as `v2.1.8` and those that content decides, the newest `keep`.
  * Releases are ordered by version, others by the time of their sources; those of one commit, and those without a time, cannot
- * be told apart, so they are kept together.
+ * be told apart, so they are kept together. What an alias such as `latest` points at is kept as well.
  */
 export function newestRecords(records: readonly FoundRecord[], keep: number): FoundRecord[] {
   const versions = records.flatMap((found) => {
@@ -54,18 +54,44 @@ export function newestRecords(records: readonly FoundRecord[], keep: number): Fo
     .map(({ found }) => found);
 
   const others = records.filter(({ record }) => !readVersion(record.release));
+  const aliased = versions.map(({ found }) => found).filter(isAliased);
   const timed = others.flatMap(({ record }) => timeOf(record) ?? []).sort((a, b) => b - a);
   const oldest = timed[keep - 1] ?? -Infinity;
   return [
-    ...newestVersions,
+    ...new Set([...newestVersions, ...aliased]),
     ...others.filter(({ record }) => (timeOf(record) ?? Infinity) >= oldest),
   ];
+}
+
+/** The records of what is deployed: those of which every chart is in use. */
+export function deployedRecords(
+  records: readonly FoundRecord[],
+  running: readonly Root[],
+): FoundRecord[] {
+  const used = new Set(
+    running.map(({ repository, reference = "" }) => `${repository}:${reference}`),
+  );
+  return records.filter(({ repository, record }) => {
+    const charts = Object.values(record.charts).map(({ path, version, digest }) =>
+      [version, digest].map((reference) => `${placeOf(repository, path)}:${reference}`),
+    );
+    return charts.length > 0 && charts.every((names) => names.some((name) => used.has(name)));
+  });
+}
+
+/** Path of a part of a release in the registry, which is beside its record. */
+function placeOf(repository: string, path: string): string {
+  return repository.replace(/[^/]+$/, path);
+}
+
+function isAliased({ tags, record }: FoundRecord): boolean {
+  return tags.some((tag) => tag !== record.release);
 }
 
 /** All that a release needs: its record, what that lists, and the aliases that it has. */
 export function recordRoots({ repository, digest, tags, record }: FoundRecord): Root[] {
   const by = `release ${record.release}`;
-  const place = (path: string): string => repository.replace(/[^/]+$/, path);
+  const place = (path: string): string => placeOf(repository, path);
   const aliases = tags.filter((tag) => tag !== record.release);
   const images = Object.values(record.images).flatMap((image) => [
     ...[image.tag, image.digest, ...aliases].map((reference) => ({

@@ -11,7 +11,7 @@ import {
   readApplications,
   recordedLocations,
 } from "./live-applications";
-import { newestRecords, readRecords, recordRoots } from "./records";
+import { deployedRecords, newestRecords, readRecords, recordRoots } from "./records";
 import type { Registry } from "./registry";
 import { pushedRepositories, stateRoots } from "./state-roots";
 
@@ -57,9 +57,6 @@ export async function readUsage(question: UsageQuestion): Promise<Usage> {
   const { namespace } = settings.publishing.endpoints;
   const { stacks, roots, pushed, locations } = await readStacks(question);
 
-  const records = await readRecords(registry, namespace);
-  const kept = newestRecords(records, keep);
-
   const applications: string[] = [];
   const running: Root[] = [];
   for (const location of locations) {
@@ -69,6 +66,10 @@ export async function readUsage(question: UsageQuestion): Promise<Usage> {
       running.push(...applicationRoots(application, name));
     }
   }
+  const records = await readRecords(registry, namespace);
+  const kept = [
+    ...new Set([...newestRecords(records, keep), ...deployedRecords(records, running)]),
+  ];
   const caches = Object.keys(deliverables.images).map((image) => ({
     repository: `${namespace}/${image}`,
     reference: "cache",

@@ -8,6 +8,7 @@ import {
 } from "../../../components/release-record";
 import {
   type FoundRecord,
+  deployedRecords,
   newestRecords,
   readRecords,
   recordRoots,
@@ -67,6 +68,13 @@ describe("the newest releases are", () => {
     }
   });
 
+  test("and those that an alias points at, such as latest before a pre-release", () => {
+    const latest = { ...found("v2.1.8"), tags: ["v2.1.8", "latest"] };
+    const records = [found("v2.1.7"), latest, found("v2.2.0-rc.1")];
+    expect(newest(records, 1)).toEqual(["v2.2.0-rc.1", "v2.1.8"]);
+    expect(newest(records, 2)).toEqual(["v2.2.0-rc.1", "v2.1.8"]);
+  });
+
   test("of those that content names, the ones with the newest sources", () => {
     const records = [
       found("v2.1.x-ha", "2026-01-02T00:00:00Z"),
@@ -104,6 +112,26 @@ describe("the newest releases are", () => {
     ];
     expect(newest(records, 1)).toEqual(["v2.1.x-ha", "v2.1.x-hb", "v2.1.x-hd"]);
   });
+});
+
+test("the record of what is deployed is told by all of its charts", () => {
+  const chart = (name: string, version: string) => ({
+    ...{ path: `charts/${name}`, key: "k", version, digest: digestOf(`${name} ${version}`) },
+    ...{ pullFrom: "pull.test/space", images: [] },
+  });
+  const released = (version: string, shop: string): FoundRecord => {
+    const charts = { shop: chart("shop", shop), tools: chart("tools", "1.0.0") };
+    return { ...found(version), record: { ...record(version), charts } };
+  };
+  const records = [released("v1.0.0", "1.0.0"), released("v1.0.1", "1.0.1"), found("v0.9.0")];
+  const by = "Application";
+  const running = [
+    { repository: "space/charts/shop", reference: "1.0.0", by },
+    { repository: "space/charts/tools", reference: digestOf("tools 1.0.0"), by },
+    { repository: "space/charts/other", by },
+  ];
+  const deployed = deployedRecords(records, running);
+  expect(deployed.map(({ record: { release } }) => release)).toEqual(["v1.0.0"]);
 });
 
 test("a release keeps its record and all that it lists", () => {
