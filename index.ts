@@ -6,6 +6,7 @@ import { Image } from "./components/image";
 import { conflicts, driftMessages, observe } from "./components/observation";
 import { encryptedKeys, openSecrets } from "./components/open-secrets";
 import { planDeliverables } from "./components/plan";
+import { requirePushRight } from "./components/push-right";
 import { Registry } from "./components/registry";
 import { Release } from "./components/release";
 import { ReleasedImages } from "./components/released-images";
@@ -46,6 +47,10 @@ export = async (): Promise<StackOutputs> => {
     observe({ plan, state, endpoints, release: version, applications, cluster, offline }),
   );
   refuse(conflicts(observed));
+  if (!offline && !pulumi.runtime.isDryRun()) {
+    const { presences } = observed;
+    await orRunError(() => requirePushRight({ plan, presences, endpoints, release: version }));
+  }
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, baseLock);
   await orRunError(() => {

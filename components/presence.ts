@@ -22,6 +22,8 @@ export interface Presence {
   readonly absence?: Absence | undefined;
   /** `sha256:…` of the same content, which is there although this stack did not make it: nothing is to be made. */
   readonly existing?: string | undefined;
+  /** Whether it is there, so that nothing is pushed for it. */
+  readonly stays: boolean;
   /** Whether the release has it under its version already. */
   readonly released: boolean;
   /** Why the release cannot have it under its version, with what to do; undefined where it can. */
@@ -87,6 +89,7 @@ export async function findPresences(question: PresenceQuestion): Promise<Presenc
 export function assumedPresences({ plan, recorded, endpoints }: PresenceQuestion): Presences {
   const assumed = (mine: RecordedArtifact | undefined): Presence => ({
     released: false,
+    stays: mine !== undefined,
     existing: mine?.adopted === true ? mine.digest : undefined,
   });
   return {
@@ -113,16 +116,14 @@ interface Look {
   readonly record: () => Promise<ReleaseRecord | undefined>;
 }
 
-interface ImageLook extends Presence {
-  /** Whether its digest is known and there. */
-  readonly stays: boolean;
-}
+/** What is said of a part that has to be made. */
+const nothing: Presence = { stays: false, released: false };
 
 async function lookAtImage(
   look: Look,
   image: ImagePlan,
   known: RecordedArtifact | undefined,
-): Promise<ImageLook> {
+): Promise<Presence> {
   const { client, endpoints, release } = look;
   const { name, contentTag: tag, key } = image;
   const repository = imageRepository(endpoints, name);
@@ -168,21 +169,21 @@ async function lookAtChart(
   if (mine) {
     const { digest, adopted } = mine;
     const absence = await findAbsence(client, { kind: "chart", name, repository, tag, digest });
-    if (!absence) return { existing: adopted ? digest : undefined, released };
+    if (!absence) return { existing: adopted ? digest : undefined, stays: true, released };
     // To push it again would overwrite what somebody else has published.
     return absence.cause === "tag-moved" && released
-      ? { released: false, conflict: await chartConflict(look, chart, absence.detail) }
-      : { absence, released: false };
+      ? { ...nothing, conflict: await chartConflict(look, chart, absence.detail) }
+      : { ...nothing, absence };
   }
-  if (known && !released) return { released: false };
+  if (known && !released) return nothing;
   const found = await client.manifest(repository, tag);
-  if (!found) return { released: false };
+  if (!found) return nothing;
   if (found.annotations[keyAnnotation] === key) {
     // Its values hold the digests that its images had.
-    return imagesStay ? { existing: found.digest, released } : { released: false };
+    return imagesStay ? { existing: found.digest, stays: true, released } : nothing;
   }
   const what = `${client.host}/${repository}:${tag} is published with other content`;
-  return { released: false, conflict: await chartConflict(look, chart, what) };
+  return { ...nothing, conflict: await chartConflict(look, chart, what) };
 }
 
 async function chartConflict(

@@ -16,7 +16,7 @@ import {
   sendManifest,
 } from "./registry-manifests";
 import { Outage, Problem } from "./registry-problem";
-import { type Pushed, hasBlob, uploadBlob } from "./registry-upload";
+import { type Pushed, hasBlob, tryUpload, uploadBlob } from "./registry-upload";
 import { sha256 } from "./source-tree";
 import { Turns } from "./turns";
 
@@ -238,6 +238,17 @@ export class RegistryClient {
   }
 
   /**
+   * Makes sure that the registry takes uploads to a repository; nothing is left there.
+   *
+   * @throws RegistryError when it does not.
+   */
+  public requirePush(repository: string): Promise<void> {
+    return this.attempt("push", repository, undefined, (errand) =>
+      tryUpload(this.connection, errand),
+    );
+  }
+
+  /**
    * Puts a manifest under a tag, which moves where it was elsewhere, or under its own `sha256:…`. Returns its digest.
    *
    * @throws RegistryError when the registry does not take it, or says that it took something else.
@@ -326,7 +337,11 @@ export class RegistryClient {
       const whole = `${this.host}/${repository}`;
       const separator = reference?.startsWith("sha256:") === true ? "@" : ":";
       const name =
-        reference === undefined ? `the tags of ${whole}` : `${whole}${separator}${reference}`;
+        reference !== undefined
+          ? `${whole}${separator}${reference}`
+          : action === "pull"
+            ? `the tags of ${whole}`
+            : whole;
       throw new RegistryError(new Map([[error.message, [name]]]), deeds[action]);
     }
   }

@@ -94,6 +94,21 @@ async function begin(connection: RegistryConnection, errand: Errand): Promise<UR
   return at;
 }
 
+/**
+ * Begins an upload and gives it up again, so that a registry that would take none says so before there is anything to take.
+ *
+ * @throws Problem when it would not.
+ */
+export async function tryUpload(connection: RegistryConnection, errand: Errand): Promise<void> {
+  const at = await connection.repeat(errand, () => begin(connection, errand));
+  try {
+    await connection.once({ errand, method: "DELETE", to: at });
+  } catch (error) {
+    // Not every registry lets go of it before its time.
+    if (!(error instanceof Problem)) throw error;
+  }
+}
+
 /** Sends all bytes in one request; the answer says where the upload goes on. */
 async function sendBytes(
   connection: RegistryConnection,

@@ -547,11 +547,35 @@ describe("after a run before", () => {
 
   test("the registry is asked, with reads only, and where all is there nothing changes", async () => {
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    await next(undefined, preview);
+    const methods = (from: number): Set<string> =>
+      new Set(registry.requests.slice(from).map(({ method }) => method));
+    expect(methods(0)).toEqual(new Set(["GET"]));
     const before = await next(undefined, update);
+    const first = registry.requests.length;
     expect(differences(before, await next(before, update))).toEqual([]);
-    const methods = new Set(registry.requests.map(({ method }) => method));
-    expect(methods).toEqual(new Set(["GET"]));
+    expect(methods(first)).toEqual(new Set(["GET"]));
     expect(warn).not.toHaveBeenCalled();
+  });
+
+  test("that nothing may be pushed is told before anything is made", async () => {
+    await registry.close();
+    registry = await startRegistry({
+      behaviour: ({ method }, response) => {
+        if (method === "POST") response.writeHead(403).end();
+        return method === "POST";
+      },
+    });
+    changes = { ...changes, registryPush: registry.host };
+    await next(undefined, preview);
+    const build = vi.fn<MockProvider>(() => ({}));
+    const refused = { ...update, changes: { ...changes, ...update.changes } };
+    const error = await failureOf(run({ ...refused, providers: { [imageType]: build } }));
+    expect(pulumi.RunError.isInstance(error)).toBe(true);
+    expect(String(error)).toContain(
+      `${registry.host}/tinyolly/python-base could not be pushed: the registry answered 403 Forbidden`,
+    );
+    expect(build).not.toHaveBeenCalled();
   });
 
   const made = ({ registrations }: Ran): string[] =>

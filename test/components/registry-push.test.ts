@@ -47,6 +47,35 @@ const stored = ({ store }: FakeRegistry, repository: string): string | undefined
 const steps = (registry: FakeRegistry): string[] =>
   paths(registry).map((path) => path.replace(/^(\S+) \/v2\/a\/web\/blobs\//, "$1 ").slice(0, 60));
 
+describe("the right to push", () => {
+  test("is asked for by an upload that is given up again", async () => {
+    const registry = await serve();
+    await clientOf(registry).requirePush("a/web");
+    expect(steps(registry)).toEqual(["POST uploads/", "DELETE uploads/upload-1?_state=a%3Db+c"]);
+  });
+
+  /** Answers one method with a status of its own. */
+  const answering =
+    (refused: string, code: number): Behaviour =>
+    ({ method }, response) => {
+      if (method === refused) response.writeHead(code).end();
+      return method === refused;
+    };
+
+  test("is there as well where an upload cannot be given up", async () => {
+    const registry = await serve({ behaviour: answering("DELETE", 405) });
+    await expect(clientOf(registry).requirePush("a/web")).resolves.toBeUndefined();
+  });
+
+  test("that is missing names the repository and what to do", async () => {
+    const registry = await serve({ behaviour: answering("POST", 403) });
+    const message = await messageOf(clientOf(registry).requirePush("a/web"), registry);
+    expect(message).toMatch(
+      /^HOST\/a\/web could not be pushed: the registry answered 403 Forbidden /,
+    );
+  });
+});
+
 describe("a blob", () => {
   const sources: [string, () => Buffer | string][] = [
     ["from memory", () => bytes],
