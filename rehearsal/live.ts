@@ -33,11 +33,14 @@ export async function attempt(step: string, run: () => ReturnType<Step["run"]>):
 }
 
 async function main(folder: string): Promise<number> {
-  const stage = new Stage(readPlatformSettings(), tinyolly, folder);
+  const stage = new Stage({ settings: readPlatformSettings(), product: tinyolly, folder });
   const prepare: Step = {
     name: "a copy of this project",
     run: () => {
       stage.build();
+      // Of a rehearsal that did not come to its end.
+      const all = ["delete", "applications.argoproj.io", "--all", "--namespace=argocd"];
+      stage.mustRun("kubectl", all);
       return "in a repository of its own";
     },
   };

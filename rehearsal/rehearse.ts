@@ -5,14 +5,21 @@
  * stays for the next time.
  */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { readOptions, runMain } from "../components/command-line";
 import { requireSpace } from "../platform/disk";
 import { environment } from "../platform/environment";
 import { withLock } from "../platform/lock";
+import { storageFolder } from "../platform/rehearsal/servers";
 import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { provideReleaseTools } from "../platform/release-tools";
-import { portVariables, project, readPlatformSettings } from "../platform/settings";
+import {
+  type PlatformSettings,
+  portVariables,
+  project,
+  readPlatformSettings,
+} from "../platform/settings";
 import { table } from "../platform/table";
 import { type Outcome, attempt } from "./live";
 import { platforms } from "./steps";
@@ -28,6 +35,7 @@ async function main(): Promise<number> {
   const settings = readPlatformSettings();
   requireSpace(settings);
   const outcomes = await withLock(join(settings.state, "stage"), "make rehearse", async () => {
+    clear(settings);
     const platform = await attempt("platform", () => platformCommand("up"));
     const tools = await provideReleaseTools(settings.cache, (line) => {
       process.stderr.write(`${line}\n`);
@@ -55,6 +63,13 @@ function ownPlatform(): NodeJS.ProcessEnv {
     TINYOLLY_REHEARSAL: "1",
     TINYOLLY_PLATFORMS: platforms.join(","),
   };
+}
+
+/** Deletes what an earlier rehearsal has published, which the next one would take as it is. */
+function clear(settings: PlatformSettings): void {
+  platformCommand("down");
+  for (const name of ["registry", "airgap"] as const)
+    rmSync(storageFolder(settings, name), { recursive: true, force: true });
 }
 
 function platformCommand(command: "up" | "down"): string {

@@ -33,8 +33,17 @@ export interface Ran {
 /** How a stack of the rehearsal differs from what is committed. */
 export type Changes = Readonly<Record<string, unknown>>;
 
-/** Path before image and chart names, as on GHCR. */
-export const rehearsalNamespace = "ryanfaircloth/tinyolly";
+/** What a {@link Stage} is made of. */
+export interface StageOptions {
+  readonly settings: PlatformSettings;
+  readonly product: Product;
+  /** Folder that it fills; what is there goes. */
+  readonly folder: string;
+  /** Path before image and chart names in all registries. @default - as on GHCR */
+  readonly namespace?: string;
+  /** Configuration of `prod` that is not that of this project. @default - none */
+  readonly changes?: Changes;
+}
 
 /**
  * A copy of this project in a Git repository of its own, with the stack `prod` pointed at the rehearsal's registry: what users do, without a
@@ -45,29 +54,41 @@ export class Stage {
   public readonly checkout: string;
   /** Host and port of the registry that stands for GHCR. */
   public readonly registry: string;
+  /** Path before image and chart names. */
+  public readonly namespace: string;
+  public readonly settings: PlatformSettings;
+  public readonly product: Product;
+  readonly #folder: string;
+  readonly #changes: Changes;
   #account: AccountName = "writer";
 
-  public constructor(
-    public readonly settings: PlatformSettings,
-    public readonly product: Product,
-    private readonly folder: string,
-    /** Configuration of `prod` that is not that of this project. */
-    private readonly changes: Changes = {},
-  ) {
+  public constructor(options: StageOptions) {
+    const {
+      settings,
+      product,
+      folder,
+      namespace = "ryanfaircloth/tinyolly",
+      changes = {},
+    } = options;
+    this.settings = settings;
+    this.product = product;
+    this.#folder = folder;
+    this.#changes = changes;
+    this.namespace = namespace;
     this.checkout = join(folder, "checkout");
     this.registry = rehearsalRegistryHost(settings);
   }
 
   /** Makes the copy anew, with everything committed and the stacks made. */
   public build(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
     copyProject(this.checkout);
     this.product.prepare(this.checkout);
-    mkdirSync(join(this.folder, "state"), { recursive: true });
+    mkdirSync(join(this.#folder, "state"), { recursive: true });
     const host = this.registry;
     this.makeKey("cosign");
     const shared = {
-      registryNamespace: rehearsalNamespace,
+      registryNamespace: this.namespace,
       builder: "tinyolly",
       registryCache: false,
       ...{ signing: "key", signingKey: this.keyFile("cosign.key") },
@@ -77,7 +98,7 @@ export class Stage {
       ...shared,
       ...{ registryPush: host, registryPull: host, registryInCluster: host },
       ...{ deploy: true, kubeContext: "tinyolly", waitSeconds: 600 },
-      ...this.changes,
+      ...this.#changes,
     });
     this.configure("airgap", {
       ...shared,
@@ -86,7 +107,10 @@ export class Stage {
     });
     const local = stackConfig(this.settings);
     if (local !== undefined) cpSync(local, join(this.checkout, "Pulumi.local.yaml"));
-    const development = { deploy: false, registryNamespace: "development", signing: "none" };
+    const development = {
+      ...{ deploy: false, chartValues: {}, signing: "none" },
+      registryNamespace: `${this.namespace}-development`,
+    };
     this.configure("local", development, "local");
     for (const stack of ["prod", "local", "airgap"])
       this.mustRun("pulumi", ["stack", "init", stack]);
@@ -98,7 +122,7 @@ export class Stage {
 
   /** Path of a private key (`name.key`) or a public one (`name.pub`). */
   public keyFile(name: string): string {
-    return join(this.folder, name);
+    return join(this.#folder, name);
   }
 
   /** Makes a pair of keys to sign with. */
@@ -121,7 +145,7 @@ export class Stage {
       ...trust,
       // Stacks have their own files in the copy.
       PULUMI_OPTION_CONFIG_FILE: undefined,
-      PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}`,
+      PULUMI_BACKEND_URL: `file://${join(this.#folder, "state")}`,
       // The platform's own settings, which the copy must not take for those of a platform of its own.
       TINYOLLY_STATE: this.settings.state,
       TINYOLLY_REGISTRY_HOST: this.registry,
@@ -130,7 +154,7 @@ export class Stage {
       NO_COLOR: "1",
       ...author,
     };
-    return { ...base, ...writeDockerConfig(join(this.folder, "docker"), base) };
+    return { ...base, ...writeDockerConfig(join(this.#folder, "docker"), base) };
   }
 
   /** Changes a stack's configuration; what is not named stays. */
@@ -193,6 +217,12 @@ export class Stage {
   public up(stack = "prod", env: NodeJS.ProcessEnv = {}): Ran {
     const args = ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"];
     return this.run("pulumi", [...args, "--color=never"], env);
+  }
+
+  /** Removes the Applications; what was published stays. */
+  public destroy(): Ran {
+    const args = ["destroy", "--stack=prod", "--yes", "--skip-preview", "--non-interactive"];
+    return this.run("pulumi", [...args, "--color=never"]);
   }
 
   /** What a stack exports. */

@@ -11,7 +11,7 @@ import { programs, startEmulated } from "../platform/rehearsal/emulated";
 import { airgapRegistryHost } from "../platform/rehearsal/settings";
 import { buildkitAddress, serviceFactories } from "../platform/services";
 import { formatBytes } from "../platform/table";
-import { type Stage, type StageOutputs, rehearsalNamespace } from "./stage";
+import type { Stage, StageOutputs } from "./stage";
 
 /** One step of a release's life. */
 export interface Step {
@@ -43,6 +43,7 @@ export const life: readonly Step[] = [
   { name: "promote", run: promote },
   { name: "bundle", run: bundle },
   { name: "gc", run: gc },
+  { name: "destroy", run: destroy },
 ];
 
 function release(stage: Stage): string {
@@ -67,12 +68,12 @@ async function checkPlatforms(stage: Stage): Promise<string> {
   const { images, release } = stage.outputs();
   await stage.asked(async (client) => {
     for (const [name, { digest }] of Object.entries(images)) {
-      const repository = `${rehearsalNamespace}/${name}`;
+      const repository = `${stage.namespace}/${name}`;
       assert.equal(await imageProblem(client, { repository, digest, platforms }), undefined);
       for (const tag of [first, "latest", "v2", "v2.1"])
         assert.equal((await client.manifest(repository, tag))?.digest, digest);
     }
-    const stored = await readRelease(client, rehearsalNamespace, "latest");
+    const stored = await readRelease(client, stage.namespace, "latest");
     assert.equal(stored?.digest, release?.digest);
     assert.equal(stored?.record.source?.commit, stage.git("rev-parse", "HEAD"));
   });
@@ -100,7 +101,7 @@ async function startOthers(stage: Stage): Promise<string> {
   const times: string[] = [];
   for (const program of programs) {
     const { digest = "" } = images[program.image] ?? {};
-    const reference = `${stage.registry}/${rehearsalNamespace}/${program.image}@${digest}`;
+    const reference = `${stage.registry}/${stage.namespace}/${program.image}@${digest}`;
     const image = { reference, platform: "linux/arm64", buildkit: buildkitAddress(stage.settings) };
     const started = await startEmulated(image, program);
     await started.stop();
@@ -221,11 +222,11 @@ async function promote(stage: Stage): Promise<string> {
   );
   assert.equal(status, 0, output);
   await stage.asked(async (client) => {
-    const { record } = (await readRelease(client, rehearsalNamespace, promoted)) ?? {};
+    const { record } = (await readRelease(client, stage.namespace, promoted)) ?? {};
     assert.ok(record?.origin);
     for (const [name, { digest }] of Object.entries(built.images)) {
       assert.equal(record.images[name]?.digest, digest);
-      const repository = `${rehearsalNamespace}/${name}`;
+      const repository = `${stage.namespace}/${name}`;
       assert.equal((await client.manifest(repository, promoted))?.digest, digest);
     }
   });
@@ -246,12 +247,12 @@ async function bundle(stage: Stage): Promise<string> {
   });
   let bytes = 0;
   try {
-    const there = await readRelease(airgap, rehearsalNamespace, second);
-    const here = await stage.asked((client) => readRelease(client, rehearsalNamespace, second));
+    const there = await readRelease(airgap, stage.namespace, second);
+    const here = await stage.asked((client) => readRelease(client, stage.namespace, second));
     assert.ok(there);
     assert.equal(there.digest, here?.digest);
     for (const { path, digest, platforms: wanted } of Object.values(there.record.images)) {
-      const repository = `${rehearsalNamespace}/${path}`;
+      const repository = `${stage.namespace}/${path}`;
       assert.equal(
         await imageProblem(airgap, { repository, digest, platforms: wanted }),
         undefined,
@@ -274,7 +275,7 @@ async function gc(stage: Stage): Promise<string> {
   assert.equal(copied.status, 0, copied.output);
   const command = ["--require", "./run-typescript.cjs", "release/gc/cli.ts", "--stack", "prod"];
   const names = async (): Promise<string[]> =>
-    stage.asked((client) => releaseNames(client, rehearsalNamespace));
+    stage.asked((client) => releaseNames(client, stage.namespace));
   const before = await names();
   const writes = stage.writes().length;
   const dry = stage.mustRun("node", [...command, "--keep", "1"]);
@@ -292,17 +293,28 @@ async function gc(stage: Stage): Promise<string> {
   assert.deepEqual(after, [promotedAgain, second, first]);
   const whole = stage.verify(promotedAgain);
   assert.equal(whole.status, 0, whole.output);
-  await requireWholeRelease(stage);
+  await requireImages(stage, stage.outputs().images);
   return `${promoted} is gone, its digests stay with ${promotedAgain}`;
 }
 
-/** Everything that the cluster runs must still be there. */
-async function requireWholeRelease(stage: Stage): Promise<void> {
-  const { images } = stage.outputs();
+/** Everything that the cluster runs, or ran, must still be there. */
+async function requireImages(stage: Stage, images: StageOutputs["images"]): Promise<void> {
   await stage.asked(async (client) => {
     for (const [name, { digest }] of Object.entries(images)) {
-      const repository = `${rehearsalNamespace}/${name}`;
+      const repository = `${stage.namespace}/${name}`;
       assert.equal(await imageProblem(client, { repository, digest, platforms }), undefined, name);
     }
   });
+}
+
+async function destroy(stage: Stage): Promise<string> {
+  const { images } = stage.outputs();
+  const { status, output } = stage.destroy();
+  assert.equal(status, 0, output);
+  const args = ["get", "applications.argoproj.io", "--namespace=argocd", "--output=name"];
+  const left = stage.mustRun("kubectl", args).stdout;
+  for (const chart of stage.product.charts)
+    assert.doesNotMatch(left, new RegExp(`/${chart}$`, "m"));
+  await requireImages(stage, images);
+  return "Applications are gone, what was published stays";
 }

@@ -1,0 +1,33 @@
+// The whole life of a release, as make rehearse lives it, with images and charts that take no time.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { enterReleaseTools } from "../../platform/release-tools";
+import { readPlatformSettings } from "../../platform/settings";
+import { small } from "../../rehearsal/product";
+import { Stage } from "../../rehearsal/stage";
+import { life } from "../../rehearsal/steps";
+
+const work = mkdtempSync(join(tmpdir(), "tinyolly-rehearsal-"));
+const stage = new Stage({
+  settings: readPlatformSettings(),
+  product: small,
+  folder: join(work, "stage"),
+  namespace: "life/small",
+});
+
+beforeAll(async () => {
+  await enterReleaseTools();
+  stage.build();
+});
+
+afterAll(() => {
+  stage.destroy();
+  rmSync(work, { recursive: true, force: true });
+});
+
+// Each step stands on those before it.
+test.each(life.map((step) => [step.name, step] as const))("%s", async (_, { run }) => {
+  expect(await run(stage)).not.toBe("");
+});
