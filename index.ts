@@ -80,7 +80,8 @@ export = async (): Promise<StackOutputs> => {
     charts.set(chart.name, new Chart(chart.name, args));
   }
 
-  const release = released && new Release("release", { ...released, charts, aliases });
+  const release =
+    released && new Release("release", { ...released, charts, aliases, after: tagged });
 
   const made = makeApplications(applications, {
     ...{ charts, cluster, repairs: observed.applications, after: release ? [release] : [] },

@@ -80,7 +80,7 @@ function denied(said: string, { errand, host, credentials }: RefusalContext): st
   }
   const { source } = credentials;
   const limit = {
-    pull: "",
+    pull: ", which may be wrong or have expired",
     push: `, which may at most read ${name}`,
     delete: `, which may not delete from ${name}`,
   }[action];

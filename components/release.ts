@@ -25,6 +25,8 @@ export interface ReleaseArgs {
   readonly aliases?: readonly string[];
   /** How it is signed. @default - it is not */
   readonly signing?: Signer | undefined;
+  /** What must be done before it is recorded. @default - nothing but its charts */
+  readonly after?: readonly pulumi.Resource[] | undefined;
   /** How often a record that went missing was and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -43,7 +45,7 @@ export class Release extends pulumi.ComponentResource {
   public readonly digest: pulumi.Output<string>;
 
   public constructor(name: string, args: ReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { version, plan, registry, aliases = [], signing, pushes } = args;
+    const { version, plan, registry, aliases = [], signing, after = [], pushes } = args;
     const keys = (parts: readonly { name: string; key: string }[]) =>
       Object.fromEntries(parts.map((part) => [part.name, part.key.slice(0, 12)]));
     const inputs = { version, images: keys(plan.images), charts: keys(plan.charts) };
@@ -60,7 +62,7 @@ export class Release extends pulumi.ComponentResource {
     const record = scriptCommand(
       name,
       { script: "publish-release.ts", request, pushes },
-      { parent: this },
+      { parent: this, dependsOn: [...after] },
     );
 
     this.version = pulumi.output(version);

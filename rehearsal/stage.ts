@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   cpSync,
@@ -202,27 +202,49 @@ export class Stage {
     return ran;
   }
 
+  /** The same while this process goes on, which may serve what the program asks for. */
+  public start(
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Ran> {
+    const child = spawn(command, args, {
+      cwd: this.checkout,
+      env: { ...this.environment(), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (status) => {
+        resolve({ status, stdout, output: `${stdout}${stderr}` });
+      });
+    });
+  }
+
   /** Runs one of the commands about releases. */
-  public release(...args: string[]): Ran {
-    return this.run("node", ["--require", "./run-typescript.cjs", "release/cli.ts", ...args]);
+  public release(...args: string[]): Promise<Ran> {
+    return this.start("node", ["--require", "./run-typescript.cjs", "release/cli.ts", ...args]);
   }
 
   /** Verifies what was published. */
-  public verify(ref: string, ...flags: readonly string[]): Ran {
+  public verify(ref: string, ...flags: readonly string[]): Promise<Ran> {
     const command = ["--require", "./run-typescript.cjs", "release/verify-cli.ts", "--ref", ref];
-    return this.run("node", [...command, ...flags]);
+    return this.start("node", [...command, ...flags]);
   }
 
   /** `pulumi up` of a stack, as a script would run it. */
-  public up(stack = "prod", env: NodeJS.ProcessEnv = {}): Ran {
+  public up(stack = "prod", env: NodeJS.ProcessEnv = {}): Promise<Ran> {
     const args = ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"];
-    return this.run("pulumi", [...args, "--color=never"], env);
+    return this.start("pulumi", [...args, "--color=never"], env);
   }
 
   /** Removes the Applications; what was published stays. */
-  public destroy(): Ran {
+  public destroy(): Promise<Ran> {
     const args = ["destroy", "--stack=prod", "--yes", "--skip-preview", "--non-interactive"];
-    return this.run("pulumi", [...args, "--color=never"]);
+    return this.start("pulumi", [...args, "--color=never"]);
   }
 
   /** What a stack exports. */

@@ -46,14 +46,14 @@ export const life: readonly Step[] = [
   { name: "destroy", run: destroy },
 ];
 
-function release(stage: Stage): string {
-  const untagged = stage.release("check");
+async function release(stage: Stage): Promise<string> {
+  const untagged = await stage.release("check");
   assert.equal(untagged.status, 1, untagged.output);
   assert.match(untagged.output, /has no tag; tag it with: git tag --annotate/);
   stage.tag(first);
-  const { status, output } = stage.release("check");
+  const { status, output } = await stage.release("check");
   assert.equal(status, 0, output);
-  const done = stage.up();
+  const done = await stage.up();
   assert.equal(done.status, 0, done.output);
   const { images, charts, applications } = stage.outputs();
   assert.deepEqual(Object.keys(images).sort(), [...stage.product.images].sort());
@@ -81,12 +81,12 @@ async function checkPlatforms(stage: Stage): Promise<string> {
 }
 
 /** Of the whole release by one key, and by another one. */
-function verify(stage: Stage): string {
-  const { status, output } = stage.verify(first);
+async function verify(stage: Stage): Promise<string> {
+  const { status, output } = await stage.verify(first);
   assert.equal(status, 0, output);
   const [, checks = ""] = /all (\d+) checks hold/.exec(output) ?? [];
   stage.makeKey("other");
-  const other = stage.verify(first, "--key", stage.keyFile("other.pub"));
+  const other = await stage.verify(first, "--key", stage.keyFile("other.pub"));
   assert.equal(other.status, 1, other.output);
   assert.match(other.output, /release +signature +FAILED +it is signed by another key/);
   return `${checks} checks hold, and fail by another key`;
@@ -112,21 +112,21 @@ async function startOthers(stage: Stage): Promise<string> {
   return times.join(", ");
 }
 
-function noOp(stage: Stage): string {
+async function noOp(stage: Stage): Promise<string> {
   const before = stage.writes().length;
-  const { status, output } = stage.up();
+  const { status, output } = await stage.up();
   assert.equal(status, 0, output);
   assert.match(output, /Resources:\s+\d+ unchanged/);
   assert.deepEqual(stage.writes().slice(before), []);
   return "nothing pushed";
 }
 
-function refuseChart(stage: Stage): string {
+async function refuseChart(stage: Stage): Promise<string> {
   stage.product.edit(stage.checkout, "one");
   stage.commit("One change");
   stage.tag(second);
   const before = stage.writes().length;
-  const { status, output } = stage.up();
+  const { status, output } = await stage.up();
   assert.notEqual(status, 0);
   for (const chart of stage.product.charts)
     assert.match(output, new RegExp(`make chart-version CHART=${chart} VERSION=`));
@@ -134,18 +134,18 @@ function refuseChart(stage: Stage): string {
   return "refused before anything was built";
 }
 
-function change(stage: Stage): string {
+async function change(stage: Stage): Promise<string> {
   const before = stage.outputs();
-  const { output } = stage.release("check");
+  const { output } = await stage.release("check");
   for (const [, chart = "", version = ""] of output.matchAll(
     /make chart-version CHART=(\S+) VERSION=(\S+)/g,
   )) {
-    const set = stage.release("chart-version", "--chart", chart, "--version", version);
+    const set = await stage.release("chart-version", "--chart", chart, "--version", version);
     assert.equal(set.status, 0, set.output);
   }
   stage.commit("Chart versions");
   stage.tag(second);
-  const done = stage.up();
+  const done = await stage.up();
   assert.equal(done.status, 0, done.output);
   const { images } = stage.outputs();
   const built = Object.keys(images).filter(
@@ -155,12 +155,12 @@ function change(stage: Stage): string {
   return `only ${stage.product.edited} built`;
 }
 
-function overwrite(stage: Stage): string {
+async function overwrite(stage: Stage): Promise<string> {
   stage.product.edit(stage.checkout, "two");
   stage.commit("Another change");
   stage.tag(second);
   const before = stage.writes().length;
-  const { status, output } = stage.up();
+  const { status, output } = await stage.up();
   assert.notEqual(status, 0);
   assert.match(output, /is published with other content .*never overwritten/);
   assert.deepEqual(stage.writes().slice(before), []);
@@ -174,7 +174,7 @@ async function rollback(stage: Stage): Promise<string> {
   for (const folder of away) renameSync(folder, `${folder}-away`);
   await stopService(stage.settings.state, "buildkitd");
   try {
-    const { status, output } = stage.release("rollback", "--to", first);
+    const { status, output } = await stage.release("rollback", "--to", first);
     assert.equal(status, 0, output);
     const { applications, charts, release } = stage.outputs();
     assert.equal(release?.version, first);
@@ -214,10 +214,10 @@ async function startBuilder({ settings }: Stage): Promise<void> {
 }
 
 async function promote(stage: Stage): Promise<string> {
-  const local = stage.up("local");
+  const local = await stage.up("local");
   assert.equal(local.status, 0, local.output);
   const built = stage.outputs("local");
-  const { status, output } = stage.release(
+  const { status, output } = await stage.release(
     ...["promote", "--from", "local", "--to", "prod", "--as", promoted],
   );
   assert.equal(status, 0, output);
@@ -236,10 +236,10 @@ async function promote(stage: Stage): Promise<string> {
 async function bundle(stage: Stage): Promise<string> {
   const file = join(stage.checkout, "..", "release.tar");
   rmSync(file, { force: true });
-  const made = stage.release("bundle", "--release", second, "--file", file);
+  const made = await stage.release("bundle", "--release", second, "--file", file);
   assert.equal(made.status, 0, made.output);
   assert.ok(existsSync(file));
-  const loaded = stage.release("load", "--file", file, "--stack", "airgap");
+  const loaded = await stage.release("load", "--file", file, "--stack", "airgap");
   assert.equal(loaded.status, 0, loaded.output);
   const airgap = new RegistryClient({
     host: airgapRegistryHost(stage.settings),
@@ -259,7 +259,7 @@ async function bundle(stage: Stage): Promise<string> {
       );
       bytes += (await airgap.manifest(repository, digest))?.size ?? 0;
     }
-    const verified = stage.verify(second, "--stack", "airgap");
+    const verified = await stage.verify(second, "--stack", "airgap");
     assert.equal(verified.status, 0, verified.output);
   } finally {
     airgap.close();
@@ -271,7 +271,7 @@ async function bundle(stage: Stage): Promise<string> {
 /** Of two releases with the same digests, the older one goes; what the cluster runs, or ran, stays. */
 async function gc(stage: Stage): Promise<string> {
   const args = ["promote", "--from", "local", "--to", "prod", "--as", promotedAgain];
-  const copied = stage.release(...args);
+  const copied = await stage.release(...args);
   assert.equal(copied.status, 0, copied.output);
   const command = ["--require", "./run-typescript.cjs", "release/gc/cli.ts", "--stack", "prod"];
   const names = async (): Promise<string[]> =>
@@ -291,7 +291,7 @@ async function gc(stage: Stage): Promise<string> {
   // Kept are the newest one, the one that has the aliases, and the one that runs.
   assert.deepEqual(before, [promotedAgain, promoted, second, first]);
   assert.deepEqual(after, [promotedAgain, second, first]);
-  const whole = stage.verify(promotedAgain);
+  const whole = await stage.verify(promotedAgain);
   assert.equal(whole.status, 0, whole.output);
   await requireImages(stage, stage.outputs().images);
   return `${promoted} is gone, its digests stay with ${promotedAgain}`;
@@ -309,7 +309,7 @@ async function requireImages(stage: Stage, images: StageOutputs["images"]): Prom
 
 async function destroy(stage: Stage): Promise<string> {
   const { images } = stage.outputs();
-  const { status, output } = stage.destroy();
+  const { status, output } = await stage.destroy();
   assert.equal(status, 0, output);
   const args = ["get", "applications.argoproj.io", "--namespace=argocd", "--output=name"];
   const left = stage.mustRun("kubectl", args).stdout;

@@ -651,13 +651,13 @@ describe("authentication", () => {
       "refused credentials",
       ({ path }, response) =>
         path.startsWith("/token") && status(401)({ ...unused, path }, response, 0),
-      "the registry answered 401 Unauthorized to the credentials that docker login stored; run docker login HOST again",
+      "the registry answered 401 Unauthorized to the credentials that docker login stored, which may be wrong or have expired; run docker login HOST again",
     ],
     [
       "a user without the right",
       ({ path }, response) =>
         path.startsWith("/v2") && status(403)({ ...unused, path }, response, 0),
-      "the registry answered 403 Forbidden to the credentials that docker login stored; run docker login HOST again",
+      "the registry answered 403 Forbidden to the credentials that docker login stored, which may be wrong or have expired; run docker login HOST again",
     ],
     [
       "a token service that is a web page",

@@ -22,8 +22,8 @@ beforeAll(async () => {
   stage.build();
 });
 
-afterAll(() => {
-  stage.destroy();
+afterAll(async () => {
+  await stage.destroy();
   rmSync(work, { recursive: true, force: true });
 });
 
