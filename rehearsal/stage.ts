@@ -58,6 +58,8 @@ export class Stage {
   public readonly namespace: string;
   public readonly settings: PlatformSettings;
   public readonly product: Product;
+  /** Password of the keys that are made. */
+  public readonly keyPassword = randomBytes(16).toString("hex");
   readonly #folder: string;
   readonly #changes: Changes;
   #account: AccountName = "writer";
@@ -150,7 +152,7 @@ export class Stage {
       TINYOLLY_STATE: this.settings.state,
       TINYOLLY_REGISTRY_HOST: this.registry,
       TINYOLLY_REGISTRY_TOKEN: rehearsalToken(this.settings, this.#account),
-      COSIGN_PASSWORD: keyPassword,
+      COSIGN_PASSWORD: this.keyPassword,
       NO_COLOR: "1",
       ...author,
     };
@@ -273,9 +275,6 @@ export class Stage {
     );
   }
 }
-
-/** Password of the keys that a rehearsal makes. */
-const keyPassword = randomBytes(16).toString("hex");
 
 /** The outputs of a stack, as far as a rehearsal looks at them. */
 export interface StageOutputs {

@@ -2,15 +2,16 @@
  * Runs every suite, on a platform and a checkout of their own, and sums them up: `make test`.
  * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
 import { platformTools, releaseTools } from "../platform/catalog";
 import { environment } from "../platform/environment";
 import { rehearsalPortVariables } from "../platform/rehearsal/settings";
+import { copyProject } from "../rehearsal/stage";
 import { portVariables, readPlatformSettings } from "../platform/settings";
 import { provideTools } from "../platform/tools";
 
@@ -67,6 +68,9 @@ async function main(): Promise<number> {
       "releases",
       "outages",
       "builders",
+      "rehearsal",
+      "release-failures",
+      "credentials",
       "truth",
       "failures",
       "gc",
@@ -114,24 +118,13 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** What git would clone, with the changes of the moment, so that tests may edit it. */
-function copyProject(checkout: string): void {
-  const list = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-    cwd: project,
-    encoding: "utf8",
-  });
-  for (const file of list.stdout.split("\0").filter((name) => name !== "")) {
-    mkdirSync(dirname(join(checkout, file)), { recursive: true });
-    cpSync(join(project, file), join(checkout, file), { verbatimSymlinks: true });
-  }
-  symlinkSync(join(project, "node_modules"), join(checkout, "node_modules"));
-}
-
 function testPorts(checkout: string): NodeJS.ProcessEnv {
   const settings: NodeJS.ProcessEnv = {
     ...process.env,
     TINYOLLY_STATE: join(checkout, ".tinyolly/platform"),
     TINYOLLY_TEST_CHECKOUT: checkout,
+    // Registries on which releases are made.
+    TINYOLLY_REHEARSAL: "1",
     CONTRACT_KUBECONFIG: join(checkout, ".tinyolly/platform/kubeconfig"),
   };
   for (const [variable, port] of Object.values({ ...portVariables, ...rehearsalPortVariables })) {
