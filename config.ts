@@ -231,7 +231,9 @@ export function readSettings(
   const signing = readSigning(config, reject);
   const releaseProblems = [
     ...chosen.problems,
-    ...(versioning === "git-tag" || named !== "" ? clockProblems(git()) : unsignedProblems(signing)),
+    ...(versioning === "git-tag" || named !== ""
+      ? clockProblems(git())
+      : unsignedProblems(signing)),
   ];
   const planFile = env["TINYOLLY_PLAN"] ?? "";
   const redeploys = env["TINYOLLY_RELEASE"] ?? "";
