@@ -199,7 +199,7 @@ async function appTests(
   const images: Readonly<Record<string, ImageDeliverable>> = deliverables.images;
   const contexts: string[] = [];
   for (const need of needs) {
-    const image = `localhost:${env["TINYOLLY_PORT_REGISTRY"] ?? ""}/test/${need}:latest`;
+    const image = `localhost:${readPlatformSettings(env).ports.registry}/test/${need}:latest`;
     const output = `--output=type=image,name=${image},push=true,registry.insecure=true`;
     const built = await buildStage(images[need]?.path ?? need, [output], checkout, env);
     if (built.status !== 0) process.stdout.write(built.log.split("\n").slice(-60).join("\n"));

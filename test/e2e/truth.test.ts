@@ -114,9 +114,10 @@ test("explanation, preview and up agree on random edits", () => {
     expect(said).toEqual(previewed());
     if (round === 4) {
       const { output, status } = up();
+      // Created is what this stack had only taken as published until now.
       const done = [
         ...output.matchAll(
-          /(?:docker-build:index:(Image)|command:local:(Command)|v1alpha1:(Application)) (?![\w-]*-rollout)([\w-]+) updated/g,
+          /(?:docker-build:index:(Image)|command:local:(Command)|v1alpha1:(Application)) (?![\w-]*-rollout)([\w-]+) (?:created|updated) \(/g,
         ),
       ];
       const kinds = { Image: "image", Command: "chart", Application: "application" } as const;
@@ -350,6 +351,7 @@ test("a second builder with an empty cache makes the same bytes, and a third one
   const config = { registryCache: true, builder: "second", deploy: false };
   const second = await startBuilder("second");
   try {
+    await unpublish(first);
     await withStack("second", config, (stack) => {
       const { output, status } = run("pulumi", upArgs(stack));
       expect(output).toMatch(/npm ci/);
@@ -363,6 +365,7 @@ test("a second builder with an empty cache makes the same bytes, and a third one
   }
   const third = await startBuilder("third");
   try {
+    await unpublish(first);
     await withStack("third", { ...config, builder: "third" }, (stack) => {
       const { output, status } = run("pulumi", upArgs(stack));
       expect(isCached(output, "npm ci")).toBe(true);
@@ -428,6 +431,14 @@ const nobody = [
 async function remove(repository: string, digest: string): Promise<void> {
   const url = `http://${registry}/v2/${repository}/manifests/${digest}`;
   expect((await fetch(url, { method: "DELETE" })).status).toBe(202);
+}
+
+/** Deletes what a stack has published, so that another one does not take it as it is. */
+async function unpublish({ images, charts }: ReturnType<typeof outputs>): Promise<void> {
+  const path = (reference: string): string => reference.replace(/^(?:oci:\/\/)?[^/]+\//, "");
+  for (const { repository, digest } of Object.values(images))
+    await remove(path(repository), digest);
+  for (const { source, digest } of Object.values(charts)) await remove(path(source), digest);
 }
 
 async function put(repository: string, tag: string, body: string, type: string): Promise<void> {
