@@ -1,65 +1,24 @@
-import * as pulumi from "@pulumi/pulumi";
 import { makeApplications } from "./components/applications";
-import { ensureBuilder } from "./components/builder-instance";
 import { Chart } from "./components/chart";
 import { Image } from "./components/image";
-import { conflicts, driftMessages, observe } from "./components/observation";
-import { encryptedKeys, openSecrets } from "./components/open-secrets";
-import { planDeliverables } from "./components/plan";
-import { requirePushRight } from "./components/push-right";
 import { Registry } from "./components/registry";
 import { Release } from "./components/release";
 import { ReleasedImages } from "./components/released-images";
-import { orRunError, refuse } from "./components/run-error";
-import { followPlan, planRecords } from "./components/saved-plan";
 import { readStackState } from "./components/stack-state";
-import { noteTiming } from "./components/timings";
-import {
-  requireSigner,
-  warnAboutBases,
-  warnAboutBuilder,
-  warnAboutDrift,
-} from "./components/warnings";
-import { planApplications, readSettings } from "./config";
-import { deliverables } from "./deliverables";
+import { prepare, readStackSettings } from "./prepare";
 import { redeploy } from "./redeploy";
 import type { StackOutputs } from "./stack-outputs";
 
 export = async (): Promise<StackOutputs> => {
   const state = readStackState();
-  const configuration = pulumi.runtime.allConfig();
-  refuse(openSecrets(configuration, encryptedKeys(process.env)));
-  const settings = await orRunError(() => readSettings(configuration));
+  const settings = await readStackSettings();
   if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
 
-  const { publishing, cluster, baseLock, offline, planFile, aliases, signing } = settings;
-  refuse(settings.releaseProblems);
-  await requireSigner(signing);
-  const plan = await orRunError(() => planDeliverables(deliverables, settings.plan));
-  const applications = planApplications(plan.charts, settings);
-  await orRunError(() => {
-    followPlan(planFile, plan, () => planRecords(plan, applications, publishing));
-  });
-
-  const { endpoints } = publishing;
+  const { plan, applications, observed } = await prepare(settings, state);
+  const { publishing, cluster, aliases, signing } = settings;
   const { release: version } = settings.plan.versions;
-  const observed = await orRunError(() =>
-    observe({ plan, state, endpoints, release: version, applications, cluster, offline }),
-  );
-  refuse(conflicts(observed));
-  if (!offline && !pulumi.runtime.isDryRun()) {
-    const { presences } = observed;
-    await orRunError(() => requirePushRight({ plan, presences, endpoints, release: version }));
-  }
-  noteTiming("plan", performance.timeOrigin);
-  void warnAboutBases(plan, baseLock);
-  await orRunError(() => {
-    ensureBuilder(settings.builder);
-  });
-  void warnAboutBuilder(publishing.builder);
-  void warnAboutDrift(driftMessages(observed));
 
-  const registry = new Registry("registry", endpoints);
+  const registry = new Registry("registry", publishing.endpoints);
 
   const images = new Map<string, Image>();
   for (const image of plan.images) {
