@@ -183,7 +183,8 @@ export function readSettings(
   reject("versioning", versioning, oneOf(versioning, versionings));
   const named = config.require("release");
   const git = once(readGit);
-  const chosen = chooseRelease(versioning, named, git);
+  const own = ownVersion();
+  const chosen = chooseRelease(versioning, named, git, own);
   // Without a name, explanations can do without a release.
   if (named !== "") problems.push(...chosen.problems);
   // Pulumi has checked that it is a list of strings.
@@ -243,7 +244,7 @@ export function readSettings(
     builder: builderSettings,
     plan: {
       platforms,
-      versions: { line: releaseLine(ownVersion()), release: chosen.release },
+      versions: { line: releaseLine(own), release: chosen.release },
       pullFolder: `${registry.pull}/${registry.namespace}`,
       bases,
       largestFile,
@@ -398,7 +399,7 @@ function contextNames(file: string): string[] {
 }
 
 /** Version in package.json, which is the same in every checkout; a shallow clone has no tags, an archive no Git. */
-function ownVersion(): string {
+export function ownVersion(): string {
   // package.json of this project has a version.
   return (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;
 }

@@ -61,11 +61,13 @@ export function isRelease(text: string): boolean {
  *
  * @param named Setting `release`; `""` names none.
  * @param git Undefined where the sources are in no Git repository.
+ * @param own Version in package.json, such as `2.1.0`: the first release of its line.
  */
 export function chooseRelease(
   versioning: Versioning,
   named: string,
   git: () => GitFacts | undefined,
+  own: string,
 ): ReleaseChoice {
   if (named !== "") {
     if (isRelease(named)) return { release: named, problems: [] };
@@ -86,7 +88,7 @@ export function chooseRelease(
       ],
     };
   }
-  const tagged = releaseTag(facts);
+  const tagged = releaseTag(facts, own);
   const problems = [...treeProblems(facts), ...("problem" in tagged ? [tagged.problem] : [])];
   return "problem" in tagged || problems.length > 0
     ? { problems }
@@ -115,12 +117,15 @@ function treeProblems({ shallow, dirty }: GitFacts): string[] {
 }
 
 /** The one release among the tags of HEAD. */
-function releaseTag(facts: GitFacts): { readonly release: string } | { readonly problem: string } {
+function releaseTag(
+  facts: GitFacts,
+  own: string,
+): { readonly release: string } | { readonly problem: string } {
   const { commit, tags } = facts;
   const head = `HEAD (${commit.slice(0, 10)})`;
   const releases = tags.filter(({ name }) => isRelease(name));
   const [first, second] = releases;
-  const next = nextRelease(facts.known);
+  const next = nextRelease(facts.known, own);
   if (first && second) {
     const names = releases.map(({ name }) => name).join(" and ");
     return {
@@ -145,10 +150,16 @@ function releaseTag(facts: GitFacts): { readonly release: string } | { readonly 
   return { release: first.name };
 }
 
-/** The patch release after the newest of `tags`. */
-export function nextRelease(tags: readonly string[]): string {
-  const newest = tags.filter((tag) => isRelease(tag) && !isPrerelease(tag)).sort(compare);
-  return `v${inc(newest.at(-1) ?? "v0.0.0", "patch") ?? "0.1.0"}`;
+/**
+ * The patch release after the newest of `tags`, or the project's own version (`2.1.0`) where none of them has come so far.
+ */
+export function nextRelease(tags: readonly string[], own: string): string {
+  const newest = tags
+    .filter((tag) => isRelease(tag) && !isPrerelease(tag))
+    .sort(compare)
+    .at(-1);
+  if (newest === undefined || compare(newest, own) < 0) return `v${own}`;
+  return `v${inc(newest, "patch") ?? own}`;
 }
 
 /** Whether a release comes before the one that it names, as `v2.1.8-rc.1` does. */

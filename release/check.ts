@@ -5,6 +5,7 @@ import { assumedPresences, findPresences, type Presence } from "../components/pr
 import { planDeliverables, unlockedBases } from "../components/plan";
 import { nothingRecorded } from "../components/recorded";
 import { isRelease, nextRelease } from "../components/version";
+import { ownVersion } from "../config";
 import { deliverables } from "../deliverables";
 import { table } from "../platform/table";
 import { signingProblem } from "./signing-problem";
@@ -55,7 +56,8 @@ export async function check(args: string[]): Promise<number> {
       `RELEASE is "${options.release}", but must be a semantic version after a v, such as v2.1.9`,
     );
   }
-  const release = options.release || (versions.release ?? nextRelease(readGitFacts()?.known ?? []));
+  const release =
+    options.release || (versions.release ?? nextRelease(readGitFacts()?.known ?? [], ownVersion()));
   const plan = planDeliverables(deliverables, {
     ...settings.plan,
     versions: { ...versions, release },

@@ -86,20 +86,26 @@ describe("the release that is made", () => {
     repository: undefined,
   };
   const choose = (facts: Partial<GitFacts> | undefined, named = "") =>
-    chooseRelease("git-tag", named, () =>
-      facts === undefined ? undefined : { ...clean, ...facts },
+    chooseRelease(
+      "git-tag",
+      named,
+      () => (facts === undefined ? undefined : { ...clean, ...facts }),
+      "2.1.0",
     );
 
   test("is nobody's business where content decides", () => {
     const asked = (): never => {
       throw new Error("git was asked");
     };
-    expect(chooseRelease("content", "", asked)).toEqual({ problems: [] });
-    expect(chooseRelease("content", "v3.0.0-rc.1", asked)).toEqual({
+    expect(chooseRelease("content", "", asked, "2.1.0")).toEqual({ problems: [] });
+    expect(chooseRelease("content", "v3.0.0-rc.1", asked, "2.1.0")).toEqual({
       release: "v3.0.0-rc.1",
       problems: [],
     });
-    expect(chooseRelease("git-tag", "v2.1.9", asked)).toEqual({ release: "v2.1.9", problems: [] });
+    expect(chooseRelease("git-tag", "v2.1.9", asked, "2.1.0")).toEqual({
+      release: "v2.1.9",
+      problems: [],
+    });
   });
 
   test.each<[what: string, facts: Partial<GitFacts>, release: string]>([
@@ -155,7 +161,12 @@ describe("the release that is made", () => {
     [
       "no tag in a repository without any",
       { tags: [], known: [] },
-      ["HEAD (0123456789) has no tag; tag it with: git tag --annotate v0.0.1 --message v0.0.1"],
+      ["HEAD (0123456789) has no tag; tag it with: git tag --annotate v2.1.0 --message v2.1.0"],
+    ],
+    [
+      "no tag in a repository that has not come to its own version",
+      { tags: [], known: ["v2.0.9", "v2.1.0-rc.1"] },
+      ["HEAD (0123456789) has no tag; tag it with: git tag --annotate v2.1.0 --message v2.1.0"],
     ],
     [
       "a tag that is no version",

@@ -87,7 +87,7 @@ describe("sources from which no release is made:", () => {
     [
       "a commit without a tag",
       () => undefined,
-      /HEAD \([0-9a-f]{10}\) has no tag; tag it with: git tag --annotate v0\.0\.1 --message v0\.0\.1/,
+      /HEAD \([0-9a-f]{10}\) has no tag; tag it with: git tag --annotate v2\.1\.0 --message v2\.1\.0/,
     ],
     [
       "a lightweight tag",
