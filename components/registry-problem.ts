@@ -26,14 +26,21 @@ export class BrokenOff extends Problem {}
 export const checkAddress = "check registryPush and registryPushTls";
 const skip = "set TINYOLLY_OFFLINE=1 for a preview that does not ask it";
 const start = "start the registry (make platform-up for the local one)";
+const reach = "check the network and registryPush";
 
 /** How a run that could not write goes on. */
 export const runAgain = "run again: only what is missing is pushed";
 
 /** What to do about a registry that does not answer. */
-function startAdvice({ action }: Errand): string {
-  if (action === "pull") return `${start}, or ${skip}`;
-  return `${start}, and ${action === "push" ? runAgain : "run again"}`;
+function startAdvice({ url, errand: { action } }: Request): string {
+  const cure = isOwn(url.hostname) ? start : reach;
+  if (action === "pull") return `${cure}, or ${skip}`;
+  return `${cure}, and ${action === "push" ? runAgain : "run again"}`;
+}
+
+/** Whether a registry is one that whoever asks it could start. */
+function isOwn(hostname: string): boolean {
+  return /^(?:127\.|\[::1\]$|[^.]+$)|\.(?:test|local|localhost)$/.test(hostname);
 }
 
 /** A status for people: `403 Forbidden`. */
@@ -50,13 +57,15 @@ export function closed({ action }: Errand): Problem {
 }
 
 /** Nothing came, or nothing moved, for so long. */
-export function silence({ url, body, sink, errand }: Request, ms: number): Problem {
+export function silence(request: Request, ms: number): Problem {
+  const { url, body, sink } = request;
   const time = `${Math.round(ms / 100) / 10} s`;
+  const advice = startAdvice(request);
   // What moved until then may move again over another connection.
-  if (sink) return new BrokenOff(`${url.host} sent nothing for ${time}; ${startAdvice(errand)}`);
+  if (sink) return new BrokenOff(`${url.host} sent nothing for ${time}; ${advice}`);
   if (typeof body === "object" && "open" in body)
-    return new BrokenOff(`${url.host} took nothing for ${time}; ${startAdvice(errand)}`);
-  return new Outage(`${url.host} did not answer within ${time}; ${startAdvice(errand)}`);
+    return new BrokenOff(`${url.host} took nothing for ${time}; ${advice}`);
+  return new Outage(`${url.host} did not answer within ${time}; ${advice}`);
 }
 
 /** What to say about a 429 or 5xx, followed by what the registry says itself. */
@@ -88,7 +97,7 @@ export function lacksTls(error: unknown): boolean {
 export function connectionProblem(error: unknown, request: Request, who: string): Problem {
   const { host, hostname } = request.url;
   const code = codeOf(error);
-  const advice = startAdvice(request.errand);
+  const advice = startAdvice(request);
   if (code === "ABORT_ERR") return closed(request.errand);
   if (code === "ECONNRESET" || code === "EPIPE") return cut(request, who);
   if (code === "ECONNREFUSED") return new Outage(`nothing listens at ${host} (${code}); ${advice}`);

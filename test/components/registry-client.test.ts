@@ -423,15 +423,19 @@ describe("misbehaviour", () => {
     expect(await open).toMatchObject({ digest });
   });
 
-  test("a port without a listener and a host without a name are named", async () => {
+  test("a port without a listener, and hosts without a name, near and far, are named", async () => {
     const gone = await serve();
     await gone.close();
     expect(await messageOf(clientOf(gone).manifest("a/web", "v1"), gone)).toBe(
       `HOST/a/web:v1 could not be read: nothing listens at HOST (ECONNREFUSED); ${start}`,
     );
+    const stopped = { host: "registry.stopped.test:5000" };
+    expect(await messageOf(clientOf(stopped).manifest("a/web", "v1"), stopped)).toMatch(
+      /the name registry\.stopped\.test is not known \((ENOTFOUND|EAI_AGAIN)\); start the registry \(make platform-up/,
+    );
     const nowhere = { host: "nothing.invalid:5000" };
     expect(await messageOf(clientOf(nowhere).manifest("a/web", "v1"), nowhere)).toMatch(
-      /the name nothing\.invalid is not known \((ENOTFOUND|EAI_AGAIN)\); start the registry/,
+      /the name nothing\.invalid is not known \((ENOTFOUND|EAI_AGAIN)\); check the network and registryPush, or set/,
     );
   });
 
