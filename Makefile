@@ -36,8 +36,8 @@ bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock
 	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(UPDATE),--update)
 
 .PHONY: release-check
-release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, STACK=prod
-	@$(RELEASE_CLI) check $(RELEASE_FLAGS) $(if $(RELEASE),--release '$(RELEASE)') $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
+release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, OFFLINE=1, STACK=prod
+	@$(OFFLINE_ENV) $(RELEASE_CLI) check $(RELEASE_FLAGS) $(if $(RELEASE),--release '$(RELEASE)') $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
 
 .PHONY: chart-version
 chart-version: $(PACKAGES) ## Set the version of a chart: CHART=tinyolly VERSION=0.2.1
