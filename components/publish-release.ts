@@ -1,9 +1,9 @@
 /**
  * Records a release, last of all: `node --require ./run-typescript.cjs components/publish-release.ts < request.json`.
  *
- * Reads a {@link PublishReleaseRequest} from standard input, asks the registry for every image and chart by its digest,
- * signs charts and record where that is asked for, stores the record, and then moves the aliases that this release takes. Prints a {@link PublishedRelease} as one line. A
- * record that is there already with the same content is left as it is.
+ * Reads a {@link PublishReleaseRequest} from standard input, asks the registry for every image and chart by its digest, signs charts and
+ * record where that is asked for, stores the record, and then moves the aliases that this release takes. Prints a {@link PublishedRelease}
+ * as one line. A record that is there already with the same content is left as it is.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

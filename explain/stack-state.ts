@@ -15,7 +15,7 @@ export async function readStackState(stack: string): Promise<StateResource[]> {
     // What a replacement left behind has the URN of what replaced it.
     return readExport(stack, stdout).resources.filter((resource) => resource.delete !== true);
   }
-  if (/no stack named/i.test(stderr)) return [];
+  if (missing.test(stderr)) return [];
   throw unreadable(stack, stderr.trim() || error);
 }
 
@@ -91,8 +91,27 @@ function readExport(
   }
 }
 
+/**
+ * Makes sure that a stack can be worked with, whatever its backend.
+ *
+ * @throws InputError that says how to log in, or how the stack is made.
+ */
+export async function requireStack(stack: string): Promise<void> {
+  const { error, stderr } = await pulumi(["stack", "--stack", stack]);
+  if (error === undefined) return;
+  if (missing.test(stderr))
+    throw new InputError(`there is no stack "${stack}"; make it with: pulumi stack init ${stack}`);
+  throw unreadable(stack, stderr.trim() || error);
+}
+
+const missing = /no stack named/i;
+
+const logIn =
+  "nobody is logged in to a backend; set PULUMI_BACKEND_URL, or run pulumi login (docs/releasing.md says where a state can be)";
+
 function unreadable(stack: string, problem: string): InputError {
-  return new InputError(`the state of stack "${stack}" cannot be read: ${problem}`);
+  const reason = problem.includes("PULUMI_ACCESS_TOKEN must be set") ? logIn : problem;
+  return new InputError(`the state of stack "${stack}" cannot be read: ${reason}`);
 }
 
 function pulumi(

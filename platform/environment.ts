@@ -66,10 +66,12 @@ export function stackEnvironment(
   const settings = readPlatformSettings(env);
   const home = pulumiHome(settings, env);
   const made = existsSync(pulumiBin(home));
+  // The one of npm downloads itself.
+  const bin = made ? pulumiBin(home) : join(project, "node_modules/.bin");
   const own = {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     DOCKER_BUILDKIT: "1",
-    PATH: [env["PATH"] ?? "", toolFolder(settings), pulumiBin(home)].join(":"),
+    PATH: [env["PATH"] ?? "", toolFolder(settings), bin].join(":"),
     // Where Pulumi cannot be downloaded, the plugins are there as well.
     ...(made ? { PULUMI_HOME: home } : {}),
     ...registryVariables(stack),

@@ -1,6 +1,7 @@
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { requireRelease } from "../components/release-store";
+import { requireStack } from "../explain/stack-state";
 import { runPulumi } from "../platform/shell";
 import { openStack, stackOptions } from "./stack";
 
@@ -32,6 +33,7 @@ export async function rollback(args: string[]): Promise<number> {
   } finally {
     client.close();
   }
+  await requireStack(stack);
   const command = preview
     ? ["preview", "--diff"]
     : ["up", "--yes", "--skip-preview", "--suppress-outputs"];

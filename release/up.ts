@@ -1,4 +1,5 @@
 import { readOptions } from "../components/command-line";
+import { requireStack } from "../explain/stack-state";
 import { enterStack } from "../platform/environment";
 import { enterSigner } from "../platform/release-tools";
 import { runPulumi } from "../platform/shell";
@@ -16,10 +17,10 @@ const declared = {
  */
 export async function up(args: string[]): Promise<number> {
   const { stack, platform, preview } = readOptions(declared, args);
-  if (platform) {
-    await enterSigner(stack);
-    enterStack(stack);
-  }
+  if (platform) enterStack(stack);
+  await requireStack(stack);
+  // Where it must be built, that takes minutes.
+  if (platform) await enterSigner(stack);
   if (preview) return runPulumi(["preview", "--diff", "--stack", stack]);
   const status = runPulumi([
     "up",

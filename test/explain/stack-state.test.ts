@@ -2,7 +2,12 @@ import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
-import { listStacks, readStackState, readWholeState } from "../../explain/stack-state";
+import {
+  listStacks,
+  readStackState,
+  readWholeState,
+  requireStack,
+} from "../../explain/stack-state";
 import { enterFolderWith, writeFiles } from "../folders";
 
 const web = {
@@ -79,6 +84,21 @@ describe("the whole state of a stack", () => {
   });
 });
 
+describe("a stack that is worked with", () => {
+  test("is asked for by its name", async () => {
+    pulumi("echo Current stack is moon:");
+    await requireStack("moon");
+    expect(readFileSync("arguments", "utf8")).toBe("stack --stack moon --non-interactive\n");
+  });
+
+  test("is there", async () => {
+    pulumi("echo \"error: no stack named 'moon' found\" >&2; exit 255");
+    await expect(requireStack("moon")).rejects.toThrow(
+      new InputError('there is no stack "moon"; make it with: pulumi stack init moon'),
+    );
+  });
+});
+
 describe("the stacks of a backend", () => {
   test("are listed by name", async () => {
     prints([
@@ -120,6 +140,12 @@ describe("a state that cannot be read is refused:", () => {
       "pulumi says why",
       "echo 'error: passphrase must be set' >&2; exit 255",
       'the state of stack "moon" cannot be read: error: passphrase must be set',
+    ],
+    [
+      "nobody is logged in",
+      "echo 'error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions' >&2; exit 255",
+      'the state of stack "moon" cannot be read: nobody is logged in to a backend; set PULUMI_BACKEND_URL, or run ' +
+        "pulumi login (docs/releasing.md says where a state can be)",
     ],
     ["something else than JSON", "echo a new version is available", noState],
     ["JSON of another form", "echo '{\"version\": 3}'", noState],

@@ -61,12 +61,17 @@ test("another stack keeps its own backend, builder and cluster, and gets credent
   expect(stackEnvironment("prod", env)).toEqual({
     PULUMI_SKIP_UPDATE_CHECK: "true",
     DOCKER_BUILDKIT: "1",
-    PATH: `${docker}/bin:/own/bin:${state}/bin:/tools/pulumi/versions/3.259.0/bin`,
+    PATH: `${docker}/bin:/own/bin:${state}/bin:${join(project, "node_modules/.bin")}`,
     TINYOLLY_REGISTRY_HOST: "ghcr.io",
     DOCKER_CONFIG: docker,
     HELM_REGISTRY_CONFIG: `${docker}/config.json`,
     BUILDX_CONFIG: "/home/me/.docker/buildx",
     TINYOLLY_DOCKER_CONFIG: "/home/me/.docker",
+  });
+  writeFiles(state, { "cache/pulumi/versions/3.259.0/bin/pulumi": "" });
+  expect(stackEnvironment("prod", { ...env, TINYOLLY_CACHE: `${state}/cache` })).toMatchObject({
+    PULUMI_HOME: `${state}/cache/pulumi`,
+    PATH: `${docker}/bin:/own/bin:${state}/bin:${state}/cache/pulumi/versions/3.259.0/bin`,
   });
   expect(stackEnvironment("dark", env)).toMatchObject({
     TINYOLLY_REGISTRY_HOST: "there.test",

@@ -344,10 +344,11 @@ describe("promotion", () => {
 });
 
 describe("pulumi is run", () => {
-  /** Puts a pulumi on PATH that notes how it was called. */
-  function fakePulumi(status = 0): void {
+  /** Puts a pulumi on PATH that knows the stack, and notes how else it was called. */
+  function fakePulumi(status = 0, knows = "true"): void {
+    const known = `[ "$1" = stack ] && { ${knows}; exit; }`;
     const call = `echo "$* $TINYOLLY_RELEASE" >> '${resolve("calls")}'`;
-    writeFiles(".", { "bin/pulumi": `#!/bin/sh\n${call}\nexit ${status}\n` });
+    writeFiles(".", { "bin/pulumi": `#!/bin/sh\n${known}\n${call}\nexit ${status}\n` });
     chmodSync("bin/pulumi", 0o755);
   }
 
@@ -381,6 +382,20 @@ describe("pulumi is run", () => {
     expect(stdout).toMatch(/^\nrelease +date .*\nv2\.1\.8 /);
     expect(status).toBe(0);
   });
+
+  test.each([["up"], ["rollback", "--to=v2.1.8"]])(
+    "but not where there is no such stack by %s",
+    async (...args) => {
+      await putRelease(here);
+      fakePulumi(0, "echo \"error: no stack named 'prod' found\" >&2; exit 255");
+      const { status, stderr } = await release(...args);
+      expect(stderr).toBe(
+        'release: there is no stack "prod"; make it with: pulumi stack init prod\n',
+      );
+      expect(status).toBe(1);
+      expect(existsSync("calls")).toBe(false);
+    },
+  );
 
   test.each([["up"], ["rollback", "--to=v2.1.8"]])(
     "and its failure is passed on by %s",
