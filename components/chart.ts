@@ -72,7 +72,7 @@ function push(parent: Chart, name: string, args: ChartArgs): pulumi.Output<strin
     chart: plan.name,
     path: plan.path,
     version: plan.version,
-    appVersion: plan.appVersion,
+    appVersion: republication?.since ?? plan.appVersion,
     key: plan.key,
     images: imageValues(args),
     platforms: [...new Set(images.flatMap(({ platforms }) => platforms))],
@@ -84,7 +84,11 @@ function push(parent: Chart, name: string, args: ChartArgs): pulumi.Output<strin
   return republishedDigest(republication) ?? printed<PublishedChart>(publish).digest;
 }
 
-function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<ImageValue>> {
+function imageValues({
+  plan,
+  images,
+  republication,
+}: ChartArgs): Record<string, pulumi.Output<ImageValue>> {
   const values: Record<string, pulumi.Output<ImageValue>> = {};
   for (const [path, { name }] of plan.images) {
     const image = images.get(name);
@@ -92,7 +96,8 @@ function imageValues({ plan, images }: ChartArgs): Record<string, pulumi.Output<
       throw new pulumi.RunError(`chart "${plan.name}" takes image "${name}", which was not made`);
     values[path] = pulumi.output({
       repository: image.repository,
-      tag: image.tag,
+      // A chart of an earlier release keeps its bytes.
+      tag: republication?.since ?? image.tag,
       digest: image.digest,
     });
   }

@@ -296,12 +296,7 @@ function planChart(
     if (image) taken.set(valuesPath, image);
   }
   const files = readChartSources(path, reading(path, options));
-  const imageKeys = [...taken].map(([valuesPath, image]) => [
-    valuesPath,
-    image.name,
-    image.key,
-    image.tag,
-  ]);
+  const imageKeys = [...taken].map(([valuesPath, image]) => [valuesPath, image.name, image.key]);
   const key = sha256(JSON.stringify([recipes.chart, files, imageKeys, pullFolder]));
   return {
     name,

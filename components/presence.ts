@@ -22,6 +22,8 @@ export interface Presence {
   readonly absence?: Absence | undefined;
   /** `sha256:…` of the same content, which is there although this stack did not make it: nothing is to be made. */
   readonly existing?: string | undefined;
+  /** Release that a chart was made for, which its package names; undefined where it is made for the one that is planned. */
+  readonly since?: string | undefined;
   /** Whether it is there, so that nothing is pushed for it. */
   readonly stays: boolean;
   /** Whether the release has it under its version already. */
@@ -86,11 +88,17 @@ export async function findPresences(question: PresenceQuestion): Promise<Presenc
 }
 
 /** What is known without a look: what was not made by this stack is still taken to be there. */
-export function assumedPresences({ plan, recorded, endpoints }: PresenceQuestion): Presences {
+export function assumedPresences({
+  plan,
+  recorded,
+  endpoints,
+  release,
+}: PresenceQuestion): Presences {
   const assumed = (mine: RecordedArtifact | undefined): Presence => ({
     released: false,
     stays: mine !== undefined,
     existing: mine?.adopted === true ? mine.digest : undefined,
+    since: sinceOf(mine, release),
   });
   return {
     images: new Map(
@@ -169,11 +177,12 @@ async function lookAtChart(
   if (mine) {
     const { digest, adopted } = mine;
     const absence = await findAbsence(client, { kind: "chart", name, repository, tag, digest });
-    if (!absence) return { existing: adopted ? digest : undefined, stays: true, released };
+    const since = sinceOf(mine, look.release);
+    if (!absence) return { existing: adopted ? digest : undefined, since, stays: true, released };
     // To push it again would overwrite what somebody else has published.
     return absence.cause === "tag-moved" && released
       ? { ...nothing, conflict: await chartConflict(look, chart, absence.detail) }
-      : { ...nothing, absence };
+      : { ...nothing, absence, since };
   }
   if (known && !released) return nothing;
   const found = await client.manifest(repository, tag);
@@ -184,6 +193,14 @@ async function lookAtChart(
   }
   const what = `${client.host}/${repository}:${tag} is published with other content`;
   return { ...nothing, conflict: await chartConflict(look, chart, what) };
+}
+
+/** A chart that stays as it is belongs to later releases as well. */
+function sinceOf(
+  mine: RecordedArtifact | undefined,
+  release: string | undefined,
+): string | undefined {
+  return release === undefined ? undefined : mine?.appVersion;
 }
 
 async function chartConflict(

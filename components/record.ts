@@ -80,9 +80,9 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
 
 /** Record of a chart as it would be packaged now. */
 export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRecord {
-  const images = [...plan.images].map(([path, { name, tag, key }]): [string, string] => [
+  const images = [...plan.images].map(([path, { name, key }]): [string, string] => [
     path,
-    `${name}:${tag} ${key.slice(0, 12)}`,
+    `${name} ${key.slice(0, 12)}`,
   ]);
   return {
     key: plan.key,

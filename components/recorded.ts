@@ -37,6 +37,8 @@ export interface RecordedArtifact {
   readonly digest: string;
   /** How often it was pushed again with the same content. */
   readonly pushes: number;
+  /** Version of the app in a chart's package: the release that it was made for. @default - unknown */
+  readonly appVersion?: string | undefined;
   /** Whether the registry had it already, so that no resource made it. @default false */
   readonly adopted?: boolean;
 }
@@ -104,13 +106,14 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       isPartOf(resource, "Chart")
     ) {
       // The component writes the request, its command prints the digest.
-      const { pushFolder = "", version = "", key = "" } = readTexts(outputs.stdin);
+      const { pushFolder = "", version = "", key = "", appVersion } = readTexts(outputs.stdin);
       const { digest = "" } = readTexts(outputs.stdout);
       charts.set(name, {
         reference: `${pushFolder}/${name}:${version}`,
         key: key.slice(0, 12),
         digest,
         pushes: Number(outputs.environment?.[pushesVariable] ?? 0),
+        ...(appVersion === undefined ? {} : { appVersion }),
       });
     } else if (resource.type === commandType && isPartOf(resource, "Release")) {
       const { release: version = "" } = readTexts(outputs.stdin);

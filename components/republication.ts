@@ -12,6 +12,8 @@ export interface Republication {
   readonly absence: Absence | undefined;
   /** `sha256:…` of the same content that the registry has already, so that nothing is made. @default - it has not */
   readonly existing?: string | undefined;
+  /** Release that a chart was made for, where a later one takes it as it is. @default - the one that is made */
+  readonly since?: string | undefined;
 }
 
 /** What the state and the registry say about each artifact, by name. */
@@ -20,11 +22,11 @@ export function republications(
   presences: ReadonlyMap<string, Presence>,
 ): Map<string, Republication> {
   return new Map(
-    [...presences].map(([name, { absence, existing }]) => {
+    [...presences].map(([name, { absence, existing, since }]) => {
       const { pushes = 0, digest, adopted = false } = recorded.get(name) ?? {};
       // What no resource of this stack made is made anew, and not once more.
       const again = absence && !adopted ? 1 : 0;
-      return [name, { pushes: pushes + again, digest, absence, existing }];
+      return [name, { pushes: pushes + again, digest, absence, existing, since }];
     }),
   );
 }

@@ -45,7 +45,7 @@ export interface Explanation {
   readonly items: readonly ExplainedItem[];
   /** Whether registry and cluster were asked for what is published. */
   readonly checked: boolean;
-  /** Why `up` would refuse to make a release, and what to do; versions are then those of development. */
+  /** Why `up` would refuse to make a release, and what to do; without an item `release`, versions are those of development. */
   readonly problems: readonly string[];
 }
 

@@ -53,7 +53,7 @@ const deeds: Readonly<Record<Kind, Readonly<Record<ExplainedItem["action"], stri
 export function renderText(explanation: Explanation): string {
   const blocks = explanation.items.filter(isChanged).map((item) => {
     const lines = reasonLines(item.reasons).map((line) => `    ${line}`);
-    const heading = `${deed(item, `${item.kind} ${visible(item.name)}`)}  ${move(item, visible)}`;
+    const heading = `${deed(item, label(item, visible))}  ${move(item, visible)}`;
     return [heading, ...lines].join("\n");
   });
   return `${[summary(explanation), ...blocks, ...footer(explanation, visible)].join("\n\n")}\n`;
@@ -79,7 +79,7 @@ export function renderMarkdown(explanation: Explanation): string {
 function markdownTable(changed: readonly ExplainedItem[]): string {
   const rows = changed.slice(0, mostRows).map((item) => {
     const causes = [...new Set(item.reasons.map(({ cause }) => `\`${cause}\``))].join(", ");
-    return `| ${deed(item, `${item.kind} ${code(item.name)}`)} | ${move(item, code)} | ${causes} |`;
+    return `| ${deed(item, label(item, code))} | ${move(item, code)} | ${causes} |`;
   });
   const more = changed.length - mostRows;
   return [
@@ -91,7 +91,7 @@ function markdownTable(changed: readonly ExplainedItem[]): string {
 }
 
 function markdownDetails(item: ExplainedItem): string {
-  const summary = `${item.kind} <code>${escapeHtml(item.name)}</code>`;
+  const summary = label(item, (name) => `<code>${escapeHtml(name)}</code>`);
   return [
     `<details><summary>${summary}</summary>`,
     // No line of it can close the fence: each one starts with a sign.
@@ -100,7 +100,7 @@ function markdownDetails(item: ExplainedItem): string {
   ].join("\n\n");
 }
 
-function summary({ stack, items }: Explanation): string {
+function summary({ stack, items, problems }: Explanation): string {
   const counts = new Map<string, { readonly item: ExplainedItem; readonly count: number }>();
   for (const item of items.filter(isChanged)) {
     const what = deed(item, item.kind);
@@ -109,7 +109,10 @@ function summary({ stack, items }: Explanation): string {
   const parts = [...counts.values()].map(({ item, count }) =>
     deed(item, `${count} ${item.kind}${count === 1 ? "" : "s"}`),
   );
-  return `stack ${stack}: up would ${parts.length === 0 ? "change nothing" : parts.join(", ")}`;
+  const deeds = parts.length === 0 ? "change nothing" : parts.join(", ");
+  return problems.length === 0
+    ? `stack ${stack}: up would ${deeds}`
+    : `stack ${stack}: up is refused for what stands at the end; otherwise it would ${deeds}`;
 }
 
 function footer(
@@ -121,19 +124,25 @@ function footer(
     const names = items
       .filter((item) => item.kind === kind && !isChanged(item))
       .map(({ name }) => show(name));
-    return names.length === 0
-      ? []
-      : [`${kind}${names.length === 1 ? "" : "s"} ${names.join(", ")}`];
+    if (names.length === 0 || kind === "release") return names.slice(0, 1).map(() => kind);
+    return [`${kind}${names.length === 1 ? "" : "s"} ${names.join(", ")}`];
   });
+  const isRelease = items.some(({ kind }) => kind === "release");
   return [
     ...(unchanged.length === 0 ? [] : [`unchanged: ${unchanged.join("; ")}`]),
     ...(checked ? [] : ["registry and cluster were not asked whether everything is still there"]),
     ...(problems.length === 0
       ? []
       : [
-          `versions are those of development, since no release can be made:\n${problems.map((problem) => `- ${visible(problem)}`).join("\n")}`,
+          `${isRelease ? "the release is refused" : "versions are those of development, since no release can be made"}:\n` +
+            problems.map((problem) => `- ${visible(problem)}`).join("\n"),
         ]),
   ];
+}
+
+/** Kind and name; there is one release. */
+function label({ kind, name }: ExplainedItem, show: (name: string) => string): string {
+  return kind === "release" ? kind : `${kind} ${show(name)}`;
 }
 
 function deed({ kind, action }: ExplainedItem, what: string): string {

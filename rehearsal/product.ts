@@ -13,6 +13,8 @@ export interface Product {
   readonly edit: (checkout: string, mark: string) => void;
   /** Name of the image that {@link edit} changes. */
   readonly edited: string;
+  /** Name of the one chart that runs it. */
+  readonly editedChart: string;
   /** Whether its programs are started for the other architecture, under emulation. */
   readonly starts: boolean;
 }
@@ -27,6 +29,7 @@ export const tinyolly: Product = {
     writeFileSync(file, `${readFileSync(file, "utf8")}\n# ${mark}\n`);
   },
   edited: "demo",
+  editedChart: "tinyolly-demos",
   starts: true,
 };
 
@@ -56,6 +59,7 @@ export const small: Product = {
     writeFileSync(join(checkout, "apps/web/content"), `web ${mark}\n`);
   },
   edited: "web",
+  editedChart: "shop",
   starts: false,
 };
 

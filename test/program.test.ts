@@ -1,4 +1,11 @@
-import { appendFileSync, chmodSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -616,6 +623,25 @@ describe("after a run before", () => {
         Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
       expect(digests(result)).toEqual(digests(development.result));
       for (const { tag } of Object.values(result.images)) expect(tag).toBe("v2.1.8");
+    });
+
+    test("leaves a chart as the one before made it, where neither it nor its images changed", async () => {
+      const before = await next(undefined, release);
+      appendFileSync("apps/demo/backend.py", "\n");
+      const file = "charts/tinyolly-demos/Chart.yaml";
+      const text = readFileSync(file, "utf8");
+      writeFileSync(file, text.replace("version: 0.3.0", "version: 0.3.1"));
+      const changes = { ...release.changes, release: "v2.1.9" };
+      const after = await next(before, { ...release, changes });
+      const changed = differences(before, after);
+      expect(
+        changed.filter((one) => [imageType, commandType].some((type) => one.startsWith(type))),
+      ).toEqual([
+        ...["release", "release-images", "tinyolly-demos"].map((name) => `${commandType}::${name}`),
+        `${imageType}::demo`,
+      ]);
+      expect(changed).not.toContain("tinyolly:index:Chart::tinyolly");
+      expect(after.result.charts["tinyolly"]).toEqual(before.result.charts["tinyolly"]);
     });
 
     test("that would overwrite something ends the program before anything is made, with all that it would", async () => {

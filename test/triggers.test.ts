@@ -209,7 +209,12 @@ describe("what another setting changes:", () => {
     [
       "a release: every tag, and what follows",
       { release: "v2.1.8" },
-      { ...each("image", images, "settings"), ...both, "release release": "first-time" },
+      {
+        ...each("image", images, "settings"),
+        ...each("chart", charts, "settings"),
+        ...each("application", charts, "chart-of-application"),
+        "release release": "first-time",
+      },
     ],
     ["the builder: every image", { builder: "other" }, each("image", images, "settings")],
     [

@@ -62,10 +62,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const { images, charts } = planShop();
     const plan = named(charts, "shop");
     const { registrations } = await recordChart({ preview });
-    const imageMark = (name: string): string => {
-      const { tag, key } = named(images, name);
-      return `${name}:${tag} ${key.slice(0, 12)}`;
-    };
+    const imageMark = (name: string): string => `${name} ${named(images, name).key.slice(0, 12)}`;
     expect(only(registrations, "tinyolly:index:Chart").inputs).toEqual({
       key: plan.key,
       version: plan.version,
@@ -102,6 +99,16 @@ test("the command reads one request with every image at its values path", async 
     platforms: ["linux/amd64"],
     pushFolder: "oci://push.test:1/shop/charts",
     pushTls: "skip-verify",
+  });
+});
+
+test("a chart of an earlier release keeps the request that it was made by", async () => {
+  const republication = { pushes: 0, digest: undefined, absence: undefined, since: "v2.1.7" };
+  const { registrations } = await recordChart({ preview: false, republication });
+  const request: unknown = JSON.parse(String(only(registrations, commandType).inputs["stdin"]));
+  expect(request).toMatchObject({
+    appVersion: "v2.1.7",
+    images: { "web.image": { tag: "v2.1.7" }, "api.image": { tag: "v2.1.7" } },
   });
 });
 

@@ -228,6 +228,27 @@ describe("a release", () => {
     ]);
   });
 
+  test("keeps a chart that stays as it is, for the release that it was made for", async () => {
+    const asked = question("v2.1.8");
+    for (const one of asked.plan.images) pushImage(one);
+    const digest = pushChart(chart(asked));
+    const mine = { ...recordedChart(chart(asked), digest), appVersion: "v2.1.7" };
+    const recorded = { ...nothingRecorded, charts: new Map([["shop", mine]]) };
+    const since = { since: "v2.1.7" };
+    const found = await findPresences({ ...asked, recorded });
+    expect(found.charts.get("shop")).toMatchObject({ ...since, existing: undefined, stays: true });
+    expect(conflictsOf(found)).toEqual([]);
+    expect(assumedPresences({ ...asked, recorded }).charts.get("shop")).toMatchObject(since);
+
+    registry.delete("shop/charts/shop", "1.2.3");
+    expect((await findPresences({ ...asked, recorded })).charts.get("shop")).toMatchObject({
+      ...{ ...since, stays: false, absence: { cause: "missing-chart" } },
+    });
+    // Without a release, the version of the app is that of the content.
+    const content = await findPresences({ ...question(), recorded });
+    expect(content.charts.get("shop")?.since).toBeUndefined();
+  });
+
   test("may push again what it made itself and the registry lost", async () => {
     const asked = question("v2.1.8");
     const { contentTag } = image(asked);

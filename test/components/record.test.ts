@@ -72,8 +72,8 @@ test("the record of a chart holds each part that decides it", () => {
       ]),
     ),
     images: {
-      "web.image": `web:${web.tag} ${web.key.slice(0, 12)}`,
-      "api.image": `api:${api.tag} ${api.key.slice(0, 12)}`,
+      "web.image": `web ${web.key.slice(0, 12)}`,
+      "api.image": `api ${api.key.slice(0, 12)}`,
     },
     settings: {
       pullFrom: "pull.test:2/shop",

@@ -56,7 +56,10 @@ describe("a state tells", () => {
         context: { location: ".tinyolly/contexts/web-ba9876543210/context" },
         buildArgs: { A: "1" },
       }),
-      resource(command, { stdin: JSON.stringify(request), stdout: JSON.stringify({ digest }) }),
+      resource(command, {
+        stdin: JSON.stringify({ ...request, appVersion: "v2.1.7" }),
+        stdout: JSON.stringify({ digest }),
+      }),
       resource("kubernetes:core/v1:Secret", { metadata: {} }),
       resource(application, { spec, metadata: { annotations: { other: "1" } } }),
     ]);
@@ -67,7 +70,9 @@ describe("a state tells", () => {
     );
     const reference = "oci://push.test:1/shop/charts/web:1.2.3-v2.1.x-h1";
     expect(charts).toEqual(
-      new Map([["web", { reference, key: "0123456789ab", digest, pushes: 0 }]]),
+      new Map([
+        ["web", { reference, key: "0123456789ab", digest, pushes: 0, appVersion: "v2.1.7" }],
+      ]),
     );
     expect(applications).toEqual(
       new Map([["web", { revision: "1.2.3-v2.1.x-h1", spec, repairs: 0 }]]),

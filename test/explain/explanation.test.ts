@@ -125,8 +125,8 @@ describe("an explanation", () => {
           {
             cause: "image-of-chart",
             subject: "web.image",
-            from: `web:${web.tag} ${web.key.slice(0, 12)}`,
-            to: `web:${webNow.tag} ${webNow.key.slice(0, 12)}`,
+            from: `web ${web.key.slice(0, 12)}`,
+            to: `web ${webNow.key.slice(0, 12)}`,
           },
         ],
       },

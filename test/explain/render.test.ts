@@ -38,8 +38,8 @@ const oneFile = explanation([
     {
       cause: "image-of-chart",
       subject: "webui.image",
-      from: "webui:v2.1.x-h1 6e0a",
-      to: "webui:v2.1.x-h2 91b7",
+      from: "webui 6e0a",
+      to: "webui 91b7",
     },
   ]),
   updated("application", "tinyolly", [
@@ -139,7 +139,7 @@ describe("as text", () => {
           ~ source  apps/tinyolly-ui/src/main.ts  (6e0a9f3d1c22 → 91b7d0e5a4f8)
 
       publish chart tinyolly  v2.1.x-h1 → v2.1.x-h2
-          ~ image-of-chart  webui.image  (webui:v2.1.x-h1 6e0a → webui:v2.1.x-h2 91b7)
+          ~ image-of-chart  webui.image  (webui 6e0a → webui 91b7)
 
       update application tinyolly  v2.1.x-h1 → v2.1.x-h2
           ~ chart-of-application  version  (0.1.1-v2.1.x-h1 → 0.1.1-v2.1.x-h2)
@@ -183,6 +183,32 @@ describe("as text", () => {
   });
 });
 
+describe("a release that is refused", () => {
+  const problems = ['chart "tinyolly" is taken'];
+
+  test("is refused first of all, and is told why at the end", () => {
+    const release: ExplainedItem = {
+      ...{ kind: "release", name: "release", action: "update", from: "v2.1.8", to: "v2.1.9" },
+      reasons: [{ cause: "settings", subject: "release", from: "v2.1.8", to: "v2.1.9" }],
+    };
+    expect(renderText({ ...explanation([release]), problems })).toBe(
+      "stack local: up is refused for what stands at the end; otherwise it would record 1 release\n\n" +
+        "record release  v2.1.8 → v2.1.9\n    ~ settings  release  (v2.1.8 → v2.1.9)\n\n" +
+        'the release is refused:\n- chart "tinyolly" is taken\n',
+    );
+    const same: ExplainedItem = { ...release, action: "none", reasons: [] };
+    expect(renderText(explanation([same]))).toBe(
+      "stack local: up would change nothing\n\nunchanged: release\n",
+    );
+  });
+
+  test("has no version, so that those of development are shown", () => {
+    expect(renderText({ ...explanation([]), problems })).toMatch(
+      /\n\nversions are those of development, since no release can be made:\n- chart "tinyolly" is taken\n$/,
+    );
+  });
+});
+
 describe("as Markdown", () => {
   test("nothing changed", () => {
     expect(renderMarkdown(nothing)).toMatchInlineSnapshot(`
@@ -214,7 +240,7 @@ describe("as Markdown", () => {
       <details><summary>chart <code>tinyolly</code></summary>
 
       \`\`\`diff
-      ~ image-of-chart  webui.image  (webui:v2.1.x-h1 6e0a → webui:v2.1.x-h2 91b7)
+      ~ image-of-chart  webui.image  (webui 6e0a → webui 91b7)
       \`\`\`
 
       </details>
