@@ -32,7 +32,7 @@ export async function up(args: string[]): Promise<number> {
   ]);
   if (status !== 0) {
     process.stderr.write(
-      `What was published before the failure is kept and does not show as a release; mend the cause and run make release again.\n`,
+      `What was published is kept: mend the cause and run make release again, which does the rest; make releases lists whole ones.\n`,
     );
     return status;
   }
