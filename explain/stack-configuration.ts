@@ -54,7 +54,9 @@ export function hasSecret(
 }
 
 function requireStackFile(stack: string, env: NodeJS.ProcessEnv): string {
-  const file = env["PULUMI_OPTION_CONFIG_FILE"] ?? `Pulumi.${stack}.yaml`;
+  // Pulumi takes an empty one for none.
+  const named = env["PULUMI_OPTION_CONFIG_FILE"] ?? "";
+  const file = named === "" ? `Pulumi.${stack}.yaml` : named;
   if (existsSync(file)) return file;
   throw new InputError(
     `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,

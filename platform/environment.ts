@@ -18,6 +18,9 @@ import {
   registryHosts,
 } from "./settings";
 
+/** Names the file that Pulumi reads instead of a stack's own. */
+const configVariable = "PULUMI_OPTION_CONFIG_FILE";
+
 /** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the platform. */
 export function environment(settings: PlatformSettings): Record<string, string> {
   const home = pulumiHome(settings);
@@ -38,7 +41,7 @@ export function environment(settings: PlatformSettings): Record<string, string> 
           TINYOLLY_BASE_MIRROR: `localhost:${settings.ports.registry}/mirror`,
         }
       : {}),
-    ...(configFile === undefined ? {} : { PULUMI_OPTION_CONFIG_FILE: configFile }),
+    ...(configFile === undefined ? {} : { [configVariable]: configFile }),
     ...(settings.rehearsal ? rehearsalEnvironment(settings) : {}),
   };
 }
@@ -68,24 +71,26 @@ export function stackEnvironment(
   const made = existsSync(pulumiBin(home));
   // The one of npm downloads itself.
   const bin = made ? pulumiBin(home) : join(project, "node_modules/.bin");
-  const own = {
+  const tools: Record<string, string> = {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     DOCKER_BUILDKIT: "1",
     PATH: [env["PATH"] ?? "", toolFolder(settings), bin].join(":"),
     // Where Pulumi cannot be downloaded, the plugins are there as well.
     ...(made ? { PULUMI_HOME: home } : {}),
-    ...registryVariables(stack),
+    // A shell may have the one of the platform's own stack.
+    ...(env[configVariable] === stackConfigFile(settings) ? { [configVariable]: "" } : {}),
   };
+  const own = { ...tools, ...registryVariables(stack, { ...env, ...tools }) };
   return { ...own, ...writeDockerConfig(join(project, ".tinyolly/docker"), { ...env, ...own }) };
 }
 
 /** What the credentials of the environment and of the stack's configuration are for. */
-function registryVariables(stack: string): Record<string, string> {
-  const configuration = readStackConfiguration(stack);
+function registryVariables(stack: string, env: NodeJS.ProcessEnv): Record<string, string> {
+  const configuration = readStackConfiguration(stack, env);
   return {
     TINYOLLY_REGISTRY_HOST: configuration["tinyolly:registryPush"] ?? "",
     // Pulumi is asked for a token only where there is one.
-    ...(hasSecret(stack, "registryToken") ? { TINYOLLY_STACK: stack } : {}),
+    ...(hasSecret(stack, "registryToken", env) ? { TINYOLLY_STACK: stack } : {}),
   };
 }
 
@@ -98,7 +103,8 @@ export function toolFolder({ state }: PlatformSettings): string {
  * Configuration of the local stack for this platform: `Pulumi.local.yaml` itself, or a copy with other endpoints where
  * the platform listens on other ports. Undefined means the former.
  */
-export function stackConfig({ state, ports }: PlatformSettings): string | undefined {
+export function stackConfig(settings: PlatformSettings): string | undefined {
+  const { ports } = settings;
   const moved = Object.entries(portVariables).some(
     ([name, [, port]]) => ports[name as keyof typeof ports] !== port,
   );
@@ -112,8 +118,12 @@ export function stackConfig({ state, ports }: PlatformSettings): string | undefi
   };
   for (const [key, value] of Object.entries(endpoints))
     document.setIn(["config", `tinyolly:${key}`], value);
-  const file = join(state, "Pulumi.local.yaml");
-  mkdirSync(state, { recursive: true });
+  const file = stackConfigFile(settings);
+  mkdirSync(settings.state, { recursive: true });
   writeFileSync(file, document.toString());
   return file;
+}
+
+function stackConfigFile({ state }: PlatformSettings): string {
+  return join(state, "Pulumi.local.yaml");
 }

@@ -57,6 +57,9 @@ describe("a stack's configuration", () => {
     writeFiles(".", { "elsewhere.yaml": "config: {tinyolly:builder: far}\n" });
     const env = { PULUMI_OPTION_CONFIG_FILE: "elsewhere.yaml" };
     expect(readStackConfiguration("moon", env)).toHaveProperty("tinyolly:builder", "far");
+    writeFiles(".", { "Pulumi.moon.yaml": "config: {tinyolly:builder: near}\n" });
+    const none = { PULUMI_OPTION_CONFIG_FILE: "" };
+    expect(readStackConfiguration("moon", none)).toHaveProperty("tinyolly:builder", "near");
   });
 
   test.each(["local", "prod"] as const)("of the stack %s is what Pulumi hands over", (stack) => {

@@ -127,4 +127,12 @@ test("on other ports a copy of it has the endpoints of this platform", () => {
     "tinyolly:registryPull": inCluster,
     "tinyolly:registryInCluster": inCluster,
   });
+  // Which other stacks must not read, in a shell that has it.
+  const env = { TINYOLLY_STATE: state, TINYOLLY_CACHE: "/tools", PULUMI_OPTION_CONFIG_FILE: file };
+  expect(stackEnvironment("prod", env)).toMatchObject({
+    PULUMI_OPTION_CONFIG_FILE: "",
+    TINYOLLY_REGISTRY_HOST: "ghcr.io",
+  });
+  const own = { ...env, PULUMI_OPTION_CONFIG_FILE: join(project, "Pulumi.prod.yaml") };
+  expect(stackEnvironment("prod", own)).not.toHaveProperty("PULUMI_OPTION_CONFIG_FILE");
 });
