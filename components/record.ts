@@ -80,9 +80,9 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
 
 /** Record of a chart as it would be packaged now. */
 export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRecord {
-  const images = [...plan.images].map(([path, { name, key }]): [string, string] => [
+  const images = [...plan.images].map(([path, image]): [string, string] => [
     path,
-    `${name} ${key.slice(0, 12)}`,
+    imageMark(image),
   ]);
   return {
     key: plan.key,
@@ -96,6 +96,17 @@ export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRe
       pushTls: endpoints.pushTls,
     },
   };
+}
+
+/** An image as the record of a chart that runs it has it. */
+export function imageMark({ name, key }: Pick<ImagePlan, "name" | "key">): string {
+  return `${name} ${key.slice(0, 12)}`;
+}
+
+/** Name of the image in an {@link imageMark}. */
+export function markedImage(mark: string): string {
+  // Records that are not of the last run may have a tag after the name.
+  return mark.replace(/[: ].*$/, "");
 }
 
 function sourceMarks(files: readonly SourceFile[]): Record<string, string> {

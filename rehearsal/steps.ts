@@ -228,6 +228,11 @@ async function promote(stage: Stage): Promise<string> {
   await stage.asked(async (client) => {
     const { record } = (await readRelease(client, stage.namespace, promoted)) ?? {};
     assert.ok(record?.origin);
+    const run = Object.values(record.charts).flatMap(({ images }) => images);
+    assert.deepEqual(
+      run.filter((name) => record.images[name] === undefined),
+      [],
+    );
     for (const [name, { digest }] of Object.entries(built.images)) {
       assert.equal(record.images[name]?.digest, digest);
       const repository = `${stage.namespace}/${name}`;

@@ -1,5 +1,10 @@
 import { InputError } from "../components/input-error";
-import { type ChartRecord, type ImageRecord, unlockedBase } from "../components/record";
+import {
+  type ChartRecord,
+  type ImageRecord,
+  markedImage,
+  unlockedBase,
+} from "../components/record";
 import { type StateResource, readRecorded, resourceName } from "../components/recorded";
 import { chartPath } from "../components/references";
 import type { ReleaseRecord, ReleasedChart, ReleasedImage } from "../components/release-record";
@@ -47,7 +52,7 @@ export function releaseOfState(
         version: record.version,
         digest: requireDigest(stack, name, recorded.charts.get(name)?.digest),
         pullFrom,
-        images: [...new Set(Object.values(record.images).map(imageName))].sort(),
+        images: [...new Set(Object.values(record.images).map(markedImage))].sort(),
       };
     }
   }
@@ -70,11 +75,6 @@ function lockedBases(bases: ImageRecord["bases"]): Record<string, string> {
   return Object.fromEntries(
     entries.map(([reference, digest]) => [reference, digest === unlockedBase ? "" : digest]),
   );
-}
-
-/** `name:tag key`, as a chart's record has it. */
-function imageName(image: string): string {
-  return image.slice(0, image.indexOf(":"));
 }
 
 function requireDigest(stack: string, name: string, digest: string | undefined): string {

@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 import { create, extract } from "tar";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
+import { imageMark } from "../../components/record";
 import { RegistryClient } from "../../components/registry-client";
 import { readRelease } from "../../components/release-store";
 import { sha256 } from "../../components/source-tree";
@@ -276,7 +277,11 @@ describe("promotion", () => {
         inputs: {
           key,
           version: "1.2.3",
-          images: { "web.image": "web:t k", "api.image": "api:t k" },
+          images: {
+            "web.image": imageMark({ name: "web", key }),
+            // As recorded by an earlier version.
+            "api.image": `api:v2.1.8 ${key.slice(0, 12)}`,
+          },
         },
         outputs: {},
       },
