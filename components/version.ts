@@ -169,11 +169,14 @@ export function isPrerelease(release: string): boolean {
 
 /** Releases from the newest to the oldest by their versions; names that are none come last, in reverse. */
 export function newestFirst(names: readonly string[]): string[] {
-  return [...names].sort((a, b) => {
-    if (isRelease(a) && isRelease(b)) return compare(b, a);
-    if (isRelease(a) !== isRelease(b)) return isRelease(a) ? -1 : 1;
-    return a < b ? 1 : a > b ? -1 : 0;
-  });
+  return [...names].sort(newerFirst);
+}
+
+/** Order of {@link newestFirst}. */
+export function newerFirst(a: string, b: string): number {
+  if (isRelease(a) && isRelease(b)) return compare(b, a);
+  if (isRelease(a) !== isRelease(b)) return isRelease(a) ? -1 : 1;
+  return a < b ? 1 : a > b ? -1 : 0;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   releaseRecordType,
   releaseRepository,
 } from "../../components/release-record";
+import { isRelease, newerFirst } from "../../components/version";
 import { type Root, aboutDigest } from "./garbage";
 import type { Manifest, Registry } from "./registry";
 
@@ -44,21 +45,15 @@ export async function readRecords(registry: Registry, namespace: string): Promis
  * be told apart, so they are kept together. What an alias such as `latest` points at is kept as well.
  */
 export function newestRecords(records: readonly FoundRecord[], keep: number): FoundRecord[] {
-  const versions = records.flatMap((found) => {
-    const version = readVersion(found.record.release);
-    return version ? [{ found, version }] : [];
-  });
-  const newestVersions = versions
-    .sort((a, b) => compareVersions(b.version, a.version))
-    .slice(0, keep)
-    .map(({ found }) => found);
-
-  const others = records.filter(({ record }) => !readVersion(record.release));
-  const aliased = versions.map(({ found }) => found).filter(isAliased);
+  const versions = records
+    .filter(({ record }) => isRelease(record.release))
+    .sort((a, b) => newerFirst(a.record.release, b.record.release));
+  const aliased = versions.filter(isAliased);
+  const others = records.filter(({ record }) => !isRelease(record.release));
   const timed = others.flatMap(({ record }) => timeOf(record) ?? []).sort((a, b) => b - a);
   const oldest = timed[keep - 1] ?? -Infinity;
   return [
-    ...new Set([...newestVersions, ...aliased]),
+    ...new Set([...versions.slice(0, keep), ...aliased]),
     ...others.filter(({ record }) => (timeOf(record) ?? Infinity) >= oldest),
   ];
 }
@@ -153,40 +148,4 @@ function recordBlob({ blobs }: Manifest) {
 function timeOf({ source }: ReleaseRecord): number | undefined {
   const time = Date.parse(source?.time ?? "");
   return Number.isNaN(time) ? undefined : time;
-}
-
-interface Version {
-  readonly numbers: readonly number[];
-  /** Parts after the hyphen; none of a release proper. */
-  readonly early: readonly string[];
-}
-
-function readVersion(release: string): Version | undefined {
-  const match = /^v(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?$/.exec(release);
-  if (!match) return undefined;
-  return { numbers: match.slice(1, 4).map(Number), early: match[4]?.split(".") ?? [] };
-}
-
-/** Order of semantic versions, oldest first. */
-function compareVersions(a: Version, b: Version): number {
-  for (const [index, number] of a.numbers.entries()) {
-    const difference = number - (b.numbers[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  if (a.early.length === 0 || b.early.length === 0) return b.early.length - a.early.length;
-  for (const [index, part] of a.early.entries()) {
-    const other = b.early[index];
-    if (other === undefined) return 1;
-    const difference = comparePrereleases(part, other);
-    if (difference !== 0) return difference;
-  }
-  return a.early.length - b.early.length;
-}
-
-/** Numbers go before words, and are compared as numbers. */
-function comparePrereleases(a: string, b: string): number {
-  const [isNumber, otherIsNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)];
-  if (isNumber && otherIsNumber) return Number(a) - Number(b);
-  if (isNumber !== otherIsNumber) return isNumber ? -1 : 1;
-  return a < b ? -1 : a > b ? 1 : 0;
 }
