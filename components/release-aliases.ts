@@ -1,7 +1,7 @@
-import { InputError } from "./input-error";
 import type { RegistryClient } from "./registry-client";
 import type { ReleaseRecord } from "./release-record";
 import { type StoredRelease, recordRepository, releaseNames } from "./release-store";
+import { type Tagged, ensureTag } from "./release-tag";
 import { takenAliases } from "./version";
 
 /**
@@ -25,13 +25,7 @@ export async function moveAliases(
   return moved;
 }
 
-/** Something that gets an alias. */
-interface Target {
-  readonly repository: string;
-  readonly digest: string;
-}
-
-function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string): Target[] {
+function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string): Tagged[] {
   return [
     ...Object.values(images).map(({ path, digest: image }) => ({
       ...{ repository: `${namespace}/${path}`, digest: image },
@@ -43,19 +37,9 @@ function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string)
 async function moveAlias(
   client: RegistryClient,
   alias: string,
-  targets: readonly Target[],
+  targets: readonly Tagged[],
 ): Promise<boolean> {
   let moved = false;
-  for (const { repository, digest } of targets) {
-    if ((await client.manifest(repository, alias))?.digest === digest) continue;
-    const manifest = await client.manifest(repository, digest);
-    if (!manifest) {
-      throw new InputError(
-        `${client.host}/${repository}@${digest} is gone again; run the same command once more`,
-      );
-    }
-    await client.putManifest(repository, alias, manifest);
-    moved = true;
-  }
+  for (const target of targets) if (await ensureTag(client, target, alias)) moved = true;
   return moved;
 }

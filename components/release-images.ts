@@ -14,6 +14,7 @@ import { askForAll } from "./published";
 import type { Tls } from "./references";
 import { RegistryClient } from "./registry-client";
 import type { ReleasedImage } from "./release-record";
+import { putTag } from "./release-tag";
 import { originOfSources } from "./release-source";
 import { runScript } from "./script";
 
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
     // Whoever finds the version finds its signatures.
     await attest?.({ images: request.images, charts: {}, ...originOfSources() }, { images: true });
     for (const [image, digest] of taken)
-      if (digest === undefined) await putTag(client, release, image);
+      if (digest === undefined) await tagImage(client, release, image);
     const digests = images.map(({ name, digest }) => [name, digest]);
     process.stdout.write(`${JSON.stringify(Object.fromEntries(digests))}\n`);
   } finally {
@@ -100,15 +101,12 @@ function requireFree(
   );
 }
 
-async function putTag(
+async function tagImage(
   client: RegistryClient,
   release: string,
   { name, repository, digest }: PlacedImage,
 ): Promise<void> {
-  const manifest = await client.manifest(repository, digest);
-  if (!manifest)
-    throw new InputError(`${client.host}/${repository}@${digest} is gone; run pulumi up again`);
-  await client.putManifest(repository, release, manifest);
+  await putTag(client, { repository, digest }, release, "; run pulumi up again");
   process.stderr.write(`${name} ${release} is ${digest}\n`);
 }
 

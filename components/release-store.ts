@@ -1,7 +1,7 @@
 import { InputError } from "./input-error";
 import { type Artifact, artifact, descriptorOf, emptyBlob, emptyDescriptor } from "./oci";
 import { type Published, findAbsences } from "./published";
-import type { Descriptor, RegistryClient } from "./registry-client";
+import type { Descriptor, Manifest, RegistryClient } from "./registry-client";
 import {
   type ReleaseRecord,
   readRecord,
@@ -17,19 +17,41 @@ export interface StoredRelease {
   readonly digest: string;
 }
 
-/** All images and charts of a release, as they must be in a namespace of a registry; tags are left to digests. */
-export function releaseParts(
-  { images, charts }: Pick<ReleaseRecord, "images" | "charts">,
-  namespace: string,
-): Published[] {
+/** An image or a chart of a release. */
+export interface ReleasePart {
+  readonly kind: "image" | "chart";
+  readonly name: string;
+  /** Path below the namespace. */
+  readonly path: string;
+  /** Tag of an image, version of a chart. */
+  readonly tag: string;
+  /** `sha256:…` of its manifest or index. */
+  readonly digest: string;
+}
+
+/** All images of a release, and then all charts. */
+export function releaseParts({
+  images,
+  charts,
+}: Pick<ReleaseRecord, "images" | "charts">): ReleasePart[] {
   return [
-    ...Object.entries(images).map(([name, { path, digest }]): Published => ({
-      ...{ kind: "image", name, repository: `${namespace}/${path}`, tag: digest, digest },
+    ...Object.entries(images).map(([name, { path, tag, digest }]): ReleasePart => ({
+      ...{ kind: "image", name, path, tag, digest },
     })),
-    ...Object.entries(charts).map(([name, { path, digest }]): Published => ({
-      ...{ kind: "chart", name, repository: `${namespace}/${path}`, tag: digest, digest },
+    ...Object.entries(charts).map(([name, { path, version, digest }]): ReleasePart => ({
+      ...{ kind: "chart", name, path, tag: version, digest },
     })),
   ];
+}
+
+/** The same as they must be in a namespace of a registry, whatever their tags. */
+function publishedParts(
+  record: Pick<ReleaseRecord, "images" | "charts">,
+  namespace: string,
+): Published[] {
+  return releaseParts(record).map(({ kind, name, path, digest }) => ({
+    ...{ kind, name, repository: `${namespace}/${path}`, tag: digest, digest },
+  }));
 }
 
 /**
@@ -44,7 +66,7 @@ export async function requireWhole(
   record: Pick<ReleaseRecord, "release" | "images" | "charts">,
   cure: string,
 ): Promise<void> {
-  const absences = [...(await findAbsences(client, releaseParts(record, namespace))).values()];
+  const absences = [...(await findAbsences(client, publishedParts(record, namespace))).values()];
   if (absences.length === 0) return;
   const details = absences.map(({ detail }) => detail).join("\n");
   throw new InputError(
@@ -72,11 +94,20 @@ export async function readRelease(
   const manifest = await client.manifest(repository, release);
   if (!manifest) return undefined;
   const where = `${client.host}/${repository}${release.startsWith("sha256:") ? "@" : ":"}${release}`;
-  const layer = manifest.blobs.find(({ mediaType }) => mediaType === releaseRecordType);
-  const text = layer && (await client.blob(repository, layer));
+  const text = await recordText(client, repository, manifest);
   if (!text)
     throw new InputError(`${where} is no release record; name a release that make releases lists`);
   return { record: readRecord(text, where), digest: manifest.digest };
+}
+
+/** Text of the record that a manifest holds; undefined where it holds none. */
+export async function recordText(
+  reader: Pick<RegistryClient, "blob">,
+  repository: string,
+  { blobs }: Pick<Manifest, "blobs">,
+): Promise<Buffer | undefined> {
+  const layer = blobs.find(({ mediaType }) => mediaType === releaseRecordType);
+  return layer && reader.blob(repository, layer);
 }
 
 /**
@@ -159,7 +190,7 @@ function recordManifest({ release, source }: ReleaseRecord, layer: Descriptor): 
 }
 
 /** Whether two records hold the same images and charts; where and with what they were made may differ. */
-function sameContent(one: ReleaseRecord, other: ReleaseRecord): boolean {
+export function sameContent(one: ReleaseRecord, other: ReleaseRecord): boolean {
   return contentOf(one) === contentOf(other);
 }
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { create } from "tar";
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
-import { requireRelease, requireWhole } from "../components/release-store";
+import { releaseRepository } from "../components/release-record";
+import { releaseParts, requireRelease, requireWhole } from "../components/release-store";
 import { formatBytes } from "../platform/table";
 import { ArtifactCopier } from "./artifact-copy";
 import { OciLayout } from "./oci-layout";
@@ -32,19 +33,13 @@ export async function bundle(args: string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-bundle-"));
   try {
     const { record, digest } = await requireRelease(client, namespace, options.release);
-    const { release, images, charts } = record;
+    const { release } = record;
     await requireWhole(client, namespace, record, "bundle another release, or put this one back");
     const file = options.file || `tinyolly-${release}.tar`;
     const layout = OciLayout.create(folder, file);
     const copier = new ArtifactCopier(client, layout);
     try {
-      const parts = [
-        ...Object.values(images).map(({ path, tag, digest }) => ({ path, tag, digest })),
-        ...Object.values(charts).map(({ path, version, digest }) => ({
-          ...{ path, tag: version, digest },
-        })),
-        { path: "releases", tag: release, digest },
-      ];
+      const parts = [...releaseParts(record), { path: releaseRepository, tag: release, digest }];
       for (const { path, tag, digest } of parts) {
         const { bytes } = await copier.copy({ from: below(namespace, path), to: path, digest });
         const manifest = await layout.manifest(path, digest);

@@ -6,8 +6,8 @@ import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { hostProblem, namespaceProblem, type Tls } from "../components/references";
 import { RegistryClient } from "../components/registry-client";
-import { readRecord, releaseRecordType, releaseRepository } from "../components/release-record";
-import type { StoredRelease } from "../components/release-store";
+import { readRecord, releaseRepository } from "../components/release-record";
+import { type StoredRelease, recordText } from "../components/release-store";
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { enterReleaseTools } from "../platform/release-tools";
 import { moveAliases } from "../components/release-aliases";
@@ -168,8 +168,7 @@ async function recordOf(layout: OciLayout, file: string): Promise<StoredRelease>
     .tagged()
     .filter(({ repository }) => repository === releaseRepository);
   const manifest = entry && (await layout.manifest(releaseRepository, entry.tag));
-  const layer = manifest?.blobs.find(({ mediaType }) => mediaType === releaseRecordType);
-  const text = layer && (await layout.blob(releaseRepository, layer));
+  const text = manifest && (await recordText(layout, releaseRepository, manifest));
   if (!manifest || !text || more.length > 0)
     throw new InputError(`${file} does not hold one release; make bundle writes such files`);
   const record = readRecord(text, file);

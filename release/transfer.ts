@@ -1,8 +1,15 @@
 import { InputError } from "../components/input-error";
 import { askForAll } from "../components/published";
 import type { RegistryClient } from "../components/registry-client";
-import type { ReleaseRecord } from "../components/release-record";
-import { readRelease, recordRepository } from "../components/release-store";
+import { type ReleaseRecord, releaseRepository } from "../components/release-record";
+import {
+  type ReleasePart,
+  readRelease,
+  recordRepository,
+  releaseParts,
+  sameContent,
+} from "../components/release-store";
+import { ensureTag } from "../components/release-tag";
 import { formatBytes } from "../platform/table";
 import type { Attester } from "./attester";
 import { ArtifactCopier, type ArtifactSource, registryTarget } from "./artifact-copy";
@@ -22,14 +29,6 @@ export interface Transfer {
   readonly log: (line: string) => void;
 }
 
-/** One image or chart of a transfer. */
-interface Part {
-  readonly what: string;
-  readonly path: string;
-  readonly tag: string;
-  readonly digest: string;
-}
-
 /**
  * Copies the images and charts of a release by digest, with what says something about them, and puts their tags there when
  * all of them are there: images first, charts after them. The record is left to whoever calls, since it goes last.
@@ -38,28 +37,21 @@ interface Part {
  */
 export async function transferRelease(transfer: Transfer): Promise<void> {
   const { record, source, from, target, to, attest, log } = transfer;
-  const images = Object.entries(record.images).map(([name, { path, tag, digest }]): Part => ({
-    what: `image ${name}`,
-    path,
-    tag,
-    digest,
-  }));
-  const charts = Object.entries(record.charts).map(([name, { path, version, digest }]): Part => ({
-    ...{ what: `chart ${name}`, path, tag: version, digest },
-  }));
-  await requireFree(transfer, [...images, ...charts]);
+  const parts = releaseParts(record);
+  await requireFree(transfer, parts);
   const copier = new ArtifactCopier(source, registryTarget(target));
   try {
-    for (const { what, path, digest } of [...images, ...charts]) {
+    for (const { kind, name, path, digest } of parts) {
       const artifact = { from: below(from, path), to: below(to, path), digest };
       const { sent, bytes } = await copier.copy(artifact);
-      log(`${what}: ${sent === 0 ? "is there" : `copied, ${formatBytes(bytes)}`}`);
+      log(`${kind} ${name}: ${sent === 0 ? "is there" : `copied, ${formatBytes(bytes)}`}`);
     }
   } finally {
     copier.close();
   }
   await attest?.(record, { images: true, charts: true });
-  for (const part of [...images, ...charts]) await putTag(target, to, part);
+  for (const { path, tag, digest } of parts)
+    await ensureTag(target, { repository: below(to, path), digest }, tag);
 }
 
 /** Path of a repository in a registry. */
@@ -69,42 +61,22 @@ export function below(namespace: string, path: string): string {
 
 async function requireFree(
   { record, target, to }: Transfer,
-  parts: readonly Part[],
+  parts: readonly ReleasePart[],
 ): Promise<void> {
   const existing = await readRelease(target, to, record.release);
   const answers = await askForAll(parts, async ({ path, tag }) => {
     return (await target.manifest(below(to, path), tag))?.digest;
   });
-  const taken = [...answers].flatMap(([{ what, tag, digest }, there]) =>
-    there === undefined || there === digest ? [] : [`${what} ${tag} (${there})`],
+  const taken = [...answers].flatMap(([{ kind, name, tag, digest }, there]) =>
+    there === undefined || there === digest ? [] : [`${kind} ${name} ${tag} (${there})`],
   );
   const others =
-    existing && !sameParts(existing.record, record) ? [`the record of ${record.release}`] : [];
+    existing && !sameContent(existing.record, record) ? [`the record of ${record.release}`] : [];
   if (taken.length + others.length === 0) return;
   throw new InputError(
     `${target.host}/${to} has other content under the same versions: ${[...taken, ...others].join(", ")}; published ` +
       `versions are never overwritten, and nothing was copied, so give the release another version`,
   );
-}
-
-function sameParts(one: ReleaseRecord, other: ReleaseRecord): boolean {
-  const digests = ({ images, charts }: ReleaseRecord): string =>
-    [...Object.values(images), ...Object.values(charts)]
-      .map(({ path, digest }) => `${path}@${digest}`)
-      .sort()
-      .join();
-  return digests(one) === digests(other);
-}
-
-async function putTag(target: RegistryClient, to: string, part: Part): Promise<void> {
-  const repository = below(to, part.path);
-  if ((await target.manifest(repository, part.tag))?.digest === part.digest) return;
-  const manifest = await target.manifest(repository, part.digest);
-  if (!manifest)
-    throw new InputError(
-      `${target.host}/${repository}@${part.digest} is gone again; run the same command once more`,
-    );
-  await target.putManifest(repository, part.tag, manifest);
 }
 
 /** Copies the record itself, as it is, and puts its tag there last of all. */
@@ -115,9 +87,9 @@ export async function transferRecord(
   const repository = recordRepository(to);
   const copier = new ArtifactCopier(source, registryTarget(target));
   try {
-    await copier.copy({ from: below(from, "releases"), to: repository, digest });
+    await copier.copy({ from: below(from, releaseRepository), to: repository, digest });
   } finally {
     copier.close();
   }
-  await putTag(target, to, { what: "record", path: "releases", tag: record.release, digest });
+  await ensureTag(target, { repository, digest }, record.release);
 }

@@ -1,14 +1,10 @@
 import { InputError } from "../../components/input-error";
 import { fields } from "../../components/json-fields";
-import {
-  type ReleaseRecord,
-  readRecord,
-  releaseRecordType,
-  releaseRepository,
-} from "../../components/release-record";
+import { type ReleaseRecord, readRecord, releaseRepository } from "../../components/release-record";
+import { recordText } from "../../components/release-store";
 import { isRelease, newerFirst } from "../../components/version";
 import { type Root, aboutDigest } from "./garbage";
-import type { Manifest, Registry } from "./registry";
+import type { Registry } from "./registry";
 
 /** A release record as the registry holds it. */
 export interface FoundRecord {
@@ -111,8 +107,7 @@ async function readTag(
 ): Promise<{ digest: string; record: ReleaseRecord }> {
   const where = `${registry.host}/${repository}:${tag}`;
   const manifest = await registry.manifest(repository, tag);
-  const descriptor = manifest && recordBlob(manifest);
-  const text = descriptor && (await registry.blob(repository, descriptor));
+  const text = manifest && (await recordText(registry, repository, manifest));
   if (!manifest || !text) {
     throw new InputError(
       `${where} holds no release record; delete that tag, or push the record again`,
@@ -138,10 +133,6 @@ function requireParts({ images, charts }: ReleaseRecord, where: string): void {
 function parts(listed: unknown, version: string): unknown[] {
   const { path, digest, [version]: reference } = fields(listed);
   return [path, digest, reference];
-}
-
-function recordBlob({ blobs }: Manifest) {
-  return blobs.find(({ mediaType }) => mediaType === releaseRecordType);
 }
 
 /** Milliseconds since 1970; undefined where the record does not say. */
