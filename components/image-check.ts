@@ -1,5 +1,7 @@
 import { fields, parseJson } from "./json-fields";
+import { platformName } from "./manifest-reader";
 import type { ChildManifest, Manifest, RegistryClient } from "./registry-client";
+import { sha256 } from "./source-tree";
 
 /** An image as it must be in the registry. */
 export interface WantedImage {
@@ -67,15 +69,20 @@ async function platformParts(
   );
 }
 
-async function configuredPlatform(
-  client: RegistryClient,
+/** Platform that an image's own configuration names; undefined where that is gone or damaged, or names none. */
+export async function configuredPlatform(
+  reader: Pick<RegistryClient, "blob">,
   repository: string,
-  { config }: Manifest,
+  { config }: Pick<Manifest, "config">,
 ): Promise<string | undefined> {
-  const text = config && (await client.blob(repository, config));
-  if (!text) return undefined;
-  const { os, architecture, variant } = fields(parseJson(text));
-  const parts = [os, architecture, variant].filter((part) => typeof part === "string" && part);
-  // The usual variant of its architecture, which indexes leave out.
-  return parts.join("/").replace(/^linux\/arm64\/v8$/, "linux/arm64");
+  const text = config && (await reader.blob(repository, config));
+  if (!text || `sha256:${sha256(text)}` !== config.digest) return undefined;
+  const { os, architecture } = fields(parseJson(text));
+  if (typeof os !== "string" || typeof architecture !== "string") return undefined;
+  return plainPlatform(platformName(parseJson(text)));
+}
+
+/** The only variant that 64-bit ARM has is left out by some. */
+export function plainPlatform(platform: string): string {
+  return platform.replace(/^(\w+\/arm64)\/v8$/, "$1");
 }

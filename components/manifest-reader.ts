@@ -66,12 +66,17 @@ function list(value: unknown, mediaType: string): readonly unknown[] {
 function readChild(child: unknown, type: string): ChildManifest {
   const descriptor = readDescriptor(child);
   if (!digestPattern.test(descriptor.digest)) throw noManifest(type);
-  const { os, architecture, variant } = fields(descriptor.platform);
-  const parts = [os, architecture, variant].filter((part) => typeof part === "string" && part);
+  const name = platformName(descriptor.platform);
   // How BuildKit marks attestations.
-  const runs = parts.length > 0 && os !== "unknown";
+  const runs = name !== "" && fields(descriptor.platform)["os"] !== "unknown";
   const { digest } = descriptor;
-  return { digest, platform: runs ? parts.join("/") : undefined, descriptor };
+  return { digest, platform: runs ? name : undefined, descriptor };
+}
+
+/** Platform such as `linux/arm64` of an index's entry, or of an image's configuration; empty where it names none. */
+export function platformName(value: unknown): string {
+  const { os, architecture, variant } = fields(value);
+  return [os, architecture, variant].filter((part) => typeof part === "string" && part).join("/");
 }
 
 /** Reads a descriptor; what a registry may leave out is empty. */

@@ -9,6 +9,7 @@ import {
   releaseRepository,
   writeRecord,
 } from "./release-record";
+import { sha256 } from "./source-tree";
 import { isRelease, newestFirst } from "./version";
 
 /** A record and the `sha256:…` of its artifact. */
@@ -100,14 +101,15 @@ export async function readRelease(
   return { record: readRecord(text, where), digest: manifest.digest };
 }
 
-/** Text of the record that a manifest holds; undefined where it holds none. */
+/** Text of the record that a manifest holds; undefined where it holds none, or one that was damaged. */
 export async function recordText(
   reader: Pick<RegistryClient, "blob">,
   repository: string,
   { blobs }: Pick<Manifest, "blobs">,
 ): Promise<Buffer | undefined> {
   const layer = blobs.find(({ mediaType }) => mediaType === releaseRecordType);
-  return layer && reader.blob(repository, layer);
+  const text = layer && (await reader.blob(repository, layer));
+  return text && `sha256:${sha256(text)}` === layer.digest ? text : undefined;
 }
 
 /**

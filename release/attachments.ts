@@ -1,4 +1,5 @@
-import { type ArtifactReader, type Descriptor, partsOf } from "./artifact-reader";
+import type { Descriptor } from "../components/registry-client";
+import type { ArtifactReader } from "./artifact-reader";
 import {
   type Attached,
   type Bundle,
@@ -36,9 +37,8 @@ async function readReferrer(
 ): Promise<{ type: unknown; bundle: Bundle } | undefined> {
   const manifest = await reader.manifest(repository, digest);
   if (!manifest) return undefined;
-  const { layers, annotations } = partsOf(manifest);
-  const type = annotations["dev.sigstore.bundle.predicateType"];
-  const layer = layers.find(({ mediaType }) => mediaType.startsWith(bundleType));
+  const type = manifest.annotations["dev.sigstore.bundle.predicateType"];
+  const layer = manifest.blobs.find(({ mediaType }) => mediaType.startsWith(bundleType));
   const known: readonly unknown[] = [undefined, ...Object.values(predicateTypes)];
   if (!layer || !known.includes(type)) return undefined;
   const bytes = await reader.blob(repository, layer);

@@ -1,6 +1,6 @@
-import { fields, parseJson } from "../components/json-fields";
-import { sha256 } from "../components/source-tree";
-import { type ArtifactReader, type StoredManifest, partsOf } from "./artifact-reader";
+import { configuredPlatform, plainPlatform } from "../components/image-check";
+import type { Manifest } from "../components/registry-client";
+import type { ArtifactReader } from "./artifact-reader";
 
 /** A platform of an image: what the index says, and what the platform's own configuration says. */
 export interface Platform {
@@ -16,7 +16,7 @@ export interface Platform {
 export async function readPlatforms(
   reader: ArtifactReader,
   repository: string,
-  manifest: StoredManifest,
+  manifest: Manifest,
 ): Promise<Platform[]> {
   if (manifest.children.length === 0) {
     const configured = await configuredPlatform(reader, repository, manifest);
@@ -48,23 +48,4 @@ export function platformProblems(
       return configured === platform ? [] : [`the image for ${platform} is one for ${configured}`];
     }),
   ];
-}
-
-async function configuredPlatform(
-  reader: ArtifactReader,
-  repository: string,
-  manifest: StoredManifest,
-): Promise<string | undefined> {
-  const { config } = partsOf(manifest);
-  const bytes = config && (await reader.blob(repository, config));
-  if (!bytes || `sha256:${sha256(bytes)}` !== config.digest) return undefined;
-  const { os, architecture, variant } = fields(parseJson(bytes));
-  if (typeof os !== "string" || typeof architecture !== "string") return undefined;
-  const parts = [os, architecture, ...(typeof variant === "string" && variant ? [variant] : [])];
-  return plainPlatform(parts.join("/"));
-}
-
-/** The only variant that 64-bit ARM has is left out by some. */
-function plainPlatform(platform: string): string {
-  return platform.replace(/^(\w+\/arm64)\/v8$/, "$1");
 }

@@ -1,7 +1,8 @@
 import { InputError } from "../components/input-error";
 import { type ReleaseRecord, readRecord, releaseRepository } from "../components/release-record";
-import { sha256 } from "../components/source-tree";
-import { type ArtifactReader, type StoredManifest, partsOf } from "./artifact-reader";
+import type { Manifest } from "../components/registry-client";
+import { recordText } from "../components/release-store";
+import type { ArtifactReader } from "./artifact-reader";
 import { readAttachments } from "./attachments";
 import { type Check, type Findings, type Verifier, checkSignature, checkTag } from "./verify-check";
 import type { ArtifactReference } from "./reference";
@@ -18,7 +19,7 @@ const releaseTag = /^v\d+\.\d+\.\d+/;
 export async function verifyRelease(
   verifier: Verifier,
   { host, repository, tag, digest }: ArtifactReference,
-  manifest: StoredManifest,
+  manifest: Manifest,
 ): Promise<Findings> {
   const { reader } = verifier;
   const about = { subject: "release", digest: manifest.digest };
@@ -66,12 +67,11 @@ export async function findReleased(
 async function readRecordOf(
   reader: ArtifactReader,
   repository: string,
-  manifest: StoredManifest,
+  manifest: Manifest,
   where: string,
 ): Promise<ReleaseRecord> {
-  const [layer] = partsOf(manifest).layers;
-  const text = layer && (await reader.blob(repository, layer));
-  if (!text || `sha256:${sha256(text)}` !== layer.digest) {
+  const text = await recordText(reader, repository, manifest);
+  if (!text) {
     throw new InputError(
       `the release record ${where}@${manifest.digest} is not whole; publish the release again, or copy it anew`,
     );

@@ -1,6 +1,7 @@
 import { InputError } from "../components/input-error";
 import { releaseRecordType } from "../components/release-record";
-import { type ArtifactReader, type StoredManifest, partsOf } from "./artifact-reader";
+import type { Manifest } from "../components/registry-client";
+import type { ArtifactReader } from "./artifact-reader";
 import type { Authority } from "./authority";
 import type { Check, Findings, Verifier } from "./verify-check";
 import { type ArtifactReference, readReference, writeReference } from "./reference";
@@ -79,7 +80,7 @@ async function verifyKind(
   verifier: Verifier,
   kind: Kind,
   reference: ArtifactReference,
-  manifest: StoredManifest,
+  manifest: Manifest,
 ): Promise<Findings> {
   if (kind === "release") return verifyRelease(verifier, reference, manifest);
   const { repository, tag, digest } = reference;
@@ -92,8 +93,7 @@ async function verifyKind(
   });
 }
 
-function kindOf(manifest: StoredManifest): Kind {
-  const { artifactType, config } = partsOf(manifest);
+function kindOf({ artifactType, config }: Manifest): Kind {
   if ([artifactType, config?.mediaType].includes(releaseRecordType)) return "release";
   return config?.mediaType === chartConfigType ? "chart" : "image";
 }

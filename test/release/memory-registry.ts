@@ -1,11 +1,8 @@
 import { type KeyObject, generateKeyPairSync, sign } from "node:crypto";
 import { sha256 } from "../../components/source-tree";
-import {
-  type ArtifactReader,
-  type Descriptor,
-  type StoredManifest,
-  partsOf,
-} from "../../release/artifact-reader";
+import type { Descriptor, Manifest } from "../../components/registry-client";
+import { parseManifest } from "../../components/manifest-reader";
+import type { ArtifactReader } from "../../release/artifact-reader";
 import {
   type Attached,
   keyHint,
@@ -63,10 +60,10 @@ export class MemoryRegistry implements ArtifactReader {
   private readonly tags = new Map<string, string>();
   private readonly blobs = new Map<string, Buffer>();
 
-  public manifest(repository: string, reference: string): Promise<StoredManifest | undefined> {
+  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
     const digest = this.tags.get(`${repository}:${reference}`) ?? reference;
     const bytes = this.manifests.get(`${repository}@${digest}`);
-    return Promise.resolve(bytes && { digest, ...readManifest(bytes) });
+    return Promise.resolve(bytes && readManifest(bytes));
   }
 
   public blob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
@@ -80,12 +77,15 @@ export class MemoryRegistry implements ArtifactReader {
       return key.startsWith(`${repository}@`) && subject?.digest === digest;
     });
     return Promise.resolve(
-      found.map(([key, bytes]) => ({
-        mediaType: mediaTypes.manifest,
-        digest: key.slice(key.indexOf("@") + 1),
-        size: bytes.length,
-        artifactType: partsOf({ digest: "", ...readManifest(bytes) }).artifactType,
-      })),
+      found.map(([key, bytes]) => {
+        const { artifactType, config } = readManifest(bytes);
+        return {
+          mediaType: mediaTypes.manifest,
+          digest: key.slice(key.indexOf("@") + 1),
+          size: bytes.length,
+          artifactType: artifactType ?? config?.mediaType ?? "",
+        };
+      }),
     );
   }
 
@@ -171,15 +171,11 @@ export class MemoryRegistry implements ArtifactReader {
   }
 }
 
-function readManifest(bytes: Buffer): Omit<StoredManifest, "digest"> {
+/** What tests leave out is as in an image without layers. */
+function readManifest(bytes: Buffer): Manifest {
   // Tests write manifests in this form.
-  const { mediaType, manifests = [] } = JSON.parse(bytes.toString()) as {
-    mediaType: string;
-    manifests?: { digest: string; platform: { os: string; architecture: string } }[];
-  };
-  const children = manifests.map(({ digest, platform: { os, architecture } }) => ({
-    digest,
-    platform: os === "unknown" ? undefined : `${os}/${architecture}`,
-  }));
-  return { mediaType, bytes, children };
+  const written = JSON.parse(bytes.toString()) as { mediaType?: string };
+  const { mediaType = mediaTypes.manifest } = written;
+  const whole = Buffer.from(JSON.stringify({ layers: [], ...written }));
+  return { ...parseManifest(whole, mediaType), bytes, digest: `sha256:${sha256(bytes)}` };
 }

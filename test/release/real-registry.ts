@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sha256 } from "../../components/source-tree";
-import { type Descriptor, readDescriptor } from "../../release/artifact-reader";
+import { readDescriptor } from "../../components/manifest-reader";
+import type { Descriptor } from "../../components/registry-client";
 import { mediaTypes } from "../fake-registry";
 
 /** A registry of the platform's kind on a free port, with its data in a folder of its own; close it when done. */
@@ -116,8 +117,8 @@ export class RealRegistry {
       };
       if (manifest.annotations["dev.sigstore.bundle.predicateType"] !== predicateType) continue;
       const layer = readDescriptor(manifest.layers[0]);
-      const bundle = await this.get(`${repository}/blobs/${layer?.digest ?? ""}`);
-      const changed = await this.putBlob(repository, change(bundle), layer?.mediaType ?? "");
+      const bundle = await this.get(`${repository}/blobs/${layer.digest}`);
+      const changed = await this.putBlob(repository, change(bundle), layer.mediaType);
       const written = await this.put(repository, { ...manifest, layers: [changed] });
       const replaced = manifests.with(i, { ...referrer, digest: written });
       await this.put(repository, { ...(JSON.parse(index) as object), manifests: replaced }, tag);

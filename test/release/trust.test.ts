@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../components/input-error";
-import type { Descriptor } from "../../release/artifact-reader";
+import type { Descriptor } from "../../components/registry-client";
 import { keyHint, predicateTypes } from "../../release/sigstore-bundle";
 import { type TrustRequest, attachTrust } from "../../release/trust";
 import { verify } from "../../release/verify";
