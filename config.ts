@@ -6,8 +6,10 @@ import type { ApplicationPlan, ArgoCd, DeployedChart } from "./components/applic
 import { baseLockFile, readBaseLock } from "./components/base-lock";
 import { type BuilderSettings, readBuilder } from "./components/builder-nodes";
 import { InputError, readAll } from "./components/input-error";
+import { isMap } from "./components/json-fields";
 import type { Cluster } from "./components/live-applications";
 import { secretKeys } from "./components/open-secrets";
+import { once } from "./components/once";
 import type { PlanOptions } from "./components/plan";
 import type { Publishing } from "./components/record";
 import {
@@ -16,6 +18,7 @@ import {
   chartRef,
   hostProblem,
   namespaceProblem,
+  tlsModes,
 } from "./components/references";
 import { readGitFacts } from "./components/git-facts";
 import {
@@ -101,7 +104,6 @@ const platformNames = [
   "linux/riscv64",
   "linux/s390x",
 ];
-const tlsModes: readonly Tls[] = ["verify", "skip-verify", "plain-http"];
 const versionings: readonly Versioning[] = ["content", "git-tag"];
 
 /** Configuration of a stack as Pulumi hands it over: by key with namespace, all but strings as JSON. */
@@ -284,11 +286,6 @@ function unsignedProblems(signing: Signing | undefined): string[] {
   ];
 }
 
-function once<Result>(read: () => Result): () => Result {
-  let result: { readonly value: Result } | undefined;
-  return () => (result ??= { value: read() }).value;
-}
-
 /** The Applications that a stack makes of charts, be they planned or recorded. */
 export function planApplications(
   charts: readonly DeployedChart[],
@@ -359,10 +356,6 @@ function wrongValue(key: Key, value: unknown, allowed: string): string {
 
 function oneOf(value: string, allowed: readonly string[]): string | undefined {
   return allowed.includes(value) ? undefined : `one of ${allowed.join(", ")}`;
-}
-
-function isMap(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Found here, since the provider would only say so after the images are built. */

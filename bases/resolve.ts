@@ -1,4 +1,5 @@
-import { type BaseLock, isDigest } from "../components/base-lock";
+import type { BaseLock } from "../components/base-lock";
+import { isDigest } from "../components/oci";
 import { InputError } from "../components/input-error";
 import { RegistryClient } from "../components/registry-client";
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isMap, parseDocument } from "yaml";
 import { InputError } from "./input-error";
+import { isDigest } from "./oci";
 
 /** `sha256:…` of each base image, by the reference that Dockerfiles hold, such as `python:3.14-slim`. */
 export type BaseLock = ReadonlyMap<string, string>;
@@ -50,9 +51,4 @@ export function writeBaseLock(file: string, lock: BaseLock): void {
   const comment = heading.replaceAll(/^/gm, "#");
   writeFileSync(`${file}.draft`, `${comment}\n${lines.join("")}`);
   renameSync(`${file}.draft`, file);
-}
-
-/** Whether `text` is a SHA-256 digest as registries write it. */
-export function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$/.test(text);
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -12,6 +11,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { buildxFolder } from "./builder";
 import type { BuilderNode, BuilderSettings } from "./builder-nodes";
 import { InputError } from "./input-error";
+import { sha256 } from "./source-tree";
 
 /** Folder beside buildx's own, with a file for each builder that lists the digests of what was written here. */
 const notesFolder = "tinyolly";
@@ -33,7 +33,7 @@ export function ensureBuilder(
   const wanted = instanceText(builder, env["KUBECONFIG"]);
   const present = readText(file);
   if (present === wanted) return;
-  if (present !== undefined && !readText(note)?.includes(digest(present))) {
+  if (present !== undefined && !readText(note)?.includes(sha256(present))) {
     throw new InputError(
       `"builderNodes" describes the builder "${builder.name}", but ${file} is another one of that name, which this project did not make; ` +
         `set builder to a new name, or remove that one with: docker buildx rm ${builder.name}`,
@@ -42,7 +42,7 @@ export function ensureBuilder(
   if (pulumi.runtime.isDryRun()) return;
   for (const needed of [join(folder, "instances"), join(folder, notesFolder)])
     mkdirSync(needed, { recursive: true, mode: 0o700 });
-  appendFileSync(note, `${digest(wanted)}\n`, { mode: 0o600 });
+  appendFileSync(note, `${sha256(wanted)}\n`, { mode: 0o600 });
   // Not among the instances: buildx refuses all of them when one has such a name.
   const draft = `${note}.${process.pid}.draft`;
   writeFileSync(draft, wanted, { mode: 0o600 });
@@ -98,8 +98,4 @@ function queryText(text: string): string {
 
 function readText(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

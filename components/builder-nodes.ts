@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { fields } from "./json-fields";
+import { fields, isMap } from "./json-fields";
 
 /** Driver of a buildx builder that is made from settings. */
 export type BuilderDriver = "remote" | "kubernetes";
@@ -214,8 +214,4 @@ function isEndpoint(address: string | undefined): boolean {
   const { protocol, hostname, port, pathname } = new URL(address);
   if (protocol === "tcp:") return hostname !== "" && port !== "";
   return protocols.includes(protocol) && (protocol !== "unix:" || pathname.length > 1);
-}
-
-function isMap(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

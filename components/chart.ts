@@ -3,7 +3,7 @@ import type { Image } from "./image";
 import type { ChartPlan } from "./plan";
 import type { ImageValue, PublishedChart, PublishRequest } from "./publish-chart";
 import { type Publishing, chartRecord } from "./record";
-import type { Adopted } from "./recorded";
+import { type Adopted, adoption } from "./recorded";
 import { type ChartRef, chartPushFolder, chartPushRef } from "./references";
 import type { Registry } from "./registry";
 import type { Republication } from "./republication";
@@ -56,9 +56,7 @@ export class Chart extends pulumi.ComponentResource {
     this.source = pulumi.output(registry.chartRef(plan.name));
     this.digest = digest;
     const reference = chartPushRef(registry.endpoints, plan.name, plan.version);
-    this.adopted = pulumi.output(
-      existing === undefined ? undefined : { reference, key: plan.key.slice(0, 12) },
-    );
+    this.adopted = pulumi.output(adoption(existing, reference, plan.key));
     const { version, source, adopted } = this;
     this.registerOutputs({ version, source, digest, adopted });
   }

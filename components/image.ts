@@ -2,7 +2,7 @@ import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import type { ImagePlan } from "./plan";
 import { type Publishing, imageRecord } from "./record";
-import { type Adopted, pushesVariable } from "./recorded";
+import { type Adopted, adoption, pushesVariable } from "./recorded";
 import type { PullRef } from "./references";
 import type { Registry } from "./registry";
 import type { Republication } from "./republication";
@@ -56,9 +56,7 @@ export class Image extends pulumi.ComponentResource {
     this.tag = pulumi.output(plan.tag);
     this.digest = digest;
     this.buildReference = pulumi.interpolate`${reference}@${digest}`;
-    this.adopted = pulumi.output(
-      existing === undefined ? undefined : { reference, key: plan.key.slice(0, 12) },
-    );
+    this.adopted = pulumi.output(adoption(existing, reference, plan.key));
     const { repository, tag, adopted } = this;
     this.registerOutputs({ repository, tag, digest, adopted });
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "./input-error";
+import { isMap } from "./json-fields";
 import { type ClusterAccess, KubectlError, accessFlags, installKubectl, kubectl } from "./kubectl";
 
 /** Cluster in which Argo CD runs. */
@@ -53,8 +54,4 @@ export function editedPaths(planned: unknown, live: unknown, path = "spec"): str
       .flatMap((key) => editedPaths(planned[key], live[key], `${path}.${key}`));
   }
   return isDeepStrictEqual(planned, live) ? [] : [path];
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { fields, parseJson } from "./json-fields";
-import { imageTypes, indexTypes } from "./oci";
+import { imageTypes, indexTypes, isDigest } from "./oci";
 import type { ChildManifest, Descriptor, Manifest } from "./registry-client";
 import type { Answer } from "./registry-exchange";
 import { Problem, checkAddress } from "./registry-problem";
@@ -7,9 +7,6 @@ import { sha256 } from "./source-tree";
 
 /** Media types of all manifests that are understood. */
 export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
-
-/** The only form of digest that is understood. */
-export const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Reads an answer as the manifest under a tag or a `sha256:…`.
@@ -65,7 +62,7 @@ function list(value: unknown, mediaType: string): readonly unknown[] {
 
 function readChild(child: unknown, type: string): ChildManifest {
   const descriptor = readDescriptor(child);
-  if (!digestPattern.test(descriptor.digest)) throw noManifest(type);
+  if (!isDigest(descriptor.digest)) throw noManifest(type);
   const name = platformName(descriptor.platform);
   // How BuildKit marks attestations.
   const runs = name !== "" && fields(descriptor.platform)["os"] !== "unknown";

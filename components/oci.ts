@@ -7,6 +7,9 @@ export const imageManifestType = "application/vnd.oci.image.manifest.v1+json";
 /** Media type of a list of manifests. */
 export const imageIndexType = "application/vnd.oci.image.index.v1+json";
 
+/** Media type of a chart's configuration. */
+export const chartConfigType = "application/vnd.cncf.helm.config.v1+json";
+
 /** Media type of an image's configuration. */
 export const imageConfigType = "application/vnd.oci.image.config.v1+json";
 
@@ -21,6 +24,16 @@ export const indexTypes: readonly string[] = [
   imageIndexType,
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
+
+/** Whether `text` is a SHA-256 digest as registries write it. */
+export function isDigest(text: string): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
+/** Start of a digest, as long as people need it. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 19);
+}
 
 /** The blob of {@link emptyDescriptor}. */
 export const emptyBlob = Buffer.from("{}");

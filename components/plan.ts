@@ -1,11 +1,12 @@
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Document, isMap, parseDocument } from "yaml";
-import { type BaseLock, isDigest } from "./base-lock";
+import type { BaseLock } from "./base-lock";
 import { readChartSources } from "./chart-sources";
 import { type Stage, baseImages, parseDockerfile, pinSyntax, syntaxImage } from "./dockerfile";
 import { inOrderOfNeed } from "./image-order";
 import { InputError, readAll } from "./input-error";
+import { isDigest } from "./oci";
 import { imageSourceRules } from "./source-rules";
 import { type ReadOptions, type SourceFile, readSourceTree, sha256 } from "./source-tree";
 import {

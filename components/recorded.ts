@@ -50,6 +50,15 @@ export interface Adopted {
   readonly key: string;
 }
 
+/** What a component notes of `existing`, the `sha256:…` that it takes from the registry; undefined where it takes none. */
+export function adoption(
+  existing: string | undefined,
+  reference: string,
+  key: string,
+): Adopted | undefined {
+  return existing === undefined ? undefined : { reference, key: key.slice(0, 12) };
+}
+
 /** An Argo CD Application that was applied. */
 export interface RecordedApplication {
   readonly revision: string;

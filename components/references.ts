@@ -10,7 +10,10 @@ export type PullRef = string & { readonly [endpoint]: "pull" };
 export type ChartRef = string & { readonly [endpoint]: "chart" };
 
 /** How a registry is spoken to. */
-export type Tls = "verify" | "skip-verify" | "plain-http";
+export type Tls = (typeof tlsModes)[number];
+
+/** Each {@link Tls}. */
+export const tlsModes = ["verify", "skip-verify", "plain-http"] as const;
 
 /** One registry as its three kinds of clients reach it. */
 export interface Endpoints {

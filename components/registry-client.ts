@@ -1,7 +1,7 @@
+import { abridge } from "./abridge";
 import { sourceOf } from "./blob-source";
 import { InputError } from "./input-error";
-import { digestPattern } from "./manifest-reader";
-import { referrersTag } from "./oci";
+import { isDigest, referrersTag } from "./oci";
 import type { Tls } from "./references";
 import { RegistryConnection } from "./registry-connection";
 import type { FoundCredentials } from "./registry-credentials";
@@ -318,7 +318,7 @@ export class RegistryClient {
     work: (errand: Errand) => Promise<T>,
   ): Promise<T> {
     return this.attempt(action, repository, digest, (errand) => {
-      if (digestPattern.test(digest)) return work(errand);
+      if (isDigest(digest)) return work(errand);
       throw new Problem("its digest must be sha256: and 64 digits; correct what refers to it");
     });
   }
@@ -345,13 +345,4 @@ export class RegistryClient {
       throw new RegistryError(new Map([[error.message, [name]]]), deeds[action]);
     }
   }
-}
-
-const mostNamed = 3;
-
-function abridge(references: readonly string[]): string {
-  const named = references.slice(0, mostNamed).join(", ");
-  return references.length > mostNamed
-    ? `${named} and ${references.length - mostNamed} more`
-    : named;
 }

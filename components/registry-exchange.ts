@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { Problem, checkAddress, silence } from "./registry-problem";
+import { Problem, checkAddress, isSource, silence } from "./registry-problem";
 
 /** What a request is for: it decides the rights of its token, and what is said when it fails. */
 export interface Errand {
@@ -131,10 +131,6 @@ export function exchange(request: Request, options: ExchangeOptions): Promise<An
     answered.abort();
     clearTimeout(timer);
   });
-}
-
-function isSource(body: Request["body"]): body is Source {
-  return typeof body === "object" && "open" in body;
 }
 
 /** Sends all pieces, until `signal` says that nobody wants them any more. */

@@ -1,6 +1,6 @@
 import { fields, parseJson } from "./json-fields";
-import { contentType, digestPattern, readDescriptor } from "./manifest-reader";
-import { imageIndexType } from "./oci";
+import { contentType, readDescriptor } from "./manifest-reader";
+import { imageIndexType, isDigest } from "./oci";
 import type { Descriptor } from "./registry-client";
 import type { RegistryConnection } from "./registry-connection";
 import type { Answer, Errand } from "./registry-exchange";
@@ -67,7 +67,7 @@ export async function listReferrers(
     if (answer.status !== 200 || !isList) return undefined;
     found.push(...manifests.map(readDescriptor));
   }
-  return found.filter((descriptor) => digestPattern.test(descriptor.digest));
+  return found.filter((descriptor) => isDigest(descriptor.digest));
 }
 
 /** The answer to a path, and to each page that an answer names as the next. */

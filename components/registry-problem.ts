@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { Answer, Errand, Request } from "./registry-exchange";
+import type { Answer, Errand, Request, Source } from "./registry-exchange";
 import { fields, parseJson } from "./json-fields";
 
 /** What is wrong with the registry, before it is known which question it spoils. */
@@ -43,6 +43,11 @@ function isOwn(hostname: string): boolean {
   return /^(?:127\.|\[::1\]$|[^.]+$)|\.(?:test|local|localhost)$/.test(hostname);
 }
 
+/** Whether a body is sent piece by piece. */
+export function isSource(body: Request["body"]): body is Source {
+  return typeof body === "object" && "open" in body;
+}
+
 /** A status for people: `403 Forbidden`. */
 export function withReason(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? ""}`.trim();
@@ -63,8 +68,7 @@ export function silence(request: Request, ms: number): Problem {
   const advice = startAdvice(request);
   // What moved until then may move again over another connection.
   if (sink) return new BrokenOff(`${url.host} sent nothing for ${time}; ${advice}`);
-  if (typeof body === "object" && "open" in body)
-    return new BrokenOff(`${url.host} took nothing for ${time}; ${advice}`);
+  if (isSource(body)) return new BrokenOff(`${url.host} took nothing for ${time}; ${advice}`);
   return new Outage(`${url.host} did not answer within ${time}; ${advice}`);
 }
 
@@ -122,7 +126,7 @@ function cut({ body, sink }: Request, who: string): Problem {
     return new BrokenOff(
       `${who} closed the connection before everything had come; look into its log, and run again`,
     );
-  if (typeof body === "object" && "open" in body)
+  if (isSource(body))
     return new BrokenOff(
       `${who} closed the connection before it had taken everything; look into its log, and ${runAgain}`,
     );

@@ -1,5 +1,5 @@
 import { InputError } from "./input-error";
-import { fields, parseJson } from "./json-fields";
+import { fields, isMap, parseJson } from "./json-fields";
 
 /** Type of the artifact that holds a {@link ReleaseRecord}. */
 export const releaseRecordType = "application/vnd.tinyolly.release.v1+json";
@@ -106,10 +106,6 @@ export function readRecord(text: Buffer, where: string): ReleaseRecord {
   }
   // Written by writeRecord; its parts were looked at above.
   return value as ReleaseRecord;
-}
-
-function isMap(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The same value with the keys of all its maps in order. */

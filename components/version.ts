@@ -1,6 +1,7 @@
 import compare from "semver/functions/compare";
 import inc from "semver/functions/inc";
 import parse from "semver/functions/parse";
+import { abridge } from "./abridge";
 import { InputError } from "./input-error";
 
 /** Version of a chart as `Chart.yaml` holds it: semantic version 2 without build metadata, which OCI tags cannot hold. */
@@ -95,11 +96,7 @@ export function chooseRelease(
     : { release: tagged.release, problems };
 }
 
-const mostNamed = 3;
-
 function treeProblems({ shallow, dirty }: GitFacts): string[] {
-  const named = dirty.slice(0, mostNamed).join(", ");
-  const more = dirty.length > mostNamed ? ` and ${dirty.length - mostNamed} more` : "";
   return [
     ...(shallow
       ? [
@@ -109,7 +106,7 @@ function treeProblems({ shallow, dirty }: GitFacts): string[] {
       : []),
     ...(dirty.length > 0
       ? [
-          `the tree is not as the commit has it: ${named}${more}; commit and tag that, or put it aside with: ` +
+          `the tree is not as the commit has it: ${abridge(dirty)}; commit and tag that, or put it aside with: ` +
             `git stash --include-untracked`,
         ]
       : []),

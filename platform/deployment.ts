@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { shortDigest } from "../components/oci";
 import { get } from "./http";
 import { type PlatformSettings, localStack, project } from "./settings";
 import { formatBytes, table } from "./table";
@@ -33,14 +34,14 @@ export function deploymentTable(now: Deployment, before: Deployment): string {
   const images = Object.entries(now.images).map(([name, { tag, digest }]) => [
     name,
     tag,
-    digest.slice(0, 19),
+    shortDigest(digest),
     formatBytes(now.sizes[digest] ?? 0),
     before.images[name]?.digest === digest ? "unchanged" : "built",
   ]);
   const charts = Object.entries(now.charts).map(([name, { version, digest }]) => [
     name,
     version,
-    digest.slice(0, 19),
+    shortDigest(digest),
     before.charts[name]?.digest === digest ? "unchanged" : "published",
   ]);
   const applications = Object.entries(now.applications).map(([name, { revision }]) => [

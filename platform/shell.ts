@@ -15,7 +15,12 @@ export function runPulumi(args: readonly string[], env: NodeJS.ProcessEnv = {}):
 /** Prints variables as a shell reads them. */
 export function printVariables(variables: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(variables))
-    process.stdout.write(`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+    process.stdout.write(`export ${name}=${quoted(value)}\n`);
+}
+
+/** A word for the shell, whatever is in it. */
+export function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Stack that a command line names; the platform's own where it names none. */

@@ -1,6 +1,7 @@
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { readGitFacts } from "../components/git-facts";
+import { once } from "../components/once";
 import { assumedPresences, findPresences, type Presence } from "../components/presence";
 import { planDeliverables, unlockedBases } from "../components/plan";
 import { nothingRecorded } from "../components/recorded";
@@ -47,7 +48,8 @@ export interface CheckedItem {
  */
 export async function check(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
-  const { settings, client } = openStack(options, readGitFacts);
+  const git = once(readGitFacts);
+  const { settings, client } = openStack(options, git);
   client.close();
   const { endpoints } = settings.publishing;
   const { versions } = settings.plan;
@@ -57,7 +59,7 @@ export async function check(args: string[]): Promise<number> {
     );
   }
   const release =
-    options.release || (versions.release ?? nextRelease(readGitFacts()?.known ?? [], ownVersion()));
+    options.release || (versions.release ?? nextRelease(git()?.known ?? [], ownVersion()));
   const plan = planDeliverables(deliverables, {
     ...settings.plan,
     versions: { ...versions, release },

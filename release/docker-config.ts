@@ -11,6 +11,7 @@ import {
 import { delimiter, join, resolve } from "node:path";
 import { fields, parseJson } from "../components/json-fields";
 import { ownHelper, userDockerFolder } from "../components/registry-credentials";
+import { quoted } from "../platform/shell";
 
 const project = resolve(__dirname, "..");
 
@@ -102,9 +103,4 @@ function helperScript(): string {
     join(project, "release/credential-helper.ts"),
   ];
   return `#!/bin/sh\nexec ${command.map(quoted).join(" ")} "$@"\n`;
-}
-
-/** A word for the shell, whatever is in it. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,5 @@
 import { readOptions } from "../components/command-line";
+import { shortDigest } from "../components/oci";
 import { askForAll } from "../components/published";
 import { type StoredRelease, releaseNames, requireRelease } from "../components/release-store";
 import { table } from "../platform/table";
@@ -36,7 +37,7 @@ function releasesTable(releases: readonly StoredRelease[]): string {
       source?.time.slice(0, 10) ?? "-",
       source ? `${source.commit.slice(0, 10)}${source.dirty ? " (edited)" : ""}` : "-",
       versions.join(", "),
-      digest.slice(0, 19),
+      shortDigest(digest),
       origin ? `${origin.release} of ${origin.registry}` : "",
     ];
   });

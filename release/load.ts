@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { extract } from "tar";
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
-import { hostProblem, namespaceProblem, type Tls } from "../components/references";
+import { hostProblem, namespaceProblem } from "../components/references";
 import { RegistryClient } from "../components/registry-client";
 import { readRecord, releaseRepository } from "../components/release-record";
 import { type StoredRelease, recordText } from "../components/release-store";
@@ -14,6 +14,7 @@ import { moveAliases } from "../components/release-aliases";
 import { type AuthorityOptions, authorityOptions, readOptionalAuthority } from "./stack-authority";
 import { verify } from "./verify";
 import { OciLayout } from "./oci-layout";
+import { readTls } from "./reference";
 import { openStack, stackOptions } from "./stack";
 import { type Transfer, transferRecord, transferRelease } from "./transfer";
 
@@ -131,11 +132,7 @@ function openTarget(options: {
       `name where it goes: STACK=… for the registry of a stack, or REGISTRY=registry.example.com/tinyolly (given: "${registry}")`,
     );
   }
-  if (!["verify", "skip-verify", "plain-http"].includes(tls)) {
-    throw new InputError(`TLS is "${tls}", but must be one of verify, skip-verify, plain-http`);
-  }
-  // Checked above.
-  return { client: new RegistryClient({ host, tls: tls as Tls }), namespace, aliases: [] };
+  return { client: new RegistryClient({ host, tls: readTls(tls) }), namespace, aliases: [] };
 }
 
 /** Nothing but a layout's own files is taken out of the file, and nothing outside of the folder is written. */

@@ -12,9 +12,8 @@ import { join } from "node:path";
 import { InputError } from "../components/input-error";
 import { fields, parseJson } from "../components/json-fields";
 import { parseManifest, readDescriptor } from "../components/manifest-reader";
-import { imageIndexType, imageManifestType } from "../components/oci";
+import { descriptorOf, imageIndexType, imageManifestType } from "../components/oci";
 import type { Descriptor, Manifest } from "../components/registry-client";
-import { sha256 } from "../components/source-tree";
 import type { ArtifactSource, ArtifactTarget } from "./artifact-copy";
 import type { ArtifactReader } from "./artifact-reader";
 
@@ -162,9 +161,9 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
   }
 
   #store(bytes: Buffer, mediaType: string): Descriptor {
-    const digest = `sha256:${sha256(bytes)}`;
-    writeFileSync(this.#file(digest), bytes);
-    return { mediaType, digest, size: bytes.length };
+    const descriptor = descriptorOf(bytes, mediaType);
+    writeFileSync(this.#file(descriptor.digest), bytes);
+    return descriptor;
   }
 
   #add(entry: Entry): void {

@@ -1,5 +1,6 @@
 import { InputError } from "../components/input-error";
-import { hostProblem, namespaceProblem } from "../components/references";
+import { isDigest } from "../components/oci";
+import { type Tls, hostProblem, namespaceProblem, tlsModes } from "../components/references";
 
 /** Where something that was published is looked for. */
 export interface ArtifactReference {
@@ -13,7 +14,6 @@ export interface ArtifactReference {
 }
 
 const tagPattern = /^\w[\w.-]{0,127}$/;
-const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Reads `host/repository:tag`, `host/repository@sha256:…`, or both together.
@@ -32,7 +32,7 @@ export function readReference(text: string): ArtifactReference {
     hostProblem(host) === undefined &&
     namespaceProblem(repository) === undefined &&
     (tag === undefined || tagPattern.test(tag)) &&
-    (digest === undefined || digestPattern.test(digest)) &&
+    (digest === undefined || isDigest(digest)) &&
     (tag ?? digest) !== undefined;
   if (fits) return { host, repository, tag, digest };
   throw new InputError(
@@ -47,7 +47,13 @@ export function writeReference({ host, repository, tag, digest }: ArtifactRefere
   return `${host}/${repository}${tag === undefined ? "" : `:${tag}`}${at}`;
 }
 
-/** A digest for people: enough of it to tell it from others. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 19);
+/**
+ * Reads how a registry is spoken to.
+ *
+ * @throws InputError for anything else.
+ */
+export function readTls(text: string): Tls {
+  const mode = tlsModes.find((one) => one === text);
+  if (mode) return mode;
+  throw new InputError(`TLS is "${text}", but must be one of ${tlsModes.join(", ")}`);
 }

@@ -1,3 +1,4 @@
+import { abridge } from "../components/abridge";
 import { fields } from "../components/json-fields";
 import { ociPurl } from "./package-url";
 
@@ -150,16 +151,10 @@ export function licencesOf(document: SpdxDocument): Licences {
 /** Licences for people, those that occur most first: `3 MIT, 1 Apache-2.0; unknown for 1: base-files`. */
 export function describeLicences({ counts, unknown }: Licences): string {
   const all = Object.entries(counts).map(([licence, count]) => `${count} ${licence}`);
-  const known = all.length === 0 ? "none known" : abridge(all);
+  const known = all.length === 0 ? "none known" : abridge(all, mostNamed);
   return unknown.length === 0
     ? known
-    : `${known}; unknown for ${unknown.length}: ${abridge(unknown)}`;
-}
-
-function abridge(names: readonly string[]): string {
-  const more = names.length - mostNamed;
-  const named = names.slice(0, mostNamed).join(", ");
-  return more > 0 ? `${named} and ${more} more` : named;
+    : `${known}; unknown for ${unknown.length}: ${abridge(unknown, mostNamed)}`;
 }
 
 function header(name: string, path: string, digest: string) {

@@ -1,4 +1,5 @@
 import { InputError } from "../components/input-error";
+import { chartConfigType } from "../components/oci";
 import { releaseRecordType } from "../components/release-record";
 import type { Manifest } from "../components/registry-client";
 import type { ArtifactReader } from "./artifact-reader";
@@ -40,8 +41,6 @@ export interface VerifyReport {
 
 /** What a reference can lead to. */
 export type Kind = "image" | "chart" | "release";
-
-const chartConfigType = "application/vnd.cncf.helm.config.v1+json";
 
 /**
  * Checks an image, a chart, or a release with all that it lists: tags, platforms, signatures, lists of contents and

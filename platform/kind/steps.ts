@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError, project } from "../settings";
+import { quoted } from "../shell";
 
 type Log = (line: string) => void;
 
@@ -53,8 +54,8 @@ export function succeeds([program, ...args]: Command, env: NodeJS.ProcessEnv): b
 /** The commands of the steps, one a line, as a shell would take them. */
 export function commandLines(steps: readonly Step[]): string[] {
   return steps.flatMap(({ name, command, input, unless, onlyIf, output }) => [
-    `# ${name}${unless ? `, unless: ${quoted(unless)}` : ""}${onlyIf ? `, only if: ${quoted(onlyIf)}` : ""}`,
-    `${quoted(command)}${input ? ` < ${input.file}` : ""}${output ? ` > ${output.file}` : ""}`,
+    `# ${name}${unless ? `, unless: ${lineOf(unless)}` : ""}${onlyIf ? `, only if: ${lineOf(onlyIf)}` : ""}`,
+    `${lineOf(command)}${input ? ` < ${input.file}` : ""}${output ? ` > ${output.file}` : ""}`,
   ]);
 }
 
@@ -74,7 +75,7 @@ async function runStep(step: Step, env: NodeJS.ProcessEnv, log: Log): Promise<vo
       const how = late ? `did not end well within ${step.seconds} s` : `ended with ${status}`;
       const end = shown.trimEnd().split("\n").slice(-10).join("\n");
       const cure = step.cure === undefined ? "" : `\n${step.cure}`;
-      throw new PlatformError(`${step.name}: ${quoted(step.command)} ${how}:\n${end}${cure}`);
+      throw new PlatformError(`${step.name}: ${lineOf(step.command)} ${how}:\n${end}${cure}`);
     }
     await sleep(pauseMs);
   }
@@ -133,8 +134,6 @@ function run(
   });
 }
 
-function quoted(command: Command): string {
-  return command
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-    .join(" ");
+function lineOf(command: Command): string {
+  return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word))).join(" ");
 }

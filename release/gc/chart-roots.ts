@@ -1,11 +1,11 @@
 import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { InputError } from "../../components/input-error";
+import { chartConfigType } from "../../components/oci";
 import type { Root } from "./garbage";
 import { mentions } from "./mentions";
 import type { Manifest, Registry } from "./registry";
 
-const configType = "application/vnd.cncf.helm.config.v1+json";
 const packageType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /** Longest unpacked chart that is read. */
@@ -14,7 +14,7 @@ const blockBytes = 512;
 
 /** Whether a manifest is a Helm chart. */
 export function isChart({ config }: Pick<Manifest, "config">): boolean {
-  return config?.mediaType === configType;
+  return config?.mediaType === chartConfigType;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { shortDigest } from "../../components/oci";
+
 /** What one repository of a registry holds. */
 export interface RepositoryContent {
   /** Path in the registry, without its host. */
@@ -66,11 +68,6 @@ export interface Kept {
 /** Whether a reference is a digest; tags have no colon. */
 export function isDigest(reference: string): boolean {
   return reference.startsWith("sha256:");
-}
-
-/** Start of a digest, as long as people need it. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 19);
 }
 
 /** Digest that a tag is about, where registries or tools list what refers to a manifest by tags such as `sha256-<hex>.sig`. */

@@ -1,6 +1,8 @@
+import { abridge } from "../../components/abridge";
+import { shortDigest } from "../../components/oci";
 import { formatBytes, table } from "../../platform/table";
 import type { Cleaning } from "./clean";
-import { type Deletion, type Kept, bytesOf, freedBytes, shortDigest } from "./garbage";
+import { type Deletion, type Kept, bytesOf, freedBytes } from "./garbage";
 import type { Sources } from "./usage";
 import type { Survey } from "./survey";
 
@@ -26,8 +28,6 @@ export interface Report {
   /** What became of it; left out in a dry run. */
   readonly cleaning?: Cleaning;
 }
-
-const mostNamed = 3;
 
 /** Puts a report together. */
 export function makeReport(
@@ -136,9 +136,4 @@ function plural(count: number, noun: string): string {
 
 function separator(reference: string): string {
   return reference.includes(":") ? "@" : ":";
-}
-
-function abridge(names: readonly string[]): string {
-  const named = names.slice(0, mostNamed).join(", ");
-  return names.length > mostNamed ? `${named} and ${names.length - mostNamed} more` : named;
 }

@@ -1,13 +1,7 @@
+import { shortDigest } from "../../components/oci";
 import { chartRoots, isChart } from "./chart-roots";
 import { type ReadContent, readContent } from "./content";
-import {
-  type Garbage,
-  type Kept,
-  type RepositoryContent,
-  type Root,
-  findGarbage,
-  shortDigest,
-} from "./garbage";
+import { type Garbage, type Kept, type RepositoryContent, type Root, findGarbage } from "./garbage";
 import { findOwnRepositories } from "./own-repositories";
 import type { Manifest, Registry } from "./registry";
 import type { Store } from "./store";

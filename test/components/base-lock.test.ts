@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import { isDigest, readBaseLock, writeBaseLock } from "../../components/base-lock";
+import { readBaseLock, writeBaseLock } from "../../components/base-lock";
 import { InputError } from "../../components/input-error";
+import { isDigest } from "../../components/oci";
 import { enterFolderWith } from "../folders";
 import { seededRandom } from "../random";
 
