@@ -14,13 +14,9 @@ import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { copyProject } from "../rehearsal/stage";
 import { portVariables, readPlatformSettings } from "../platform/settings";
 import { provideTools } from "../platform/tools";
+import { type Result, goResult, vitestResult } from "./results";
 
 const project = resolve(__dirname, "..");
-
-interface Result {
-  readonly passed: number;
-  readonly failed: number;
-}
 
 interface Suite {
   readonly name: string;
@@ -109,10 +105,12 @@ async function main(): Promise<number> {
   else process.stdout.write(`\nlogs and data of the test platform are in ${folder}\n`);
 
   process.stdout.write("\n");
-  for (const { name, passed, failed: bad, seconds } of results) {
+  for (const { name, passed, failed: bad, seconds, failures } of results) {
     process.stdout.write(
       `${name.padEnd(20)} ${passed} passed, ${bad} failed in ${seconds.toFixed(0)} s\n`,
     );
+    // Again, so that the end of a long log says what to mend.
+    for (const failure of failures) process.stdout.write(`${failure.replaceAll(/^/gm, "    ")}\n`);
   }
   process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
@@ -160,16 +158,9 @@ async function vitest(
   ];
   const status = await run("node_modules/.bin/vitest", args, project, env);
   try {
-    // vitest's JSON report.
-    const counts = JSON.parse(readFileSync(report, "utf8")) as {
-      numPassedTests: number;
-      numFailedTests: number;
-      success: boolean;
-    };
-    const broken = !counts.success && counts.numFailedTests === 0 ? 1 : 0;
-    return { passed: counts.numPassedTests, failed: counts.numFailedTests + broken };
+    return vitestResult(readFileSync(report, "utf8"));
   } catch {
-    return { passed: 0, failed: status === 0 ? 0 : 1 };
+    return { passed: 0, failed: status === 0 ? 0 : 1, failures: [] };
   }
 }
 
@@ -182,11 +173,8 @@ async function goTest(module: string): Promise<Result> {
     process.env,
     (text) => (output += text),
   );
-  const count = (word: string): number =>
-    output.split("\n").filter((line) => line.trimStart().startsWith(`--- ${word}`)).length;
-  const failed = count("FAIL");
   if (status !== 0) process.stdout.write(output);
-  return { passed: count("PASS"), failed: status !== 0 && failed === 0 ? 1 : failed };
+  return goResult(output, status);
 }
 
 /** Runs the `test` stage of an image's Dockerfile, on the image's own base. */
@@ -214,7 +202,7 @@ async function appTests(
   const summaries = [...plain.matchAll(/(\d+) passed/g)].map(([, number]) => Number(number));
   const counted = Math.max(goTests, ...summaries);
   process.stdout.write(`${counted} tests of ${name} passed\n`);
-  return { passed: counted, failed: status === 0 && counted > 0 ? 0 : 1 };
+  return { passed: counted, failed: status === 0 && counted > 0 ? 0 : 1, failures: [] };
 }
 
 /** Builds the Dockerfile of a folder of the checkout; resolves to the exit code and the build log. */
@@ -246,7 +234,7 @@ async function command(
   env: NodeJS.ProcessEnv,
 ): Promise<Result> {
   const status = await run(name, args, cwd, env);
-  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1 };
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, failures: [] };
 }
 
 /** Runs a program; its output is shown, or handed to `collect`. Resolves to the exit code. */
