@@ -27,7 +27,12 @@ export async function until<T>(
 
 /** An object of the cluster, as far as tests read it. */
 export interface Live {
-  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    /** How often what is wanted of it has changed. */
+    readonly generation: number;
+  };
   readonly spec: Readonly<Record<string, unknown>>;
   readonly status: Readonly<Record<string, unknown>>;
 }
