@@ -6,10 +6,11 @@ export class Turns {
   /**
    * @param most How many run at once.
    * @param endsAll Whether an error is that of all works, so that those that wait end with it as well.
+   * @default - each ends on its own
    */
   public constructor(
     private readonly most: number,
-    private readonly endsAll: (error: unknown) => error is Error,
+    private readonly endsAll?: (error: unknown) => error is Error,
   ) {}
 
   /** Does a work when it is its turn. */
@@ -22,7 +23,7 @@ export class Turns {
     try {
       return await work();
     } catch (error) {
-      if (this.endsAll(error)) for (const { fail } of this.waiting.splice(0)) fail(error);
+      if (this.endsAll?.(error)) for (const { fail } of this.waiting.splice(0)) fail(error);
       throw error;
     } finally {
       const next = this.waiting.shift();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../components/input-error";
 import type { RegistryAddress } from "../components/registry-client";
+import { Turns } from "../components/turns";
 import type { ArtifactReader } from "./artifact-reader";
 import { readAttachments } from "./attachments";
 import { Cosign, publicKey } from "./cosign";
@@ -62,7 +63,7 @@ export async function attachTrust(
     const subjects = await subjectsOf(request, reader, (repository, image) =>
       listImage(registry, repository, image, folder, env),
     );
-    await eachInParallel(subjects, async (subject) => {
+    await eachInTurn(subjects, async (subject) => {
       const started = performance.now();
       const attached = await attach(subject, reader, cosign, key);
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -132,22 +133,18 @@ function counts(
 }
 
 /** Does the work for a few items at once; a failure does not keep the others from being done. */
-async function eachInParallel<Item>(
+async function eachInTurn<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
-  const problems: string[] = [];
-  const waiting = [...items];
-  const next = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
-      try {
-        await work(item);
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        problems.push(error.message);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: mostAtOnce }, next));
+  const turns = new Turns(mostAtOnce);
+  const ended = await Promise.allSettled(items.map((item) => turns.take(() => work(item))));
+  const failures = ended.flatMap((one) =>
+    one.status === "rejected" ? [one.reason as unknown] : [],
+  );
+  const problems = failures.map((error) => {
+    if (!(error instanceof InputError)) throw error;
+    return error.message;
+  });
   if (problems.length > 0) throw new InputError(problems.join("\n"));
 }
