@@ -154,6 +154,16 @@ export function unlockedBases({ images }: Plan): string[] {
   return [...new Set(unlocked)].sort();
 }
 
+/** That somebody else decides on which base images a build stands, and what to do; undefined when nobody does. */
+export function unlockedProblem(plan: Plan, lock: string, stack: string): string | undefined {
+  const unlocked = unlockedBases(plan);
+  if (unlocked.length === 0) return undefined;
+  return (
+    `${unlocked.join(", ")}: not in ${lock}, so a build takes what the tag holds at the time; ` +
+    `make bases UPDATE=1 STACK=${stack} records it`
+  );
+}
+
 /** References in an image's Dockerfile to images that the deliverables do not have, frontend included. */
 export function outsideBases(name: string, image: ImageDeliverable): string[] {
   return takenFromOutside(name, image, readDockerfile(name, image));

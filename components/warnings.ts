@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Signing } from "../release/signing";
 import { signingProblem } from "../release/signing-problem";
 import { builderProblem } from "./builder";
-import { type Plan, unlockedBases } from "./plan";
+import { type Plan, unlockedProblem } from "./plan";
 
 /** Warns in an update when nothing can be built; no error, since a run that builds nothing needs no builder. */
 export async function warnAboutBuilder(builder: string): Promise<void> {
@@ -13,12 +13,8 @@ export async function warnAboutBuilder(builder: string): Promise<void> {
 
 /** Warns of base images that a tag alone names, since nobody notices when such a tag moves. */
 export async function warnAboutBases(plan: Plan, lock: string): Promise<void> {
-  const unlocked = unlockedBases(plan);
-  if (unlocked.length === 0) return;
-  await pulumi.log.warn(
-    `${unlocked.join(", ")}: not in ${lock}, so a build takes what the tag holds at the time; ` +
-      `make bases UPDATE=1 records it`,
-  );
+  const problem = unlockedProblem(plan, lock, pulumi.getStack());
+  if (problem !== undefined) await pulumi.log.warn(problem);
 }
 
 /** Ends an update that could not sign what it publishes, before anything is made; a preview warns of it. */

@@ -3,7 +3,7 @@ import { InputError } from "../components/input-error";
 import { readGitFacts } from "../components/git-facts";
 import { once } from "../components/once";
 import { assumedPresences, findPresences, type Presence } from "../components/presence";
-import { planDeliverables, unlockedBases } from "../components/plan";
+import { planDeliverables, unlockedProblem } from "../components/plan";
 import { nothingRecorded } from "../components/recorded";
 import { isRelease, nextRelease } from "../components/version";
 import { ownVersion } from "../config";
@@ -66,7 +66,7 @@ export async function check(args: string[]): Promise<number> {
   });
   const question = { plan, recorded: nothingRecorded, endpoints, release };
   const found = settings.offline ? assumedPresences(question) : await findPresences(question);
-  const unlocked = unlockedBases(plan);
+  const unlocked = unlockedProblem(plan, settings.baseLock, options.stack);
   const unsigned = signingProblem(settings.signing, process.env);
   const presences = [...found.images.values(), ...found.charts.values()];
   const result: ReleaseCheck = {
@@ -83,12 +83,7 @@ export async function check(args: string[]): Promise<number> {
     problems: [...settings.releaseProblems, ...presences.flatMap(({ conflict }) => conflict ?? [])],
     warnings: [
       ...(unsigned === undefined ? [] : [`here nothing could be signed: ${unsigned}`]),
-      ...(unlocked.length === 0
-        ? []
-        : [
-            `${unlocked.join(", ")}: not in ${settings.baseLock}, so a build takes what the tag holds at the time; ` +
-              `make bases UPDATE=1 STACK=${options.stack} records it`,
-          ]),
+      ...(unlocked === undefined ? [] : [unlocked]),
       ...(settings.offline ? ["the registry was not asked what it has"] : []),
     ],
   };

@@ -489,7 +489,7 @@ test("base images that no lock holds are named, in a preview too", async () => {
   await run({ preview: true });
   expect(warn).toHaveBeenCalledExactlyOnceWith(
     "golang:1.26-alpine, nginx:1.30-alpine, node:24-alpine, python:3.14-slim: not in bases.lock.yaml, " +
-      "so a build takes what the tag holds at the time; make bases UPDATE=1 records it",
+      "so a build takes what the tag holds at the time; make bases UPDATE=1 STACK=test records it",
   );
 });
 
