@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "./input-error";
-import { isMap } from "./json-fields";
+import { fields, isMap, parseJson } from "./json-fields";
 import { type ClusterAccess, KubectlError, accessFlags, installKubectl, kubectl } from "./kubectl";
 
 /** Cluster in which Argo CD runs. */
@@ -11,7 +11,7 @@ export interface Cluster extends ClusterAccess {
 }
 
 /**
- * Reads the `spec` of every Argo CD Application of a namespace, by name, with kubectl, which knows every way to log in.
+ * Reads the `spec` of every Argo CD Application of a namespace, by name.
  *
  * @throws InputError when kubectl is missing or the cluster does not answer.
  */
@@ -19,31 +19,40 @@ export async function readLiveApplications(
   cluster: Cluster,
   namespace: string,
 ): Promise<Map<string, unknown>> {
-  const args = [
-    "get",
-    "applications.argoproj.io",
-    `--namespace=${namespace}`,
-    "--output=json",
-    ...accessFlags(cluster),
-  ];
-  const json = await kubectl(args).catch((error: unknown) => {
-    throw error instanceof KubectlError ? unreadable(error) : error;
-  });
-  // The shape of a Kubernetes list.
-  const { items } = JSON.parse(json) as {
-    items: readonly { metadata: { name: string }; spec: unknown }[];
-  };
-  return new Map(items.map(({ metadata, spec }) => [metadata.name, spec]));
+  const instead = ", or set TINYOLLY_OFFLINE=1 to go without";
+  const applications = await listApplications(cluster, namespace, instead);
+  return new Map(applications.map((one) => [nameOf(one), fields(one)["spec"]]));
 }
 
-function unreadable({ missing, message }: KubectlError): InputError {
-  return new InputError(
-    missing
-      ? `${message}, so the Applications cannot be compared with what was applied; ${installKubectl}, ` +
-          `or set TINYOLLY_OFFLINE=1 to go without`
-      : `the Applications in the cluster cannot be read: ${message}; start the cluster ` +
-          `(make platform-up starts the platform's), or set TINYOLLY_OFFLINE=1 to go without`,
-  );
+/**
+ * Reads every Argo CD Application of a namespace, whole, with kubectl, which knows every way to log in.
+ *
+ * @param instead What errors offer besides an answer, such as `, or …`.
+ * @throws InputError when kubectl is missing or the cluster does not answer.
+ */
+export async function listApplications(
+  cluster: ClusterAccess,
+  namespace: string,
+  instead = "",
+): Promise<unknown[]> {
+  const args = ["get", "applications.argoproj.io", `--namespace=${namespace}`, "--output=json"];
+  const where = `the Applications in the cluster "${cluster.context}"`;
+  const json = await kubectl([...args, ...accessFlags(cluster)]).catch((error: unknown) => {
+    if (!(error instanceof KubectlError)) throw error;
+    throw new InputError(
+      error.missing
+        ? `${error.message}, so ${where} cannot be read; ${installKubectl}${instead}`
+        : `${where} cannot be read: ${error.message}; start it (make platform-up starts the platform's)${instead}`,
+    );
+  });
+  const { items } = fields(parseJson(Buffer.from(json)));
+  if (Array.isArray(items)) return items as unknown[];
+  throw new InputError(`${where} cannot be read: kubectl printed no list; run it by hand`);
+}
+
+/** Name of an Application as Kubernetes prints it. */
+export function nameOf(application: unknown): string {
+  return String(fields(fields(application)["metadata"])["name"]);
 }
 
 /** Paths below `spec` at which a live Application does not hold what was planned. */

@@ -1,12 +1,7 @@
 import { InputError } from "../../components/input-error";
-import { fields, parseJson } from "../../components/json-fields";
-import {
-  type ClusterAccess,
-  KubectlError,
-  accessFlags,
-  installKubectl,
-  kubectl,
-} from "../../components/kubectl";
+import { fields } from "../../components/json-fields";
+import type { ClusterAccess } from "../../components/kubectl";
+import { nameOf } from "../../components/live-applications";
 import type { ExportedResource } from "../../explain/stack-state";
 
 /** An Argo CD that deploys what stacks publish. */
@@ -46,29 +41,7 @@ export function recordedLocations(
     });
 }
 
-/**
- * Reads the Applications of an Argo CD, with what became of them.
- *
- * @throws InputError when kubectl is missing or the cluster does not answer.
- */
-export async function readApplications({ cluster, namespace }: ArgoCdLocation): Promise<unknown[]> {
-  const args = ["get", "applications.argoproj.io", `--namespace=${namespace}`, "--output=json"];
-  const where = `the Applications in the cluster "${cluster.context}"`;
-  const json = await kubectl([...args, ...accessFlags(cluster)]).catch((error: unknown) => {
-    if (!(error instanceof KubectlError)) throw error;
-    throw new InputError(
-      error.missing
-        ? `${error.message}, so ${where} cannot be read; ${installKubectl}`
-        : `${where} cannot be read: ${error.message}; start it (make platform-up starts the platform's)`,
-    );
-  });
-  const { items } = fields(parseJson(Buffer.from(json)));
-  if (Array.isArray(items)) return items as unknown[];
-  throw new InputError(`${where} cannot be read: kubectl printed no list; run it by hand`);
-}
-
 /** Name of an Application, and its cluster. */
 export function applicationName(application: unknown, { cluster }: ArgoCdLocation): string {
-  const { name } = fields(fields(application)["metadata"]);
-  return `Application ${String(name)} in ${cluster.context}`;
+  return `Application ${nameOf(application)} in ${cluster.context}`;
 }

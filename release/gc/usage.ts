@@ -1,16 +1,12 @@
 import { InputError } from "../../components/input-error";
+import { listApplications } from "../../components/live-applications";
 import { releaseRepository } from "../../components/release-record";
 import type { Settings } from "../../config";
 import { deliverables } from "../../deliverables";
 import { listStacks, readWholeState } from "../../explain/stack-state";
 import { applicationRoots } from "./application-roots";
 import type { Root } from "./garbage";
-import {
-  type ArgoCdLocation,
-  applicationName,
-  readApplications,
-  recordedLocations,
-} from "./live-applications";
+import { type ArgoCdLocation, applicationName, recordedLocations } from "./live-applications";
 import { deployedRecords, newestRecords, readRecords, recordRoots } from "./records";
 import type { Registry } from "./registry";
 import { pushedRepositories, stateRoots } from "./state-roots";
@@ -60,7 +56,7 @@ export async function readUsage(question: UsageQuestion): Promise<Usage> {
   const applications: string[] = [];
   const running: Root[] = [];
   for (const location of locations) {
-    for (const application of await readApplications(location)) {
+    for (const application of await listApplications(location.cluster, location.namespace)) {
       const name = applicationName(application, location);
       applications.push(name);
       running.push(...applicationRoots(application, name));

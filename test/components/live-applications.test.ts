@@ -2,7 +2,11 @@ import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../components/input-error";
-import { editedPaths, readLiveApplications } from "../../components/live-applications";
+import {
+  editedPaths,
+  listApplications,
+  readLiveApplications,
+} from "../../components/live-applications";
 import { enterFolderWith, writeFiles } from "../folders";
 
 const cluster = { context: "town", clusterIdentifier: "town" };
@@ -49,6 +53,11 @@ describe("the live Applications", () => {
     ]);
   });
 
+  test("are listed whole", async () => {
+    kubectl("cat list.json", { "list.json": JSON.stringify({ kind: "List", items }) });
+    expect(await listApplications(cluster, "argocd")).toEqual(items);
+  });
+
   test("are read with the kubeconfig of the stack, whatever its name", async () => {
     kubectl("echo '{\"items\": []}'");
     const kubeconfig = "my cluster.yaml; echo";
@@ -76,7 +85,7 @@ describe("the live Applications cannot be read:", () => {
     kubectl(script);
     await expect(readLiveApplications(cluster, "argocd")).rejects.toThrow(
       new InputError(
-        `the Applications in the cluster cannot be read: ${problem}; start the cluster ` +
+        `the Applications in the cluster "town" cannot be read: ${problem}; start it ` +
           `(make platform-up starts the platform's), ${goWithout}`,
       ),
     );
@@ -88,8 +97,28 @@ describe("the live Applications cannot be read:", () => {
     );
     await expect(
       readLiveApplications({ context: "c", clusterIdentifier: "c" }, "argocd"),
-    ).rejects.toThrow(
-      "the Applications in the cluster cannot be read: error: EOF; start the cluster",
+    ).rejects.toThrow('the Applications in the cluster "c" cannot be read: error: EOF; start it');
+  });
+
+  test.each<[what: string, script: string]>([
+    ["kubectl prints no list", "echo '{}'"],
+    ["kubectl prints no JSON", "echo no"],
+  ])("%s", async (_, script) => {
+    kubectl(script);
+    await expect(listApplications(cluster, "argocd")).rejects.toThrow(
+      new InputError(
+        'the Applications in the cluster "town" cannot be read: kubectl printed no list; run it by hand',
+      ),
+    );
+  });
+
+  test("kubectl is not on PATH, and nothing else helps", async () => {
+    vi.stubEnv("PATH", join(process.cwd(), "nowhere"));
+    await expect(listApplications(cluster, "argocd")).rejects.toThrow(
+      new InputError(
+        `kubectl is not on PATH, so the Applications in the cluster "town" cannot be read; install it, ` +
+          `run eval "$(make -s env)" to use the platform's`,
+      ),
     );
   });
 
@@ -97,7 +126,7 @@ describe("the live Applications cannot be read:", () => {
     vi.stubEnv("PATH", join(process.cwd(), "nowhere"));
     await expect(readLiveApplications(cluster, "argocd")).rejects.toThrow(
       new InputError(
-        `kubectl is not on PATH, so the Applications cannot be compared with what was applied; install it, ` +
+        `kubectl is not on PATH, so the Applications in the cluster "town" cannot be read; install it, ` +
           `run eval "$(make -s env)" to use the platform's, ${goWithout}`,
       ),
     );

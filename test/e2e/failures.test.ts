@@ -253,7 +253,7 @@ test("a cluster that cannot be reached keeps what was published, and the next up
     const before = outputs();
     await withConfig({ kubeconfig }, () => {
       const { status, output } = up();
-      expect(output).toContain("the Applications in the cluster cannot be read");
+      expect(output).toContain('the Applications in the cluster "tinyolly" cannot be read');
       expect(output).not.toMatch(/updat(?:ing|ed) \(/);
       expect(status).not.toBe(0);
       const unasked = up({ TINYOLLY_OFFLINE: "1" });

@@ -1,68 +1,11 @@
-import { chmodSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { InputError } from "../../../components/input-error";
 import type { ExportedResource } from "../../../explain/stack-state";
-import {
-  applicationName,
-  readApplications,
-  recordedLocations,
-} from "../../../release/gc/live-applications";
-import { enterFolderWith, writeFiles } from "../../folders";
+import { applicationName, recordedLocations } from "../../../release/gc/live-applications";
 
-const town = { cluster: { context: "town" }, namespace: "argocd" };
-
-beforeEach(() => {
-  const folder = enterFolderWith({});
-  vi.stubEnv("PATH", `${folder}:${process.env["PATH"] ?? ""}`);
-});
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
-
-/** Puts a `kubectl` on PATH that notes its arguments and does as the script says. */
-function kubectl(script: string): void {
-  writeFiles(".", { kubectl: `#!/bin/sh\necho "$@" > arguments\n${script}\n` });
-  chmodSync("kubectl", 0o755);
-}
-
-describe("the Applications of an Argo CD", () => {
-  test("are read whole, and named with their cluster", async () => {
-    kubectl(`echo '{"items": [{"metadata": {"name": "shop"}, "status": {"history": []}}]}'`);
-    const found = await readApplications(town);
-    expect(found).toEqual([{ metadata: { name: "shop" }, status: { history: [] } }]);
-    expect(found.map((application) => applicationName(application, town))).toEqual([
-      "Application shop in town",
-    ]);
-    expect(readFileSync("arguments", "utf8")).toBe(
-      "get applications.argoproj.io --namespace=argocd --output=json --context=town --request-timeout=10s\n",
-    );
-  });
-
-  test.each<[what: string, script: string, problem: string]>([
-    [
-      "kubectl fails",
-      "echo 'no route' >&2; exit 1",
-      "no route; start it (make platform-up starts the platform's)",
-    ],
-    ["kubectl prints no list", "echo '{}'", "kubectl printed no list; run it by hand"],
-    ["kubectl prints no JSON", "echo no", "kubectl printed no list; run it by hand"],
-  ])("are refused where %s", async (_, script, problem) => {
-    kubectl(script);
-    await expect(readApplications(town)).rejects.toThrow(
-      new InputError(`the Applications in the cluster "town" cannot be read: ${problem}`),
-    );
-  });
-
-  test("are refused without kubectl", async () => {
-    vi.stubEnv("PATH", join(process.cwd(), "nowhere"));
-    await expect(readApplications(town)).rejects.toThrow(
-      new InputError(
-        `kubectl is not on PATH, so the Applications in the cluster "town" cannot be read; install it, run eval "$(make -s env)" to use the platform's`,
-      ),
-    );
-  });
+test("an Application is named with its cluster", () => {
+  const town = { cluster: { context: "town" }, namespace: "argocd" };
+  expect(applicationName({ metadata: { name: "shop" } }, town)).toBe("Application shop in town");
 });
 
 describe("a state says where its Applications are", () => {
