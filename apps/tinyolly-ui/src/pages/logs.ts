@@ -1,110 +1,53 @@
-import { h, type VElement } from '../dom';
-import type { LogRecord, Slice } from '../model';
+import type { LogRecord } from '../model';
 import type { Page, PageContext } from '../page';
-import { firstRows, moreRows } from '../paging';
-import { formatRoute, type LogsRoute, routes } from '../router';
+import { type LogsRoute, routes } from '../router';
 import { severityFloors } from '../severity';
-import { formatDateTime, parseNanos } from '../time';
-import { filterChip, searchBox, select, serviceSelect, toolbar } from '../ui/controls';
+import { filterChip, select } from '../ui/controls';
 import { logTable } from '../ui/log-table';
-import { more } from '../ui/more';
-import { nothingMatches, waitingFor } from '../ui/notices';
+import { newestFirst } from './newest-first';
 
 export function logsPage(context: PageContext): Page<LogsRoute> {
   const expanded = new Set<string>();
-  let limit = firstRows;
-  let services: readonly string[] = [];
-  let slice: Slice<LogRecord> | undefined;
 
-  return (route) => {
-    const filtered = formatRoute(route) !== formatRoute(routes.logs());
-
-    const filters = (): VElement =>
-      toolbar(
-        'Filter logs',
-        searchBox({
-          label: 'Search messages and attributes',
-          value: route.q,
-          onInput: (q) => {
-            context.soon(() => {
-              context.go({ ...route, q, before: '' }, 'replace');
-            });
-          },
+  return newestFirst<LogsRoute, LogRecord>(context, {
+    title: 'Logs',
+    all: routes.logs(),
+    searched: 'messages and attributes',
+    read: (query, signal) => context.api.logs(query, signal),
+    filters: (route, service) => [
+      select({
+        label: 'Severity',
+        value: String(route.minSeverity),
+        choices: [
+          { value: '0', label: 'All severities' },
+          ...severityFloors.map(({ level, floor }) => ({
+            value: String(floor),
+            label: level === 'fatal' ? 'Fatal' : `${capitalise(level)} and above`,
+          })),
+        ],
+        onChange: (floor) => {
+          context.go({ ...route, minSeverity: Number(floor), before: '' });
+        },
+      }),
+      service,
+      route.traceId !== '' &&
+        filterChip(`Trace ${route.traceId}`, () => {
+          context.go({ ...route, traceId: '', spanId: '' });
         }),
-        select({
-          label: 'Severity',
-          value: String(route.minSeverity),
-          choices: [
-            { value: '0', label: 'All severities' },
-            ...severityFloors.map(({ level, floor }) => ({
-              value: String(floor),
-              label: level === 'fatal' ? 'Fatal' : `${capitalise(level)} and above`,
-            })),
-          ],
-          onChange: (floor) => {
-            context.go({ ...route, minSeverity: Number(floor), before: '' });
-          },
+      route.spanId !== '' &&
+        filterChip(`Span ${route.spanId}`, () => {
+          context.go({ ...route, spanId: '' });
         }),
-        serviceSelect(route.service, services, (service) => {
-          context.go({ ...route, service, before: '' });
-        }),
-        route.traceId !== '' &&
-          filterChip(`Trace ${route.traceId}`, () => {
-            context.go({ ...route, traceId: '', spanId: '' });
-          }),
-        route.spanId !== '' &&
-          filterChip(`Span ${route.spanId}`, () => {
-            context.go({ ...route, spanId: '' });
-          }),
-        route.before !== '' &&
-          filterChip(`Before ${formatDateTime(parseNanos(route.before))}`, () => {
-            context.go({ ...route, before: '' });
-          }),
-      );
-
-    return {
-      title: 'Logs',
-      async load(signal) {
-        const [logs, known] = await Promise.all([
-          context.api.logs({ ...route, limit }, signal),
-          context.api.services(signal),
-        ]);
-        slice = logs;
-        services = known.map((service) => service.name);
-      },
-      render() {
-        if (!slice) return undefined;
-        const { items, nextBefore } = slice;
-        return h(
-          'div',
-          { class: 'page', key: 'logs' },
-          filters(),
-          items.length > 0
-            ? logTable({
-                label: 'Log records, newest first',
-                logs: items,
-                expanded,
-                onToggle,
-                traceLinks: true,
-              })
-            : filtered
-              ? nothingMatches('logs', () => {
-                  context.go(routes.logs());
-                })
-              : waitingFor('logs'),
-          nextBefore !== undefined &&
-            more({
-              rows: limit,
-              onMore: () => {
-                limit = moreRows(limit);
-                context.reload();
-              },
-              older: { href: formatRoute({ ...route, before: nextBefore }), label: 'Older logs' },
-            }),
-        );
-      },
-    };
-  };
+    ],
+    rows: (logs) =>
+      logTable({
+        label: 'Log records, newest first',
+        logs,
+        expanded,
+        onToggle,
+        traceLinks: true,
+      }),
+  });
 
   function onToggle(id: string): void {
     if (!expanded.delete(id)) expanded.add(id);

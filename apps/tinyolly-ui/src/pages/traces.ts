@@ -1,84 +1,27 @@
 import { h, type VElement } from '../dom';
-import type { Slice, TraceSummary } from '../model';
+import type { TraceSummary } from '../model';
 import { formatCount, plural } from '../numbers';
 import type { Page, PageContext } from '../page';
-import { firstRows, moreRows } from '../paging';
 import { formatRoute, routes, type TracesRoute } from '../router';
-import { formatClock, formatDateTime, formatDuration, parseNanos } from '../time';
-import { filterChip, searchBox, serviceSelect, toggle, toolbar } from '../ui/controls';
-import { more } from '../ui/more';
-import { nothingMatches, waitingFor } from '../ui/notices';
+import { formatClock, formatDateTime, formatDuration } from '../time';
+import { toggle } from '../ui/controls';
 import { serviceName } from '../ui/service-name';
+import { newestFirst } from './newest-first';
 
 export function tracesPage(context: PageContext): Page<TracesRoute> {
-  let limit = firstRows;
-  let services: readonly string[] = [];
-  let slice: Slice<TraceSummary> | undefined;
-
-  return (route) => {
-    const filtered = route.service !== '' || route.errors || route.q !== '' || route.before !== '';
-
-    const filters = (): VElement =>
-      toolbar(
-        'Filter traces',
-        searchBox({
-          label: 'Search span names, attributes and trace ids',
-          value: route.q,
-          onInput: (q) => {
-            context.soon(() => {
-              context.go({ ...route, q, before: '' }, 'replace');
-            });
-          },
-        }),
-        serviceSelect(route.service, services, (service) => {
-          context.go({ ...route, service, before: '' });
-        }),
-        toggle('Errors only', route.errors, () => {
-          context.go({ ...route, errors: !route.errors, before: '' });
-        }),
-        route.before !== '' &&
-          filterChip(`Before ${formatDateTime(parseNanos(route.before))}`, () => {
-            context.go({ ...route, before: '' });
-          }),
-      );
-
-    return {
-      title: 'Traces',
-      async load(signal) {
-        const [traces, known] = await Promise.all([
-          context.api.traces({ ...route, limit }, signal),
-          context.api.services(signal),
-        ]);
-        slice = traces;
-        services = known.map((service) => service.name);
-      },
-      render() {
-        if (!slice) return undefined;
-        const { items, nextBefore } = slice;
-        return h(
-          'div',
-          { class: 'page', key: 'traces' },
-          filters(),
-          items.length > 0
-            ? table(items)
-            : filtered
-              ? nothingMatches('traces', () => {
-                  context.go(routes.traces());
-                })
-              : waitingFor('traces'),
-          nextBefore !== undefined &&
-            more({
-              rows: limit,
-              onMore: () => {
-                limit = moreRows(limit);
-                context.reload();
-              },
-              older: { href: formatRoute({ ...route, before: nextBefore }), label: 'Older traces' },
-            }),
-        );
-      },
-    };
-  };
+  return newestFirst<TracesRoute, TraceSummary>(context, {
+    title: 'Traces',
+    all: routes.traces(),
+    searched: 'span names, attributes and trace ids',
+    read: (query, signal) => context.api.traces(query, signal),
+    filters: (route, service) => [
+      service,
+      toggle('Errors only', route.errors, () => {
+        context.go({ ...route, errors: !route.errors, before: '' });
+      }),
+    ],
+    rows: table,
+  });
 
   function table(traces: readonly TraceSummary[]): VElement {
     return h(
