@@ -6,48 +6,31 @@ import (
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"tinyolly.dev/platform/stand-ins/internal/object"
 )
 
 // Update applies the new inputs and waits for the object.
 func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
-	ctx, end := s.operation(ctx, req.GetUrn())
-	defer end()
-	inputs, err := read(req.GetNews())
-	if err != nil {
-		return nil, err
-	}
-	obj := object.FromProperties(inputs)
-	if req.GetPreview() && !s.canPreview(obj, inputs) {
-		return &pulumirpc.UpdateResponse{Properties: req.GetNews()}, nil
-	}
-	if err := s.reachable(); err != nil {
-		return nil, err
-	}
-	asked, err := waitOf(obj)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := asked.within(ctx, req.GetTimeout())
-	defer cancel()
-
-	live, err := s.client.Apply(ctx, obj, s.force(obj), req.GetPreview())
-	switch {
-	case err != nil && req.GetPreview() && dependsOnOthers(err):
-		return &pulumirpc.UpdateResponse{Properties: req.GetNews()}, nil
-	case apierrors.IsConflict(err):
-		return nil, fmt.Errorf("resource %q was not updated: another manager of the object sets the same fields: %w. "+
-			"Leave those fields out, or set the annotation %s: \"true\" to take them over", req.GetUrn(), err, patchForceAnnotation)
-	case err != nil:
-		return nil, fmt.Errorf("resource %q was not successfully updated by the Kubernetes API server: %w", req.GetUrn(), err)
-	case req.GetPreview():
-		properties, err := write(object.State(live, inputs))
-		return &pulumirpc.UpdateResponse{Properties: properties}, err
-	}
-
-	state, err := s.settle(ctx, settling{
-		urn: req.GetUrn(), id: req.GetId(), verb: "updated", live: live, inputs: inputs, asked: asked,
+	_, state, err := s.put(ctx, change{
+		urn: req.GetUrn(), id: req.GetId(), inputs: req.GetNews(),
+		preview: req.GetPreview(), timeout: req.GetTimeout(), verb: "updated",
+		send: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return s.client.Apply(ctx, obj, s.force(obj), req.GetPreview())
+		},
+		previewed: object.State,
+		failed: func(_ *unstructured.Unstructured, err error) error {
+			return notUpdated(req.GetUrn(), err)
+		},
 	})
 	return &pulumirpc.UpdateResponse{Properties: state}, err
+}
+
+func notUpdated(urn string, err error) error {
+	if apierrors.IsConflict(err) {
+		return fmt.Errorf("resource %q was not updated: another manager of the object sets the same fields: %w. "+
+			"Leave those fields out, or set the annotation %s: \"true\" to take them over", urn, err, patchForceAnnotation)
+	}
+	return fmt.Errorf("resource %q was not successfully updated by the Kubernetes API server: %w", urn, err)
 }
