@@ -257,9 +257,17 @@ function pidInNode(command: string): number {
     pid === init || (pid > 1 && isInside(Number(statFields(pid)?.[1] ?? 0)));
   const found = readdirSync("/proc").find((name) => {
     if (!/^\d+$/.test(name)) return false;
-    const [line = ""] = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-    return line.trim() === command && isInside(Number(name));
+    return commandLine(name).trim() === command && isInside(Number(name));
   });
   if (found === undefined) throw new Error(`no ${command} in the node`);
   return Number(found);
+}
+
+/** What a process calls itself; empty when it has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "";
+  } catch {
+    return "";
+  }
 }
