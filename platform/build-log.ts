@@ -13,6 +13,13 @@ export interface FailedBuild {
   readonly end: string;
 }
 
+/** A build and what it said. */
+export interface LoggedBuild {
+  /** Image as it was to be pushed. */
+  readonly image: string;
+  readonly log: string;
+}
+
 /** Some time, from and to milliseconds since 1970. */
 export interface Span {
   readonly start: number;
@@ -30,21 +37,35 @@ export interface BuildTimes extends Span {
  * shows a log only while it is written, so that a terminal keeps the failed command but none of its output.
  */
 export function failedBuilds(settings: PlatformSettings, started: number): FailedBuild[] {
-  return history(settings, started)
+  const address = buildkitAddress(settings);
+  return history(address, started)
     .filter(({ error }) => error !== undefined)
-    .map(({ Ref, Exporters }) => {
-      const log = buildctl(settings, ["logs", "--progress=plain", Ref]);
+    .map((record) => {
+      const { image, log } = logged(address, record);
       const lines = log.split("\n").filter((line) => line.trim() !== "");
-      const image = Exporters?.[0]?.Attrs["name"] ?? "of a build without name";
       return { image, end: lines.slice(-shownLines).join("\n") };
     });
 }
 
+/**
+ * Builds since `started` (milliseconds since 1970) of the BuildKit at an address, from its own history. The docker-build
+ * plugin loses the end of a log when a build takes but a moment.
+ */
+export function loggedBuilds(address: string, started: number): LoggedBuild[] {
+  return history(address, started).map((record) => logged(address, record));
+}
+
+function logged(address: string, { Ref, Exporters }: BuildRecord): LoggedBuild {
+  const image = Exporters?.[0]?.Attrs["name"] ?? "of a build without name";
+  return { image, log: buildctl(address, ["logs", "--progress=plain", Ref]) };
+}
+
 /** When each build since `started` (milliseconds since 1970) ran and pushed, from BuildKit's own history. */
 export function buildTimes(settings: PlatformSettings, started: number): BuildTimes[] {
-  return history(settings, started).flatMap(({ Ref, CreatedAt, CompletedAt }) => {
+  const address = buildkitAddress(settings);
+  return history(address, started).flatMap(({ Ref, CreatedAt, CompletedAt }) => {
     if (CompletedAt === undefined) return [];
-    const log = buildctl(settings, ["logs", "--progress=rawjson", Ref]);
+    const log = buildctl(address, ["logs", "--progress=rawjson", Ref]);
     // BuildKit's solve status, as buildctl prints it.
     const statuses = (new JsonStream().take(log) as SolveStatus[]).flatMap(
       ({ statuses: some }) => some ?? [],
@@ -58,16 +79,16 @@ export function buildTimes(settings: PlatformSettings, started: number): BuildTi
   });
 }
 
-function history(settings: PlatformSettings, started: number): BuildRecord[] {
-  return buildctl(settings, ["histories", "--format={{json .}}"])
+function history(address: string, started: number): BuildRecord[] {
+  return buildctl(address, ["histories", "--format={{json .}}"])
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => (JSON.parse(line) as { readonly record: BuildRecord }).record) // What buildctl prints for each build.
     .filter(({ CreatedAt }) => CreatedAt.seconds >= Math.floor(started / 1000));
 }
 
-function buildctl(settings: PlatformSettings, args: readonly string[]): string {
-  return spawnSync("buildctl", [`--addr=${buildkitAddress(settings)}`, "debug", ...args], {
+function buildctl(address: string, args: readonly string[]): string {
+  return spawnSync("buildctl", [`--addr=${address}`, "debug", ...args], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
     timeout: 10_000,

@@ -1,6 +1,8 @@
 // The main job with the real CLI, builder, registry and cluster, in the order in which a user does it.
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { loggedBuilds } from "../../platform/build-log";
+import { buildkitAddress } from "../../platform/services";
 import {
   type Outputs,
   checkout,
@@ -160,10 +162,17 @@ test("one changed file changes exactly its image, its chart and its Application"
       ]).output;
       expect(explained).toMatch(/~ backend\.py\s*: "[0-9a-f]{12}" => "[0-9a-f]{12}"/);
 
+      const started = Date.now();
       const { status, output } = up();
-      expect(output).toMatch(/COPY .*backend\.py/);
-      expect(output).not.toMatch(/pip|requirements/);
-      expect(status).toBe(0);
+      expect(status, output).toBe(0);
+      const builds = loggedBuilds(buildkitAddress(platform), started);
+      expect(builds).toEqual([
+        {
+          image: expect.stringContaining("/tinyolly/demo:") as string,
+          log: expect.stringMatching(/COPY .*backend\.py/) as string,
+        },
+      ]);
+      expect(builds[0]?.log).not.toMatch(/pip|requirements/);
       const now = outputs();
       expect(now.images["demo"]?.digest).not.toBe(first.images["demo"]?.digest);
       expect(now.applications["tinyolly-demos"]?.revision).toBe(

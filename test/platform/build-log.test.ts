@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { buildTimes, failedBuilds } from "../../platform/build-log";
+import { buildTimes, failedBuilds, loggedBuilds } from "../../platform/build-log";
 import { buildkitAddress } from "../../platform/services";
 import { readPlatformSettings } from "../../platform/settings";
 import { enterFolderWith, writeFiles } from "../folders";
@@ -89,4 +89,23 @@ describe("failed builds", () => {
       { image: "of a build without name", end: "end" },
     ]);
   });
+});
+
+test("builds are told with their image and all that they said", () => {
+  const CreatedAt = { seconds };
+  const Exporters = [{ Attrs: { name: "push.test/web:v1" } }];
+  buildctl(
+    [
+      { Ref: "old", CreatedAt: { seconds: seconds - 1 }, Exporters },
+      { Ref: "good", CreatedAt, Exporters },
+    ],
+    { good: "#1 COPY\n#1 DONE\n" },
+  );
+  expect(loggedBuilds("unix:///there.sock", started)).toEqual([
+    { image: "push.test/web:v1", log: "#1 COPY\n#1 DONE\n" },
+  ]);
+  expect(readFileSync("calls", "utf8")).toBe(
+    "--addr=unix:///there.sock debug histories --format={{json .}}\n" +
+      "--addr=unix:///there.sock debug logs --progress=plain good\n",
+  );
 });
