@@ -31,7 +31,8 @@ const commands: Readonly<
   status,
   env: async () => {
     const stack = stackOf(process.argv);
-    await enterSigner(stack);
+    // The shell may still have the variables of another stack.
+    await enterSigner(stack, { ...process.env, ...stackEnvironment(stack) });
     printVariables(stackEnvironment(stack));
     return 0;
   },

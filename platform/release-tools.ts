@@ -19,9 +19,12 @@ export async function provideReleaseTools(
   return folder;
 }
 
-/** {@link enterReleaseTools} where the configuration of a stack has it sign. */
-export async function enterSigner(stack: string): Promise<void> {
-  if (readStackConfiguration(stack)["tinyolly:signing"] !== "none") await enterReleaseTools();
+/** {@link enterReleaseTools} where the configuration of a stack, as `env` has it read, says to sign. */
+export async function enterSigner(
+  stack: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
+  if (readStackConfiguration(stack, env)["tinyolly:signing"] !== "none") await enterReleaseTools();
 }
 
 /** Puts what signs on PATH of this process. */

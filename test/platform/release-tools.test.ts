@@ -1,8 +1,8 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { provideReleaseTools } from "../../platform/release-tools";
-import { folderWith } from "../folders";
+import { enterSigner, provideReleaseTools } from "../../platform/release-tools";
+import { enterFolderWith, folderWith } from "../folders";
 import { programs } from "../release/programs";
 
 afterEach(() => {
@@ -26,4 +26,17 @@ test("cosign and syft get a folder of their own for PATH", async () => {
     join(bin, "syft"),
   ]);
   expect(lines).toEqual([]);
+});
+
+test("whether a stack signs is read from the file that the given variables name", async () => {
+  enterFolderWith({
+    "Pulumi.yaml": "config: {signing: {default: keyless}}\n",
+    "Pulumi.prod.yaml": "config: {tinyolly:signing: none}\n",
+    "another.yaml": "config: {}\n",
+  });
+  const bin = programs({});
+  vi.stubEnv("PATH", bin);
+  vi.stubEnv("PULUMI_OPTION_CONFIG_FILE", "another.yaml");
+  await enterSigner("prod", { PULUMI_OPTION_CONFIG_FILE: "" });
+  expect(process.env["PATH"]).toBe(bin);
 });
