@@ -139,6 +139,12 @@ function readRehearsal(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** Reads ports, none of which may be among those that are `taken`, and adds them there. */
+/** Variables that set every port of a platform so much higher than usual, for one that runs beside the user's. */
+export function raisedPorts(offset: number): Record<string, string> {
+  const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];
+  return Object.fromEntries(ports.map(([variable, port]) => [variable, String(port + offset)]));
+}
+
 function readPorts<Name extends string>(
   variables: Readonly<Record<Name, readonly [variable: string, port: number]>>,
   env: NodeJS.ProcessEnv,

@@ -12,12 +12,11 @@ import { requireSpace } from "../platform/disk";
 import { environment } from "../platform/environment";
 import { withLock } from "../platform/lock";
 import { storageFolder } from "../platform/rehearsal/servers";
-import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { provideReleaseTools } from "../platform/release-tools";
 import {
   type PlatformSettings,
-  portVariables,
   project,
+  raisedPorts,
   readPlatformSettings,
 } from "../platform/settings";
 import { table } from "../platform/table";
@@ -54,11 +53,8 @@ async function main(): Promise<number> {
 
 /** Ports and folder of the rehearsal's platform, which is not the one in use. */
 function ownPlatform(): NodeJS.ProcessEnv {
-  const ports = Object.values({ ...portVariables, ...rehearsalPortVariables }).map(
-    ([variable, port]) => [variable, String(port + portOffset)] as const,
-  );
   return {
-    ...Object.fromEntries(ports),
+    ...raisedPorts(portOffset),
     TINYOLLY_STATE: process.env["TINYOLLY_STATE"] ?? join(project, ".tinyolly/rehearsal"),
     TINYOLLY_REHEARSAL: "1",
     TINYOLLY_PLATFORMS: platforms.join(","),

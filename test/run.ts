@@ -10,9 +10,8 @@ import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
 import { platformTools, releaseTools } from "../platform/catalog";
 import { environment } from "../platform/environment";
-import { rehearsalPortVariables } from "../platform/rehearsal/settings";
 import { copyProject } from "../rehearsal/stage";
-import { portVariables, readPlatformSettings } from "../platform/settings";
+import { raisedPorts, readPlatformSettings } from "../platform/settings";
 import { provideTools } from "../platform/tools";
 import { type Result, goResult, vitestResult } from "./results";
 
@@ -117,18 +116,15 @@ async function main(): Promise<number> {
 }
 
 function testPorts(checkout: string): NodeJS.ProcessEnv {
-  const settings: NodeJS.ProcessEnv = {
+  return {
     ...process.env,
+    ...raisedPorts(portOffset),
     TINYOLLY_STATE: join(checkout, ".tinyolly/platform"),
     TINYOLLY_TEST_CHECKOUT: checkout,
     // Registries on which releases are made.
     TINYOLLY_REHEARSAL: "1",
     CONTRACT_KUBECONFIG: join(checkout, ".tinyolly/platform/kubeconfig"),
   };
-  for (const [variable, port] of Object.values({ ...portVariables, ...rehearsalPortVariables })) {
-    settings[variable] = String(port + portOffset);
-  }
-  return settings;
 }
 
 /** Some of these tests sign for real. */

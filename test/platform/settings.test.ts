@@ -6,6 +6,7 @@ import {
   hostPlatform,
   portVariables,
   project,
+  raisedPorts,
   readPlatformSettings,
 } from "../../platform/settings";
 import {
@@ -63,6 +64,17 @@ test.each(Object.entries(rehearsalPortVariables))(
     expect(ports).toEqual(usual.ports);
   },
 );
+
+test("a platform beside another one shares no port with it", () => {
+  const portsOf = (env: NodeJS.ProcessEnv): number[] => {
+    const { ports, rehearsalPorts } = readPlatformSettings(env);
+    return Object.values<number>({ ...ports }).concat(Object.values<number>({ ...rehearsalPorts }));
+  };
+  const usual = portsOf({});
+  expect(portsOf(raisedPorts(1100))).toEqual(usual.map((port) => port + 1100));
+  const all = [{}, raisedPorts(1100), raisedPorts(2200)].flatMap(portsOf);
+  expect(new Set(all).size).toBe(3 * usual.length);
+});
 
 test("both registries have a name with a port", () => {
   const settings = readPlatformSettings({ TINYOLLY_PORT_AIRGAP: "30601" });
