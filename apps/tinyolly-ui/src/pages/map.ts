@@ -3,7 +3,7 @@ import { layoutMap, nodeHeight, nodeWidth, type PlacedEdge, type PlacedNode } fr
 import type { MapEdge, ServiceMap } from '../model';
 import { formatCount, plural } from '../numbers';
 import type { Page, PageContext } from '../page';
-import { colourOf } from '../palette';
+import { colourOf, giveColours } from '../palette';
 import { formatRoute, type MapRoute, routes } from '../router';
 import { formatDuration } from '../time';
 import { waitingFor } from '../ui/notices';
@@ -16,6 +16,7 @@ export function mapPage(context: PageContext): Page<MapRoute> {
     title: 'Map',
     async load(signal) {
       map = await context.api.serviceMap(signal);
+      giveColours(map.nodes.map((node) => node.id));
     },
     render() {
       if (!map) return undefined;

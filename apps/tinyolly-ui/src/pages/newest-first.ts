@@ -2,6 +2,7 @@ import { type Children, h, type VElement } from '../dom';
 import type { Slice } from '../model';
 import type { Page, PageContext } from '../page';
 import { firstRows, moreRows } from '../paging';
+import { giveColours } from '../palette';
 import { formatRoute, type LogsRoute, type TracesRoute } from '../router';
 import { formatDateTime, parseNanos } from '../time';
 import { filterChip, searchBox, serviceSelect, toolbar } from '../ui/controls';
@@ -74,6 +75,7 @@ export function newestFirst<R extends TracesRoute | LogsRoute, Row>(
         ]);
         slice = found;
         services = known.map((service) => service.name);
+        giveColours(services);
       },
       render() {
         if (!slice) return undefined;

@@ -2,6 +2,7 @@ import { h, type VElement } from '../dom';
 import type { Service } from '../model';
 import { formatCount, formatShare } from '../numbers';
 import type { Page, PageContext } from '../page';
+import { giveColours } from '../palette';
 import { formatRoute, routes, type ServicesRoute, type ServiceSort } from '../router';
 import { sortServices } from '../service-table';
 import { formatAge, formatDateTime, formatDuration, fromMillis } from '../time';
@@ -24,6 +25,7 @@ export function servicesPage(context: PageContext): Page<ServicesRoute> {
     title: 'Services',
     async load(signal) {
       services = await context.api.services(signal);
+      giveColours(services.map((service) => service.name));
     },
     render() {
       if (!services) return undefined;

@@ -3,7 +3,7 @@ import type { LogRecord, Span, Trace } from '../model';
 import { formatCount, plural } from '../numbers';
 import type { Page, PageContext } from '../page';
 import { hiddenRows, maxRows, moreRows } from '../paging';
-import { colourOf } from '../palette';
+import { colourOf, giveColours } from '../palette';
 import { formatRoute, routes, type TraceRoute } from '../router';
 import { formatDateTime, formatDuration, formatOffset } from '../time';
 import { attributeList } from '../ui/attributes';
@@ -272,6 +272,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
           context.api.logs({ ...routes.logs({ traceId: route.traceId }), limit: maxRows }, signal),
         ]);
         trace = found;
+        giveColours(found.spans.map((span) => span.service));
         logs = records.items.toReversed();
       },
       render() {
