@@ -6,6 +6,7 @@ import { InputError } from "./input-error";
  * one line that begins with the command's name. Other errors are thrown, with their stack.
  */
 export function runMain(name: string, main: () => Promise<number>, wrongInput = 1): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", outliveReader);
   main().then(
     (status) => {
       process.exitCode = status;
@@ -16,6 +17,11 @@ export function runMain(name: string, main: () => Promise<number>, wrongInput = 
       process.exitCode = wrongInput;
     },
   );
+}
+
+/** Work goes on to its end where nobody reads what it says, as with `| head`. */
+function outliveReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { readOptions } from "../../components/command-line";
 import { InputError } from "../../components/input-error";
@@ -23,4 +24,22 @@ test("options are read, with their defaults", () => {
 
 test.each([[["--jsn"]], [["--stack"]], [["extra"]]])("%j is wrong input", (args) => {
   expect(() => read(...args)).toThrow(InputError);
+});
+
+test("work goes on, without a stack trace, where nobody reads what it says", () => {
+  const script = `
+    require("./components/command-line.ts").runMain("talk", async () => {
+      for (let line = 0; line < 20; line++) {
+        process.stdout.write("x".repeat(100000));
+        await new Promise((next) => setTimeout(next, 5));
+      }
+      process.stderr.write("done");
+      return 0;
+    });`;
+  const talk = 'node --require ./run-typescript.cjs --eval "$SCRIPT"';
+  const { stderr } = spawnSync("sh", ["-c", `${talk} | true`], {
+    encoding: "utf8",
+    env: { ...process.env, SCRIPT: script },
+  });
+  expect(stderr).toBe("done");
 });
