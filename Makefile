@@ -3,13 +3,18 @@
 MAKEFLAGS += --no-print-directory
 PACKAGES := node_modules/.package-lock.json
 PLATFORM_CLI := node --require ./run-typescript.cjs platform/$(if $(filter kind,$(PLATFORM)),kind/)cli.ts
-STACK_FLAG := $(if $(STACK),--stack '$(STACK)')
+# make itself sets AS to an assembler.
+AS =
+# Switches are on by any value but these, and values may begin with a dash.
+on = $(filter-out 0 no false off,$($(1)))
+option = $(if $($(1)),--$(2)='$($(1))')
+STACK_FLAG := $(call option,STACK,stack)
 ifneq ($(filter-out kind,$(PLATFORM)),)
 $(error PLATFORM is "$(PLATFORM)", but must be kind, or empty for the embedded platform)
 endif
 RELEASE_CLI := node --require ./run-typescript.cjs release/cli.ts
 RELEASE_FLAGS := --platform $(STACK_FLAG)
-OFFLINE_ENV := $(if $(OFFLINE),TINYOLLY_OFFLINE=1)
+OFFLINE_ENV := $(if $(call on,OFFLINE),TINYOLLY_OFFLINE=1)
 
 .PHONY: help
 help: ## Show this list
@@ -25,7 +30,7 @@ preview: $(PACKAGES) ## Show what `make up` would change, and which files cause 
 
 .PHONY: explain
 explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; JSON=1, MARKDOWN=1, SAVE=FILE, STACK=, OFFLINE=1
-	@$(OFFLINE_ENV) node --require ./run-typescript.cjs explain/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown) $(if $(SAVE),--save '$(SAVE)')
+	@$(OFFLINE_ENV) node --require ./run-typescript.cjs explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,SAVE,save)
 
 .PHONY: watch
 watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=
@@ -33,15 +38,15 @@ watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what c
 
 .PHONY: bases
 bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
-	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(UPDATE),--update)
+	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,UPDATE),--update)
 
 .PHONY: release-check
 release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, OFFLINE=1, STACK=prod
-	@$(OFFLINE_ENV) $(RELEASE_CLI) check $(RELEASE_FLAGS) $(if $(RELEASE),--release '$(RELEASE)') $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
+	@$(OFFLINE_ENV) $(RELEASE_CLI) check $(RELEASE_FLAGS) $(call option,RELEASE,release) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown)
 
 .PHONY: chart-version
-chart-version: $(PACKAGES) ## Set the version of a chart: CHART=tinyolly VERSION=0.2.1
-	@$(RELEASE_CLI) chart-version --chart '$(CHART)' --version '$(VERSION)'
+chart-version: $(PACKAGES) ## Set the version of a chart: CHART=tinyolly VERSION=0.3.1
+	@$(RELEASE_CLI) chart-version --chart='$(CHART)' --version='$(VERSION)'
 
 .PHONY: release
 release: $(PACKAGES) ## Publish the tagged commit as a release (pulumi up); STACK=prod
@@ -49,35 +54,35 @@ release: $(PACKAGES) ## Publish the tagged commit as a release (pulumi up); STAC
 
 .PHONY: releases
 releases: $(PACKAGES) ## List the releases that are recorded; JSON=1, STACK=prod
-	@$(RELEASE_CLI) list $(RELEASE_FLAGS) $(if $(JSON),--json)
+	@$(RELEASE_CLI) list $(RELEASE_FLAGS) $(if $(call on,JSON),--json)
 
 .PHONY: rollback
 rollback: $(PACKAGES) ## Point the Applications at a recorded release: TO=v2.1.7; PREVIEW=1 only shows it, STACK=prod
-	@$(RELEASE_CLI) rollback $(RELEASE_FLAGS) --to '$(TO)' $(if $(PREVIEW),--preview)
+	@$(RELEASE_CLI) rollback $(RELEASE_FLAGS) --to='$(TO)' $(if $(call on,PREVIEW),--preview)
 
 .PHONY: promote
 promote: $(PACKAGES) ## Copy what one stack has published to the registry of another: FROM=local TO=prod; RELEASE=, AS=v2.2.0
-	@$(RELEASE_CLI) promote --platform $(if $(FROM),--from '$(FROM)') --to '$(TO)' $(if $(RELEASE),--release '$(RELEASE)') $(if $(AS),--as '$(AS)')
+	@$(RELEASE_CLI) promote --platform $(call option,FROM,from) --to='$(TO)' $(call option,RELEASE,release) $(call option,AS,as)
 
 .PHONY: bundle
 bundle: $(PACKAGES) ## Put a release into one file: RELEASE=v2.1.8; FILE=, STACK=prod
-	@$(RELEASE_CLI) bundle $(RELEASE_FLAGS) --release '$(RELEASE)' $(if $(FILE),--file '$(FILE)')
+	@$(RELEASE_CLI) bundle $(RELEASE_FLAGS) --release='$(RELEASE)' $(call option,FILE,file)
 
 .PHONY: load
 load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http); KEY=FILE
-	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file '$(FILE)' $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TLS),--tls '$(TLS)') $(if $(KEY),--key '$(KEY)')
+	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file='$(FILE)' $(call option,REGISTRY,registry) $(call option,TLS,tls) $(call option,KEY,key)
 
 .PHONY: rehearse
 rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1
-	@node --require ./run-typescript.cjs rehearsal/rehearse.ts $(if $(JSON),--json)
+	@node --require ./run-typescript.cjs rehearsal/rehearse.ts $(if $(call on,JSON),--json)
 
 .PHONY: gc
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
-	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(JSON),--json) $(if $(KEEP),--keep '$(KEEP)') $(if $(DELETE),--delete)
+	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(call option,KEEP,keep) $(if $(call on,DELETE),--delete)
 
 .PHONY: verify
 verify: $(PACKAGES) ## Check signatures, contents and provenance: REF=host/image:tag, or a release; KEY=FILE, TLS=, JSON=1, STACK=
-	@node --require ./run-typescript.cjs release/verify-cli.ts --platform --ref '$(REF)' $(STACK_FLAG) $(if $(KEY),--key '$(KEY)') $(if $(TLS),--tls '$(TLS)') $(if $(JSON),--json)
+	@node --require ./run-typescript.cjs release/verify-cli.ts --platform --ref='$(REF)' $(STACK_FLAG) $(call option,KEY,key) $(call option,TLS,tls) $(if $(call on,JSON),--json)
 
 .PHONY: release-tools
 release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval "$$(make -s release-tools)"
@@ -102,7 +107,7 @@ platform-down: $(PACKAGES) ## Stop the platform and keep its data
 
 .PHONY: platform-status
 platform-status: $(PACKAGES) ## Show every server of the platform; JSON=1 for machines
-	@$(PLATFORM_CLI) status $(if $(JSON),--json)
+	@$(PLATFORM_CLI) status $(if $(call on,JSON),--json)
 
 .PHONY: platform-reset
 platform-reset: $(PACKAGES) ## Stop the platform and delete its data; tools stay in the user's cache
@@ -121,12 +126,12 @@ test: $(PACKAGES) ## Run every test, on a platform of its own
 	@node --require ./run-typescript.cjs test/run.ts
 
 .PHONY: bench
-bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain'
+bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain' only shows that
 	@$(PLATFORM_CLI) up
 	@eval "$$($(PLATFORM_CLI) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
 
 $(PACKAGES): package.json package-lock.json
-	@command -v node npm > /dev/null || { echo 'Node and npm are missing; install Node 20.19 or newer: apt-get install nodejs npm' >&2; exit 1; }
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node " + process.version + " is too old; install Node 20.19 or newer"); process.exit(1); }'
+	@for program in node npm; do command -v $$program > /dev/null || { echo "$$program is missing; install Node 20.19 or newer with npm: https://nodejs.org/en/download" >&2; exit 1; }; done
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node " + process.version + " is too old; install Node 20.19 or newer: https://nodejs.org/en/download"); process.exit(1); }'
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@

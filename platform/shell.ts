@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
 import { PlatformError, localStack, project } from "./settings";
 
 /** Runs the Pulumi CLI on this project, in front of the user; returns its exit code. */
@@ -25,6 +26,7 @@ export function quoted(word: string): string {
 
 /** Stack that a command line names; the platform's own where it names none. */
 export function stackOf(words: readonly string[]): string {
-  const at = words.indexOf("--stack");
-  return (at < 0 ? undefined : words[at + 1]) ?? localStack;
+  const options = { stack: { type: "string" } } as const;
+  const { stack } = parseArgs({ args: [...words], options, strict: false }).values;
+  return typeof stack === "string" ? stack : localStack;
 }

@@ -12,7 +12,7 @@ const declared = {
   version: { type: "string", default: "" },
 } as const;
 
-/** `chart-version --chart tinyolly --version 0.2.1`: sets the version in a chart's `Chart.yaml`, and changes nothing else there. */
+/** `chart-version --chart tinyolly --version 0.3.1`: sets the version in a chart's `Chart.yaml`, and changes nothing else there. */
 export function chartVersion(args: string[]): Promise<number> {
   const { chart: name, version } = readOptions(declared, args);
   const charts: Readonly<Record<string, ChartDeliverable>> = deliverables.charts;
@@ -24,7 +24,7 @@ export function chartVersion(args: string[]): Promise<number> {
   }
   if (!chartVersionPattern.test(version)) {
     throw new InputError(
-      `VERSION is "${version}", but must be a semantic version without build metadata, such as 0.2.1`,
+      `VERSION is "${version}", but must be a semantic version without build metadata, such as 0.3.1`,
     );
   }
   const file = join(chart.path, "Chart.yaml");

@@ -41,7 +41,7 @@ function onPlatform(options: GcOptions): Promise<number> {
 function readKeep(text: string | undefined): number | undefined {
   if (text === undefined || /^[1-9]\d{0,8}$/.test(text))
     return text === undefined ? undefined : Number(text);
-  throw new InputError(`--keep is "${text}", but must be a whole number of releases above 0`);
+  throw new InputError(`KEEP is "${text}", but must be a whole number of releases above 0`);
 }
 
 runMain("gc", main);

@@ -443,7 +443,7 @@ describe("wrong input", () => {
     [["chart-version", "--chart=x"], 'CHART is "x", but must be one of tinyolly, tinyolly-demos'],
     [
       ["chart-version", "--chart=tinyolly", "--version=v1"],
-      'VERSION is "v1", but must be a semantic version without build metadata, such as 0.2.1',
+      'VERSION is "v1", but must be a semantic version without build metadata, such as 0.3.1',
     ],
     [
       ["check", "--release=2.1"],

@@ -473,7 +473,7 @@ describe("gc deletes nothing and exits with 1 when", () => {
       "the number of releases is none",
       ["--keep", "0"],
       {},
-      /^gc: --keep is "0", but must be a whole number of releases above 0\n$/,
+      /^gc: KEEP is "0", but must be a whole number of releases above 0\n$/,
     ],
     [
       "registry and cluster are not to be asked",

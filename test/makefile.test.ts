@@ -1,0 +1,47 @@
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+
+/** The command of a target, without its script; nothing is run. */
+function commandOf(...words: string[]): string {
+  const { stdout, stderr } = spawnSync("make", ["--no-print-directory", "--dry-run", ...words], {
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "" },
+  });
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  const [, flags] = /run-typescript\.cjs \S+ ?(.*)$/.exec(line) ?? [];
+  if (flags === undefined) throw new Error(`make ${words.join(" ")}: ${stdout}${stderr}`);
+  return flags.replaceAll(/ +/g, " ").trim();
+}
+
+test.each<[what: string, words: readonly string[], command: string]>([
+  ["no value where none is given", ["gc"], "--platform"],
+  [
+    "values, also with a dash before them",
+    ["gc", "KEEP=-1", "STACK=prod"],
+    "--platform --stack='prod' --keep='-1'",
+  ],
+  ["a switch", ["gc", "DELETE=1"], "--platform --delete"],
+  ["a switch by another word", ["gc", "DELETE=yes"], "--platform --delete"],
+  ["no switch by 0", ["gc", "DELETE=0", "JSON=0"], "--platform"],
+  ["no switch by no or false", ["bases", "UPDATE=no", "JSON=false"], "--platform"],
+  [
+    "no name for a promotion, although make has a variable AS",
+    ["promote", "FROM=local", "TO=prod"],
+    "promote --platform --from='local' --to='prod'",
+  ],
+  [
+    "the name of a promotion",
+    ["promote", "FROM=local", "TO=prod", "AS=v2.2.0"],
+    "promote --platform --from='local' --to='prod' --as='v2.2.0'",
+  ],
+])("make passes on %s", (_, words, command) => {
+  expect(commandOf(...words)).toBe(command);
+});
+
+test("OFFLINE=1 asks no registry, and OFFLINE=0 does", () => {
+  const environmentOf = (value: string): boolean =>
+    spawnSync("make", ["--dry-run", "explain", `OFFLINE=${value}`], {
+      encoding: "utf8",
+    }).stdout.includes("TINYOLLY_OFFLINE=1 ");
+  expect([environmentOf("1"), environmentOf("0"), environmentOf("")]).toEqual([true, false, false]);
+});
