@@ -12,7 +12,7 @@ import {
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
-import { PlatformError, type PlatformSettings, project } from "./settings";
+import { PlatformError, type PlatformSettings, given, project } from "./settings";
 import { cachedPath, provideTools } from "./tools";
 
 /** A plugin that is ready, and where it came from. */
@@ -28,7 +28,7 @@ export function pulumiHome(
   { cache }: PlatformSettings,
   env: NodeJS.ProcessEnv = process.env,
 ): string {
-  return env["PULUMI_HOME"] ?? join(cache, "pulumi");
+  return given(env, "PULUMI_HOME") ?? join(cache, "pulumi");
 }
 
 /** Folder of the CLI, where the npm package `pulumi` looks for it as well. */

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { InputError } from "../components/input-error";
 import { type RehearsalPorts, rehearsalPortVariables } from "./rehearsal/settings";
 
@@ -92,8 +92,13 @@ export const hostPlatform = platformOf[process.arch] ?? `linux/${process.arch}`;
 
 /** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that README.md lists. */
 export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
-  const state = resolve(project, env["TINYOLLY_STATE"] ?? ".tinyolly/platform");
-  const cacheHome = env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  const state = resolve(project, given(env, "TINYOLLY_STATE") ?? ".tinyolly/platform");
+  const cacheHome = given(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  if (!relative(state, project).startsWith("..")) {
+    throw new PlatformError(
+      `TINYOLLY_STATE is "${state}", which holds this checkout; name a folder that make platform-reset may delete`,
+    );
+  }
   if (Object.values(sockets).some((socket) => join(state, socket).length > 100)) {
     throw new PlatformError(
       `the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`,
@@ -102,7 +107,7 @@ export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): Plat
   const taken = new Map<number, string>();
   return {
     state,
-    cache: resolve(env["TINYOLLY_CACHE"] ?? join(cacheHome, "tinyolly")),
+    cache: resolve(given(env, "TINYOLLY_CACHE") ?? join(cacheHome, "tinyolly")),
     ports: readPorts(portVariables, env, taken),
     rehearsal: readRehearsal(env),
     rehearsalPorts: readPorts(rehearsalPortVariables, env, taken),
@@ -139,6 +144,12 @@ function readRehearsal(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** Reads ports, none of which may be among those that are `taken`, and adds them there. */
+/** A variable; an empty one counts as none. */
+export function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = env[name] ?? "";
+  return value === "" ? undefined : value;
+}
+
 /** Variables that set every port of a platform so much higher than usual, for one that runs beside the user's. */
 export function raisedPorts(offset: number): Record<string, string> {
   const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];
@@ -151,12 +162,10 @@ function readPorts<Name extends string>(
   taken: Map<number, string>,
 ): Record<Name, number> {
   const read = ([variable, fallback]: readonly [string, number]): number => {
-    const given = env[variable];
-    const port = given === undefined ? fallback : Number(given);
+    const text = env[variable];
+    const port = text === undefined ? fallback : Number(text);
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      throw new PlatformError(
-        `${variable} is "${given ?? ""}", but must be a port from 1 to 65535`,
-      );
+      throw new PlatformError(`${variable} is "${text ?? ""}", but must be a port from 1 to 65535`);
     }
     const other = taken.get(port);
     if (other !== undefined)

@@ -15,6 +15,7 @@ import { storageFolder } from "../platform/rehearsal/servers";
 import { provideReleaseTools } from "../platform/release-tools";
 import {
   type PlatformSettings,
+  given,
   project,
   raisedPorts,
   readPlatformSettings,
@@ -55,7 +56,7 @@ async function main(): Promise<number> {
 function ownPlatform(): NodeJS.ProcessEnv {
   return {
     ...raisedPorts(portOffset),
-    TINYOLLY_STATE: process.env["TINYOLLY_STATE"] ?? join(project, ".tinyolly/rehearsal"),
+    TINYOLLY_STATE: given(process.env, "TINYOLLY_STATE") ?? join(project, ".tinyolly/rehearsal"),
     TINYOLLY_REHEARSAL: "1",
     TINYOLLY_PLATFORMS: platforms.join(","),
   };

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   PlatformError,
   type PlatformSettings,
+  given,
   portVariables,
   project,
   readPlatformSettings,
@@ -17,7 +18,8 @@ export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
  *   rehearsal.
  */
 export function readKindSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
-  const settings = readPlatformSettings({ TINYOLLY_STATE: ".tinyolly/kind", ...env });
+  const state = given(env, "TINYOLLY_STATE") ?? ".tinyolly/kind";
+  const settings = readPlatformSettings({ ...env, TINYOLLY_STATE: state });
   for (const name of ["registryTls", "registry", "registryInCluster", "ui"] as const) {
     const [variable, port] = portVariables[name];
     if (settings.ports[name] !== port) {

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   PlatformError,
@@ -42,6 +42,21 @@ test("a relative state folder is one of the checkout, wherever the command runs"
   enterFolderWith({});
   expect(readPlatformSettings({ TINYOLLY_STATE: "other" }).state).toBe(join(project, "other"));
   expect(readPlatformSettings({ TINYOLLY_STATE: "/srv/state" }).state).toBe("/srv/state");
+});
+
+test("an empty variable is one that is not set", () => {
+  const names = ["TINYOLLY_STATE", "TINYOLLY_CACHE", "XDG_CACHE_HOME"];
+  expect(readPlatformSettings(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(
+    readPlatformSettings({}),
+  );
+});
+
+test.each([".", "..", "/"])("a state folder %s, which holds the checkout, is refused", (folder) => {
+  expect(() => readPlatformSettings({ TINYOLLY_STATE: folder })).toThrow(
+    new PlatformError(
+      `TINYOLLY_STATE is "${resolve(project, folder)}", which holds this checkout; name a folder that make platform-reset may delete`,
+    ),
+  );
 });
 
 test("the cache is TINYOLLY_CACHE, else below XDG_CACHE_HOME", () => {
