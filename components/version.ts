@@ -177,8 +177,8 @@ export function newerFirst(a: string, b: string): number {
 }
 
 /**
- * The aliases that a release takes: those of which it is the newest one. A pre-release takes none, and a patch of an older line
- * leaves those of the newer ones where they are.
+ * The aliases that a release takes: those of which it is the newest one. A pre-release, or content without a release, takes none,
+ * and a patch of an older line leaves those of the newer ones where they are.
  *
  * @param templates Such as `latest` and `v{major}.{minor}`.
  * @param published Releases that the registry has.
@@ -188,7 +188,7 @@ export function takenAliases(
   release: string,
   published: readonly string[],
 ): string[] {
-  if (isPrerelease(release)) return [];
+  if (!isRelease(release) || isPrerelease(release)) return [];
   const rivals = published.filter((other) => isRelease(other) && !isPrerelease(other));
   return templates
     .filter((template) => {

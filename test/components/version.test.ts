@@ -242,6 +242,8 @@ test.each<[release: string, published: string[], taken: string[]]>([
   ["v2.1.8", ["v3.0.0"], ["v2", "v2.1"]],
   ["v2.1.8", ["v3.0.0-rc.1", "v2.1.x-h0123456789ab"], ["latest", "v2", "v2.1"]],
   ["v2.2.0-rc.1", [], []],
+  ["v2.1.x-h0123456789ab", [], []],
+  ["v2.1.x-h0123456789ab", ["v3.0.0"], []],
 ])("%s beside %j takes the aliases %j", (release, published, taken) => {
   expect(takenAliases(templates, release, published)).toEqual(taken);
 });
