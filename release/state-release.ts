@@ -5,7 +5,12 @@ import {
   markedImage,
   unlockedBase,
 } from "../components/record";
-import { type StateResource, readRecorded, resourceName } from "../components/recorded";
+import {
+  type RecordedArtifact,
+  type StateResource,
+  readRecorded,
+  resourceName,
+} from "../components/recorded";
 import { chartPath } from "../components/references";
 import type { ReleaseRecord, ReleasedChart, ReleasedImage } from "../components/release-record";
 import { sha256 } from "../components/source-tree";
@@ -37,7 +42,7 @@ export function releaseOfState(
         path: name,
         key: record.key,
         tag: record.tag,
-        digest: requireDigest(stack, name, recorded.images.get(name)?.digest),
+        digest: requireDigest(stack, name, record.key, recorded.images.get(name)),
         // Settings are told apart by their names.
         platforms: record.settings["platforms"] as readonly string[],
         buildArgs: record.buildArgs,
@@ -50,7 +55,7 @@ export function releaseOfState(
         path: chartPath(name),
         key: record.key,
         version: record.version,
-        digest: requireDigest(stack, name, recorded.charts.get(name)?.digest),
+        digest: requireDigest(stack, name, record.key, recorded.charts.get(name)),
         pullFrom,
         images: [...new Set(Object.values(record.images).map(markedImage))].sort(),
       };
@@ -77,8 +82,15 @@ function lockedBases(bases: ImageRecord["bases"]): Record<string, string> {
   );
 }
 
-function requireDigest(stack: string, name: string, digest: string | undefined): string {
-  if (digest !== undefined && digest !== "") return digest;
+/** Pulumi notes what a component is to be even where a build or push below it then fails. */
+function requireDigest(
+  stack: string,
+  name: string,
+  key: string,
+  published: RecordedArtifact | undefined,
+): string {
+  if (published && published.digest !== "" && key.startsWith(published.key))
+    return published.digest;
   throw new InputError(
     `"${name}" of stack "${stack}" was not published in the last run; run pulumi up --stack ${stack} again`,
   );
