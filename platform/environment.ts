@@ -11,6 +11,7 @@ import { rehearsalEnvironment } from "./rehearsal/certificates";
 import { buildxFolder } from "./services";
 import {
   type PlatformSettings,
+  given,
   localStack,
   portVariables,
   project,
@@ -48,10 +49,18 @@ export function environment(settings: PlatformSettings): Record<string, string> 
 
 /**
  * Makes the environment of a stack that of this process: for the platform's own stack that of the embedded platform, or of kind where
- * `PLATFORM` says so; for every other one see {@link stackEnvironment}.
+ * `PLATFORM` says so; for every other one see {@link stackEnvironment}. Returns what takes it back.
  */
-export function enterStack(stack: string): void {
-  Object.assign(process.env, stackEnvironment(stack));
+export function enterStack(stack: string): () => void {
+  const added = stackEnvironment(stack);
+  const before = Object.keys(added).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, added);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  };
 }
 
 /**
@@ -87,10 +96,12 @@ export function stackEnvironment(
 /** What the credentials of the environment and of the stack's configuration are for. */
 function registryVariables(stack: string, env: NodeJS.ProcessEnv): Record<string, string> {
   const configuration = readStackConfiguration(stack, env);
+  const named = given(env, "TINYOLLY_REGISTRY_TOKEN") && given(env, "TINYOLLY_REGISTRY_HOST");
   return {
-    TINYOLLY_REGISTRY_HOST: configuration["tinyolly:registryPush"] ?? "",
-    // Pulumi is asked for a token only where there is one.
-    ...(hasSecret(stack, "registryToken", env) ? { TINYOLLY_STACK: stack } : {}),
+    // A token that comes with its registry goes to no other one.
+    TINYOLLY_REGISTRY_HOST: named ?? configuration["tinyolly:registryPush"] ?? "",
+    // Pulumi is asked for a token only where there is one; a shell may have another stack's.
+    TINYOLLY_STACK: hasSecret(stack, "registryToken", env) ? stack : "",
   };
 }
 

@@ -5,7 +5,9 @@ import { moveAliases } from "../components/release-aliases";
 import { requireRelease, requireWhole, storeRelease } from "../components/release-store";
 import { isRelease } from "../components/version";
 import { readStackState } from "../explain/stack-state";
+import { enterStack } from "../platform/environment";
 import { enterSigner } from "../platform/release-tools";
+import { given } from "../platform/settings";
 import { type Attester, attester } from "./attester";
 import { signingProblem } from "./signing-problem";
 import { type OpenStack, openStack } from "./stack";
@@ -36,10 +38,17 @@ export async function promote(args: string[]): Promise<number> {
   if (as !== "" && !isRelease(as)) {
     throw new InputError(`AS is "${as}", but must be a semantic version after a v, such as v2.2.0`);
   }
-  const source = openStack({ stack: from, platform });
   const target = openStack({ stack: to, platform });
+  const host = given(process.env, "TINYOLLY_REGISTRY_HOST");
+  target.leave();
+  // A token that names no registry is for the one that is written to.
+  if (given(process.env, "TINYOLLY_REGISTRY_TOKEN") && host !== undefined)
+    process.env["TINYOLLY_REGISTRY_HOST"] = host;
+  const source = openStack({ stack: from, platform });
   try {
     const original = await readOriginal(source, from, release);
+    source.leave();
+    if (platform) enterStack(to);
     const record = renamed(original, as || original.release);
     const attest = await requireAttester(target, to, platform);
     await requireWhole(source.client, source.namespace, original, "publish it again first");

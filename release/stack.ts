@@ -16,6 +16,8 @@ export interface OpenStack {
   readonly client: RegistryClient;
   /** Path in the registry before image and chart names. */
   readonly namespace: string;
+  /** Takes the stack's variables out of the environment of this process again; the client keeps them. */
+  readonly leave: () => void;
 }
 
 /**
@@ -28,9 +30,11 @@ export function openStack(
   { stack, platform }: { stack: string; platform: boolean },
   readGit: () => GitFacts | undefined = () => undefined,
 ): OpenStack {
-  if (platform) enterStack(stack);
+  const leave = platform ? enterStack(stack) : () => undefined;
   const configuration = { ...readStackConfiguration(stack), "tinyolly:deploy": "false" };
   const settings = readSettings(configuration, process.env, readGit);
   const { push, pushTls, namespace } = settings.publishing.endpoints;
-  return { settings, client: new RegistryClient({ host: push, tls: pushTls }), namespace };
+  // Credentials are looked up later, when another stack may have been entered.
+  const client = new RegistryClient({ host: push, tls: pushTls }, { env: { ...process.env } });
+  return { settings, client, namespace, leave };
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
-import { environment, stackConfig, stackEnvironment } from "../../platform/environment";
+import { enterStack, environment, stackConfig, stackEnvironment } from "../../platform/environment";
 import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
 import { folderWith, writeFiles } from "../folders";
 
@@ -63,6 +63,7 @@ test("another stack keeps its own backend, builder and cluster, and gets credent
     DOCKER_BUILDKIT: "1",
     PATH: `${docker}/bin:/own/bin:${state}/bin:${join(project, "node_modules/.bin")}`,
     TINYOLLY_REGISTRY_HOST: "ghcr.io",
+    TINYOLLY_STACK: "",
     DOCKER_CONFIG: docker,
     HELM_REGISTRY_CONFIG: `${docker}/config.json`,
     BUILDX_CONFIG: "/home/me/.docker/buildx",
@@ -77,6 +78,26 @@ test("another stack keeps its own backend, builder and cluster, and gets credent
     TINYOLLY_REGISTRY_HOST: "there.test",
     TINYOLLY_STACK: "dark",
   });
+  const token = { TINYOLLY_REGISTRY_TOKEN: "t0ken", TINYOLLY_REGISTRY_HOST: "mine.test" };
+  expect(stackEnvironment("prod", { ...env, ...token })).toMatchObject({
+    TINYOLLY_REGISTRY_HOST: "mine.test",
+  });
+  const host = { TINYOLLY_REGISTRY_HOST: "mine.test" };
+  expect(stackEnvironment("prod", { ...env, ...host })).toMatchObject({
+    TINYOLLY_REGISTRY_HOST: "ghcr.io",
+  });
+});
+
+test("a stack that was entered is left without a trace", () => {
+  vi.stubEnv("TINYOLLY_STATE", state);
+  vi.stubEnv("KUBECONFIG", "/own/config");
+  vi.stubEnv("BUILDX_CONFIG", undefined);
+  const before = { ...process.env };
+  const leave = enterStack("local");
+  expect(process.env["KUBECONFIG"]).toBe(`${state}/kubeconfig`);
+  expect(process.env["BUILDX_CONFIG"]).toBe(`${state}/buildx`);
+  leave();
+  expect({ ...process.env }).toEqual(before);
 });
 
 test("with base images made here, their lock and their mirror are named as well", () => {

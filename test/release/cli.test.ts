@@ -249,11 +249,15 @@ describe("a bundle", () => {
 });
 
 describe("promotion", () => {
-  /** The state of a development stack that published what a record holds. */
-  function developmentState(record: Awaited<ReturnType<typeof putRelease>>["record"]): void {
+  const key = "0123456789ab".padEnd(64, "0");
+
+  /** The state of a development stack that published what a record holds, its images from the content of `built`. */
+  function developmentState(
+    record: Awaited<ReturnType<typeof putRelease>>["record"],
+    built = key.slice(0, 12),
+  ): void {
     const urn = (types: string, name: string): string =>
       `urn:pulumi:local::tinyolly::${types}::${name}`;
-    const key = "0123456789ab".padEnd(64, "0");
     const resources = [
       ...Object.entries(record.images).flatMap(([name, { digest, platforms }]) => [
         {
@@ -268,7 +272,10 @@ describe("promotion", () => {
         {
           urn: urn("tinyolly:index:Image$docker-build:index:Image", name),
           type: "docker-build:index:Image",
-          outputs: { digest, tags: ["x"] },
+          outputs: {
+            ...{ digest, tags: ["x"] },
+            context: { location: `/contexts/${name}-${built}/${built}` },
+          },
         },
       ]),
       {
@@ -334,6 +341,29 @@ describe("promotion", () => {
     const before = writes(there);
     expect((await release(...args)).stdout).toContain(", as it was before");
     expect(writes(there)).toEqual(before);
+  });
+
+  test("of what a failed run has not built yet is refused", async () => {
+    const { record } = await putRelease(here);
+    stack("local", here, "shop", { versioning: "content" });
+    developmentState(record, "ba9876543210");
+    const { stderr, status } = await release("promote", "--from=local", "--to=airgap");
+    expect(stderr).toMatch(
+      /"(web|api)" of stack "local" was not published in the last run; run pulumi up --stack local again/,
+    );
+    expect(status).toBe(1);
+    expect(writes(there)).toEqual([]);
+  });
+
+  test("of content without a release moves no alias", async () => {
+    await putRelease(there, { release: "v3.0.0", namespace: "far/away" });
+    const { record } = await putRelease(here);
+    stack("local", here, "shop", { versioning: "content" });
+    developmentState(record);
+    const { stdout, stderr, status } = await release("promote", "--from=local", "--to=airgap");
+    expect(stderr).not.toContain("TypeError");
+    expect(stdout).not.toContain("latest");
+    expect(status).toBe(0);
   });
 
   test("of a release says which record it was", async () => {
