@@ -51,6 +51,17 @@ export function kubeletServer(settings: PlatformSettings): Certificate {
   return selfSigned(folder, `/CN=${nodeName}`, `IP:${nodeAddress},DNS:${nodeName}`);
 }
 
+/** Certificate of etcd's own server. */
+export function etcdServer(settings: PlatformSettings): Certificate {
+  return selfSigned(join(pkiFolder(settings), "etcd-server"), "/CN=tinyolly:etcd", "IP:127.0.0.1");
+}
+
+/** Certificate by which etcd knows the API server; nobody else may ask it. */
+export function etcdClient(settings: PlatformSettings): Certificate {
+  const subject = "/CN=tinyolly:kube-apiserver";
+  return selfSigned(join(pkiFolder(settings), "etcd-client"), subject, "DNS:kube-apiserver");
+}
+
 /** Key that signs the tokens of service accounts. */
 export function accountKey(settings: PlatformSettings): string {
   const file = join(pkiFolder(settings), "service-accounts.key");

@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   accountKey,
   apiAddress,
   encryptionFile,
+  etcdClient,
+  etcdServer,
   kubeletClient,
   kubeletServer,
   pkiFolder,
@@ -17,9 +20,12 @@ import type { Service } from "./processes";
 import { type PlatformSettings, nodeAddress, serviceRange } from "./settings";
 import { writeConfig } from "./state-files";
 
-export function etcd({ state, ports }: PlatformSettings): Service {
-  const client = `http://127.0.0.1:${ports.etcd}`;
-  const peer = `http://127.0.0.1:${ports.etcdPeer}`;
+export function etcd(settings: PlatformSettings): Service {
+  const { state, ports } = settings;
+  const client = `https://127.0.0.1:${ports.etcd}`;
+  const peer = `https://127.0.0.1:${ports.etcdPeer}`;
+  const own = etcdServer(settings);
+  const known = etcdClient(settings);
   return {
     name: "etcd",
     command: [
@@ -31,10 +37,19 @@ export function etcd({ state, ports }: PlatformSettings): Service {
       `--listen-peer-urls=${peer}`,
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=tinyolly=${peer}`,
+      // Who may write here is administrator of the cluster, whatever the API server says.
+      ...[`--cert-file=${own.certificate}`, `--key-file=${own.key}`, "--client-cert-auth"],
+      `--trusted-ca-file=${known.certificate}`,
+      ...[`--peer-cert-file=${own.certificate}`, `--peer-key-file=${own.key}`],
+      ...["--peer-client-cert-auth", `--peer-trusted-ca-file=${own.certificate}`],
+      "--enable-grpc-gateway=false",
       `--log-level=warn`,
     ],
     address: client,
-    ready: async () => (await get(`${client}/health`)).status === 200,
+    ready: async () => {
+      const [cert, key] = [readFileSync(known.certificate), readFileSync(known.key)];
+      return (await get(`${client}/health`, {}, { cert, key })).status === 200;
+    },
     patience: 30,
   };
 }
@@ -43,13 +58,16 @@ export function apiServer(settings: PlatformSettings): Service {
   const { ports } = settings;
   const key = accountKey(settings);
   const client = kubeletClient(settings);
+  const store = etcdClient(settings);
   const address = apiAddress(settings);
   writeAdminKubeconfig(settings);
   return {
     name: "kube-apiserver",
     command: [
       "kube-apiserver",
-      `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+      `--etcd-servers=https://127.0.0.1:${ports.etcd}`,
+      `--etcd-cafile=${etcdServer(settings).certificate}`,
+      ...[`--etcd-certfile=${store.certificate}`, `--etcd-keyfile=${store.key}`],
       `--bind-address=127.0.0.1`,
       `--secure-port=${ports.apiServer}`,
       // Where pods reach it: the node carries their connections out.

@@ -9,7 +9,7 @@ import type { Service } from "./processes";
 import { registryServer } from "./registry-server";
 import { type PlatformSettings, builderName, registryHosts, sockets } from "./settings";
 import type { ServiceFactory } from "./start-services";
-import { type Certificate, ensureFolder, selfSigned, writeConfig } from "./state-files";
+import { type Certificate, ensureFolder, secret, selfSigned, writeConfig } from "./state-files";
 
 /** Everything that makes the platform, in start order; each stands on the ones before it. */
 export const serviceFactories: readonly ServiceFactory[] = [
@@ -114,28 +114,25 @@ function writeBuilder(settings: PlatformSettings): void {
   writeFileSync(join(instances, builderName), JSON.stringify(builder));
 }
 
-function redis({ state, ports }: PlatformSettings): Service {
-  const folder = join(state, "redis");
-  mkdirSync(folder, { recursive: true });
+function redis(settings: PlatformSettings): Service {
+  const { state, ports } = settings;
+  const config = [
+    ...["bind 127.0.0.1", `port ${ports.redis}`, `dir "${ensureFolder(join(state, "redis"))}"`],
+    ...['save ""', "appendonly no"],
+    // Argo CD applies the manifests that it keeps there.
+    `requirepass ${redisPassword(settings)}`,
+  ];
   return {
     name: "argocd-redis",
-    command: [
-      "redis-server",
-      "--bind",
-      "127.0.0.1",
-      "--port",
-      String(ports.redis),
-      "--dir",
-      folder,
-      "--save",
-      "",
-      "--appendonly",
-      "no",
-    ],
+    command: ["redis-server", writeConfig(settings, "redis.conf", `${config.join("\n")}\n`)],
     address: `127.0.0.1:${ports.redis}`,
     ready: () => accepts({ host: "127.0.0.1", port: ports.redis }),
     patience: 20,
   };
+}
+
+function redisPassword(settings: PlatformSettings): string {
+  return secret(settings, "redis-password");
 }
 
 function repoServer(settings: PlatformSettings): Service {
@@ -159,6 +156,7 @@ function repoServer(settings: PlatformSettings): Service {
     env: {
       ARGOCD_BINARY_NAME: "argocd-repo-server",
       ARGOCD_GPG_ENABLED: "false",
+      REDIS_PASSWORD: redisPassword(settings),
       ARGOCD_PLUGINSOCKFILEPATH: join(folder, "plugins"),
       TMPDIR: ensureFolder(join(folder, "tmp")),
       HOME: folder,
@@ -188,6 +186,7 @@ function applicationController(settings: PlatformSettings): Service {
     ],
     env: {
       ARGOCD_BINARY_NAME: "argocd-application-controller",
+      REDIS_PASSWORD: redisPassword(settings),
       HOME: ensureFolder(join(state, "argocd")),
       // It runs beside the cluster, and "in-cluster" Applications go to the cluster of this kubeconfig.
       ARGOCD_FAKE_IN_CLUSTER: "true",

@@ -1,5 +1,7 @@
 // What Argo CD and the node make of a delivery: the product runs, follows changes, and is put right.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { get, getInNode } from "../../platform/http";
 import { withPage } from "./browser";
@@ -129,20 +131,23 @@ test("anonymous requests are refused by API server and kubelet, and the node may
     expect(answer).toMatch(/^no\b/);
 });
 
-test("Secrets are encrypted in etcd", async () => {
-  const read = async (key: string): Promise<string> => {
-    const response = await fetch(`http://127.0.0.1:${platform.ports.etcd}/v3/kv/range`, {
-      method: "POST",
-      body: JSON.stringify({ key: Buffer.from(key).toString("base64") }),
-    });
-    // etcd's gateway.
-    const { kvs = [] } = (await response.json()) as { kvs?: { value: string }[] };
-    return Buffer.from(kvs[0]?.value ?? "", "base64").toString("latin1");
-  };
-  const stored = await read("/registry/secrets/tinyolly/tinyolly-redis");
-  expect(stored.slice(0, 24)).toBe("k8s:enc:secretbox:v1:key");
-  expect(stored).not.toContain("password");
-  expect(await read("/registry/services/specs/tinyolly/tinyolly-redis")).toContain("redis");
+test("etcd and Argo CD's Redis answer to none but the servers that need them", async () => {
+  const { etcd, redis } = platform.ports;
+  await expect(get(`https://127.0.0.1:${etcd}/health`)).rejects.toThrow();
+  expect(run("redis-cli", ["-p", String(redis), "keys", "*"]).output).toContain("NOAUTH");
+});
+
+test("Secrets are encrypted in etcd", () => {
+  const database = readFileSync(join(platform.state, "etcd/member/snap/db"), "latin1");
+  /** What is stored beside a key. */
+  const stored = (key: string): string =>
+    database.slice(database.lastIndexOf(key) + key.length).slice(0, 2000);
+  const secret = stored("/registry/secrets/tinyolly/tinyolly-redis");
+  expect(secret.slice(0, 50)).toContain("k8s:enc:secretbox:v1:key");
+  expect(secret.slice(0, 200)).not.toContain("password");
+  const service = stored("/registry/services/specs/tinyolly/tinyolly-redis");
+  expect(service.slice(0, 50)).toContain("k8s\0");
+  expect(service).toContain("redis");
 });
 
 test("one changed line rolls only the pods that run it, and the new code answers", async () => {
