@@ -19,12 +19,12 @@ export interface KeylessSigning {
   readonly issuer: string;
 }
 
-/** What signing itself needs to know. */
-export type Signer = Pick<KeySigning, "kind" | "key"> | Pick<KeylessSigning, "kind">;
+/** What signing itself needs to know: who signs, and so whose signatures are not made again. */
+export type Signer = Pick<KeySigning, "kind" | "key"> | KeylessSigning;
 
 /** Only what signing itself needs to know, so that other settings do not make anything new. */
 export function signer(signing: Signer): Signer {
-  return signing.kind === "key" ? { kind: signing.kind, key: signing.key } : { kind: signing.kind };
+  return signing.kind === "key" ? { kind: signing.kind, key: signing.key } : signing;
 }
 
 /** Settings that decide it; Pulumi.yaml declares them. */

@@ -1,4 +1,4 @@
-import { type KeyObject, createPublicKey } from "node:crypto";
+import { createPublicKey } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,15 +7,9 @@ import type { RegistryAddress } from "../components/registry-client";
 import { Turns } from "../components/turns";
 import type { ArtifactReader } from "./artifact-reader";
 import { readAttachments } from "./attachments";
+import { type Authority, judge } from "./authority";
 import { Cosign, publicKey } from "./cosign";
-import {
-  type Attached,
-  type Bundle,
-  isSignedBy,
-  keyHint,
-  predicateTypes,
-  readStatement,
-} from "./sigstore-bundle";
+import { type Attached, keyHint } from "./sigstore-bundle";
 import type { Signer } from "./signing";
 import { type Publication, type Subject, kindsOf, subjectsOf } from "./subjects";
 import { listImage } from "./syft";
@@ -46,7 +40,8 @@ const mostAtOnce = 3;
 
 /**
  * Attaches signatures, lists of contents (SPDX) and provenance (SLSA) to what was published, as OCI referrers of its
- * digests. What the same signer attached before is left alone, so that a second run writes nothing.
+ * digests. What the same signer attached before is left alone, so that a second run writes nothing; what verifying would not accept
+ * does not count.
  *
  * @throws InputError that names each subject for which it failed; the others are done.
  */
@@ -58,21 +53,21 @@ export async function attachTrust(
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-trust-"));
   try {
     const cosign = new Cosign(registry, signing, folder, env);
-    const key =
-      signing.kind === "key" ? createPublicKey(await publicKey(signing.key, env)) : undefined;
+    const authority = await authorityOf(signing, env);
+    const look = (subject: Subject): Promise<Lack[]> => lacksOf(subject, reader, authority, env);
     const subjects = await subjectsOf(request, reader, (repository, image) =>
       listImage(registry, repository, image, folder, env),
     );
     await eachInTurn(subjects, async (subject) => {
       const started = performance.now();
-      const attached = await attach(subject, reader, cosign, key);
+      const attached = await attach(subject, cosign, authority, look);
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const done =
         attached.length === 0 ? "nothing was missing" : `attached ${attached.join(", ")}`;
       log(`${subject.label}: ${done} (${seconds} s)`);
     });
     return {
-      signer: key ? keyHint(key) : "keyless",
+      signer: authority.kind === "key" ? keyHint(authority.key) : "keyless",
       subjects: Object.fromEntries(
         subjects.map((subject) => [`${subject.repository}@${subject.digest}`, kindsOf(subject)]),
       ),
@@ -82,54 +77,77 @@ export async function attachTrust(
   }
 }
 
+/** Something that a subject lacks. */
+interface Lack {
+  readonly kind: Attached;
+  /** Why each of that kind that is attached does not count. */
+  readonly refusals: readonly string[];
+}
+
+/** Whose signatures count: the same that verifying asks for. */
+async function authorityOf(signing: Signer, env: NodeJS.ProcessEnv): Promise<Authority> {
+  if (signing.kind === "keyless") return signing;
+  const { kind, key: name } = signing;
+  return { kind, name, key: createPublicKey(await publicKey(name, env)) };
+}
+
 /** Attaches what a subject lacks, one after the other, since each rewrites the list of its referrers. */
 async function attach(
   subject: Subject,
-  reader: ArtifactReader,
   cosign: Cosign,
-  key: KeyObject | undefined,
+  authority: Authority,
+  look: (subject: Subject) => Promise<Lack[]>,
 ): Promise<Attached[]> {
   const { label, repository, digest, statements } = subject;
-  const missing = await missingOf(subject, reader, key);
+  const before = await look(subject);
+  const missing = before.map(({ kind }) => kind);
   for (const kind of missing) {
     if (kind === "signature") await cosign.sign(repository, digest);
     else await cosign.attest(repository, digest, kind, await statements[kind]?.());
   }
+  const after = missing.length === 0 ? [] : await look(subject);
+  if (after.length === 0) return missing;
+  const what = `${label}: ${after.map(({ kind }) => kind).join(", ")} of ${repository}@${digest}`;
+  if (authority.kind === "keyless" && after.some((lack) => isRefused(lack, before))) {
+    const reasons = [...new Set(after.flatMap(({ refusals }) => refusals))].join("; ");
+    throw new InputError(
+      `${what} does not count for "signingIdentity" ${authority.identity} and "signingIssuer" ${authority.issuer} ` +
+        `(${reasons}); sign with that identity, or set the one that signed: pulumi config set signingIdentity …`,
+    );
+  }
   // Registries without an API for referrers keep them in a tag, of which the last writer wins.
-  const lost = missing.length === 0 ? [] : await missingOf(subject, reader, key);
-  if (lost.length === 0) return missing;
   throw new InputError(
-    `${label}: ${lost.join(", ")} of ${repository}@${digest} got lost, since somebody else wrote there at the same time; run it again`,
+    `${what} got lost, since somebody else wrote there at the same time; run it again`,
   );
 }
 
-async function missingOf(
+/** Whether more does not count than before, so that what was attached is there. */
+function isRefused({ kind, refusals }: Lack, before: readonly Lack[]): boolean {
+  const known = before.find((lack) => lack.kind === kind)?.refusals ?? [];
+  return refusals.length > known.length;
+}
+
+async function lacksOf(
   subject: Subject,
   reader: ArtifactReader,
-  key: KeyObject | undefined,
-): Promise<Attached[]> {
+  authority: Authority,
+  env: NodeJS.ProcessEnv,
+): Promise<Lack[]> {
   const { repository, digest } = subject;
   const attachments = await readAttachments(reader, repository, digest);
-  return kindsOf(subject).filter(
-    (kind) => !attachments[kind].some((bundle) => counts(bundle, kind, digest, key)),
-  );
-}
-
-/** Whether a bundle is what would be attached: by the same key, or by some certificate where there is no key. */
-function counts(
-  bundle: Bundle,
-  kind: Attached,
-  digest: string,
-  key: KeyObject | undefined,
-): boolean {
-  const signer = key ?? bundle.certificate?.publicKey;
-  const statement = readStatement(bundle);
-  return (
-    signer !== undefined &&
-    isSignedBy(bundle, signer) &&
-    statement?.predicateType === predicateTypes[kind] &&
-    statement.subjects.includes(digest)
-  );
+  const lacks: Lack[] = [];
+  for (const kind of kindsOf(subject)) {
+    const refusals: string[] = [];
+    let counts = false;
+    for (const bundle of attachments[kind]) {
+      const { problem } = await judge(bundle, kind, digest, authority, env);
+      counts = problem === undefined;
+      if (problem === undefined) break;
+      refusals.push(problem);
+    }
+    if (!counts) lacks.push({ kind, refusals });
+  }
+  return lacks;
 }
 
 /** Does the work for a few items at once; a failure does not keep the others from being done. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type SigningKey, readSigning } from "../../release/signing";
+import { type SigningKey, readSigning, signer } from "../../release/signing";
 
 const defaults: Readonly<Record<SigningKey, string>> = {
   signing: "none",
@@ -51,6 +51,14 @@ describe("signing is read:", () => {
       problems: [],
     });
   });
+});
+
+test("what signing needs is the place of the key, or the identity and its issuer", () => {
+  const key = { kind: "key", key: "cosign.key" } as const;
+  const settings = { ...key, publicKey: "cosign.pub" };
+  expect(signer(settings)).toEqual(key);
+  const keyless = { kind: "keyless", identity: "^a", issuer: "https://issuer.test" } as const;
+  expect(signer(keyless)).toEqual(keyless);
 });
 
 const place =

@@ -25,9 +25,14 @@ import {
 
 const signer = keyPair();
 
-/** Notes its arguments, and keeps the predicate that it was given. */
+/** Notes its arguments, keeps the predicate that it was given, and accepts what holds a line of `accepted`. */
 const cosign = `
 [ "$1" = public-key ] && exec cat own.pub
+if [ "$1" = verify-blob-attestation ]; then
+  echo "$*" >> judged
+  grep -q --file=accepted "\${2#--bundle=}" && exit
+  echo "Error: none of the expected identities matched" >&2; exit 1
+fi
 [ -n "$COSIGN_REPOSITORY" ] && exit 9
 call=$(mktemp -p calls)
 for word; do
@@ -65,6 +70,12 @@ class SignedRegistry extends MemoryRegistry {
   }
 }
 
+const keyless = {
+  kind: "keyless",
+  identity: "^https://ci\\.test/",
+  issuer: "https://issuer.test",
+} as const;
+
 let registry = new SignedRegistry();
 /** What cosign was told. */
 let lines: string[] = [];
@@ -76,6 +87,7 @@ beforeEach(() => {
     "found.json": JSON.stringify(found),
     "calls/none": "",
     refused: "",
+    accepted: keyHint(signer.publicKey),
   });
   registry = new SignedRegistry();
   [lines, log] = [[], []];
@@ -186,16 +198,11 @@ describe("cosign is told", () => {
     ]);
   });
 
-  test("nothing of a key where an identity signs; what a certificate's key signed counts then", async () => {
-    const request = { ...publish(), images: [], charts: [], signing: { kind: "keyless" } } as const;
+  test("nothing of a key where an identity signs", async () => {
+    const request = { ...publish(), images: [], charts: [], signing: keyless };
     const digest = request.record?.digest ?? "";
-    await expect(attach(request)).rejects.toThrow("got lost");
-    expect(lines).toEqual([`sign --yes ${subject}${digest}`]);
-    const { key: pem, cert } = selfSigned();
-    const identity = { privateKey: createPrivateKey(pem), publicKey: createPublicKey(cert) };
-    registry.attach("shop/releases", digest, "signature", { ...identity, certificate: cert });
     expect(await attach(request)).toMatchObject({ signer: "keyless" });
-    expect(lines).toHaveLength(1);
+    expect(lines).toEqual([`sign --yes ${subject}${digest}`]);
   });
 
   test.each([
@@ -233,6 +240,25 @@ test("what another key signed, what was changed, and what is of something else d
     registry.attachBundle("shop/releases", digest, bundle, annotations);
   await attach(request);
   expect(lines).toHaveLength(1);
+});
+
+test("where an identity signs, what cosign does not accept from it does not count", async () => {
+  const request = { ...publish(), images: [], charts: [], signing: keyless };
+  const digest = request.record?.digest ?? "";
+  const { key: pem, cert } = selfSigned();
+  const stranger = { privateKey: createPrivateKey(pem), publicKey: createPublicKey(cert) };
+  registry.attach("shop/releases", digest, "signature", { ...stranger, certificate: cert });
+  await attach(request);
+  await attach(request);
+  expect(lines).toHaveLength(1);
+  expect(log).toEqual([
+    "release record: attached signature (N s)",
+    "release record: nothing was missing (N s)",
+  ]);
+  for (const line of readFileSync("judged", "utf8").trim().split("\n"))
+    expect(line).toMatch(
+      / --certificate-identity-regexp=\^https:\/\/ci\\\.test\/ --certificate-oidc-issuer=https:\/\/issuer\.test$/,
+    );
 });
 
 describe("it fails", () => {
@@ -285,6 +311,19 @@ describe("it fails", () => {
       new InputError(
         `release record: signature of shop/releases@${request.record?.digest ?? ""} got lost, since somebody else wrote ` +
           "there at the same time; run it again",
+      ),
+    );
+  });
+
+  test("where another identity signed than the stack's", async () => {
+    writeFileSync("accepted", "");
+    const request = { ...publish(), images: [], charts: [], signing: keyless };
+    await expect(attach(request)).rejects.toThrow(
+      new InputError(
+        `release record: signature of shop/releases@${request.record?.digest ?? ""} does not count for ` +
+          '"signingIdentity" ^https://ci\\.test/ and "signingIssuer" https://issuer.test ' +
+          "(cosign does not accept it: Error: none of the expected identities matched); " +
+          "sign with that identity, or set the one that signed: pulumi config set signingIdentity …",
       ),
     );
   });
