@@ -239,8 +239,13 @@ export function imageTag(scheme: VersionScheme, key: string): string {
 
 /** Tag under which an image is pushed: `v2.1.x-h<key>`, which changes with the content and only with it. */
 export function contentTag({ line }: VersionScheme, key: string): string {
+  return `${line}${contentTagEnd(key)}`;
+}
+
+/** What a {@link contentTag} has after its line of releases. */
+export function contentTagEnd(key: string): string {
   // The letter before the key keeps an all-digit key with a leading zero a valid semantic version.
-  return `${line}.x-h${key.slice(0, 12)}`;
+  return `.x-h${key.slice(0, 12)}`;
 }
 
 /** Version of a chart: its own in a release, else `<own>-v2.1.x-h<key>`. */

@@ -24,8 +24,10 @@ export interface ManifestNode {
 export interface Root {
   /** Path of the repository in which it is kept; left out means in all of them. */
   readonly repository?: string;
-  /** Tag or `sha256:…`; left out means all that the repository holds. */
+  /** Tag or `sha256:…`; left out means all that the repository holds, or the tags of `tagEnd`. */
   readonly reference?: string;
+  /** End of the tags that are meant instead; none need be there. @default - no tags by their end */
+  readonly tagEnd?: string;
   /** Who uses it, such as `stack local`. */
   readonly by: string;
 }
@@ -170,9 +172,11 @@ function findUsers(content: RepositoryContent, roots: readonly Root[]): Map<stri
       waiting.push(...(needs.get(next) ?? []));
     }
   };
-  for (const { repository = content.repository, reference, by } of roots) {
+  for (const { repository = content.repository, reference, tagEnd, by } of roots) {
     if (repository !== content.repository) continue;
-    if (reference === undefined) for (const each of needs.keys()) keep(each, by);
+    if (tagEnd !== undefined) {
+      for (const tag of content.tags.keys()) if (tag.endsWith(tagEnd)) keep(tag, by);
+    } else if (reference === undefined) for (const each of needs.keys()) keep(each, by);
     else if (needs.has(reference)) keep(reference, by);
   }
   return users;

@@ -2,7 +2,7 @@ import { InputError } from "../../components/input-error";
 import { fields } from "../../components/json-fields";
 import { type ReleaseRecord, readRecord, releaseRepository } from "../../components/release-record";
 import { recordText } from "../../components/release-store";
-import { isRelease, newerFirst } from "../../components/version";
+import { contentTagEnd, isRelease, newerFirst } from "../../components/version";
 import { type Root, aboutDigest } from "./garbage";
 import type { Registry } from "./registry";
 
@@ -79,7 +79,7 @@ function isAliased({ tags, record }: FoundRecord): boolean {
   return tags.some((tag) => tag !== record.release);
 }
 
-/** All that a release needs: its record, what that lists, and the aliases that it has. */
+/** All that a release needs: its record, what that lists, the aliases that it has, and the tags of its images' content. */
 export function recordRoots({ repository, digest, tags, record }: FoundRecord): Root[] {
   const by = `release ${record.release}`;
   const place = (path: string): string => placeOf(repository, path);
@@ -88,6 +88,8 @@ export function recordRoots({ repository, digest, tags, record }: FoundRecord): 
     ...[image.tag, image.digest, ...aliases].map((reference) => ({
       ...{ repository: place(image.path), reference, by },
     })),
+    // Without it, the next release with the same content would be built again. Its line need not be the release's.
+    { repository: place(image.path), tagEnd: contentTagEnd(image.key), by },
   ]);
   const charts = Object.values(record.charts).flatMap((chart) => [
     { repository: place(chart.path), reference: chart.version, by },
@@ -118,7 +120,7 @@ async function readTag(
   return { digest: manifest.digest, record };
 }
 
-/** What a record lists without saying where it is could not be kept. */
+/** What a record lists without saying where it is, and of what content, could not be kept. */
 function requireParts({ images, charts }: ReleaseRecord, where: string): void {
   const texts = [
     ...Object.values(images).flatMap((image) => parts(image, "tag")),
@@ -131,8 +133,8 @@ function requireParts({ images, charts }: ReleaseRecord, where: string): void {
 }
 
 function parts(listed: unknown, version: string): unknown[] {
-  const { path, digest, [version]: reference } = fields(listed);
-  return [path, digest, reference];
+  const { path, key, digest, [version]: reference } = fields(listed);
+  return [path, key, digest, reference];
 }
 
 /** Milliseconds since 1970; undefined where the record does not say. */

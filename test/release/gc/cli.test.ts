@@ -318,6 +318,22 @@ describe("gc", () => {
     ]);
   });
 
+  test("keeps the tag of the content of what a release lists, and of no other content", async () => {
+    await enterStack();
+    const tagged = (tag: string): Promise<string> =>
+      pushImage(registry, { repository: "space/webui", tag }, "os");
+    const web = await tagged("v2.1.8");
+    const content = `v2.0.x-h${key.slice(0, 12)}`;
+    for (const tag of [content, "v2.1.x-h0123456789ab"]) await tagged(tag);
+    await pushRecord(registry, "space/releases", recordOf("v2.1.8", { webui: `v2.1.8@${web}` }));
+    expect(await gc(["--delete"])).toMatchObject({ status: 0 });
+    expect(tags()).toEqual([
+      "space/releases:v2.1.8",
+      `space/webui:${content}`,
+      "space/webui:v2.1.8",
+    ]);
+  });
+
   test("finds what refers to an image where the registry lists it itself", async () => {
     await enterStack({ listsReferrers: true, hasCatalog: false });
     const web = await pushImage(registry, { repository: "space/webui", tag: "v2" }, "os");

@@ -9,8 +9,11 @@ export function mustStay(
   const there = (name: string): boolean => tags.has(name) || manifests.has(name);
   for (const root of roots) {
     if (root.repository !== undefined && root.repository !== repository) continue;
-    const names =
-      root.reference === undefined ? [...tags.keys(), ...manifests.keys()] : [root.reference];
+    const { reference, tagEnd } = root;
+    const all = [...tags.keys(), ...manifests.keys()];
+    const meant = (name: string): boolean =>
+      tagEnd === undefined ? reference === undefined : tags.has(name) && name.endsWith(tagEnd);
+    const names = reference === undefined ? all.filter(meant) : [reference];
     for (const name of names) if (there(name)) stay.add(name);
   }
   for (let before = -1; before !== stay.size;) {

@@ -94,6 +94,7 @@ function randomRoots(random: Random, contents: readonly RepositoryContent[]): Ro
     const reference = random.pick(references);
     const by = `user ${index % 4}`;
     if (random.below(12) === 0) return { repository, by };
+    if (random.below(6) === 0) return { repository, tagEnd: reference.slice(-1), by };
     return random.below(6) === 0 ? { reference, by } : { repository, reference, by };
   });
 }

@@ -135,8 +135,8 @@ test("the record of what is deployed is told by all of its charts", () => {
 });
 
 test("a release keeps its record and all that it lists", () => {
-  const key = "0".repeat(64);
-  const image = releasedImage({ path: "web", tag: "v1", digest: digestOf("web") });
+  const key = "0123456789abcdef".repeat(4);
+  const image = releasedImage({ path: "web", key, tag: "v1", digest: digestOf("web") });
   const chart = {
     path: "charts/shop",
     key,
@@ -147,7 +147,11 @@ test("a release keeps its record and all that it lists", () => {
   };
   const listed = { ...record("v1"), images: { web: image }, charts: { shop: chart } };
   const roots = recordRoots({ ...found("v1"), tags: ["v1", "newest"], record: listed });
-  expect(roots).toEqual(
+  const by = "release v1";
+  // The tag of the image's content, by which the next release finds it.
+  const content = { repository: "space/web", tagEnd: ".x-h0123456789ab", by };
+  expect(roots.filter(({ tagEnd }) => tagEnd !== undefined)).toEqual([content]);
+  expect(roots.filter(({ tagEnd }) => tagEnd === undefined)).toEqual(
     [
       [repository, digestOf("v1")],
       [repository, "v1"],
@@ -158,7 +162,7 @@ test("a release keeps its record and all that it lists", () => {
       ["space/web", "newest"],
       ["space/charts/shop", "0.1.0"],
       ["space/charts/shop", digestOf("shop")],
-    ].map(([path, reference]) => ({ repository: path, reference, by: "release v1" })),
+    ].map(([path, reference]) => ({ repository: path, reference, by })),
   );
 });
 
