@@ -1,3 +1,4 @@
+import { fields, parseJson } from "./json-fields";
 import type { ChartPlan, ImagePlan, Plan } from "./plan";
 import { type Absence, askForAll, findAbsence, lostPlatforms } from "./published";
 import type { Recorded, RecordedArtifact } from "./recorded";
@@ -8,7 +9,7 @@ import {
   imageRepository,
   pushRef,
 } from "./references";
-import { RegistryClient } from "./registry-client";
+import { type Manifest, RegistryClient } from "./registry-client";
 import type { ReleaseRecord } from "./release-record";
 import { readRelease, recordRepository } from "./release-store";
 import { nextFreeVersion } from "./version";
@@ -187,12 +188,31 @@ async function lookAtChart(
   if (known && !released) return nothing;
   const found = await client.manifest(repository, tag);
   if (!found) return nothing;
-  if (found.annotations[keyAnnotation] === key) {
-    // Its values hold the digests that its images had.
-    return imagesStay ? { existing: found.digest, stays: true, released } : nothing;
+  const where = `${client.host}/${repository}:${tag}`;
+  if (found.annotations[keyAnnotation] !== key) {
+    const what = `${where} is published with other content`;
+    return { ...nothing, conflict: await chartConflict(look, chart, what) };
   }
-  const what = `${client.host}/${repository}:${tag} is published with other content`;
+  // Its values hold the digests that its images had.
+  if (imagesStay) return { existing: found.digest, stays: true, released };
+  const earlier = released ? await appVersionOf(client, repository, found) : undefined;
+  if (earlier === undefined || earlier === chart.appVersion) return nothing;
+  // Only a release that is recorded with it can do no better than to hope that the images come out the same.
+  if ((await look.record())?.charts[name]?.digest === found.digest)
+    return { ...nothing, since: earlier };
+  const what = `${where} was made for ${earlier}, and an image in it has to be built again`;
   return { ...nothing, conflict: await chartConflict(look, chart, what) };
+}
+
+/** Release that a pushed chart was made for; undefined where it does not say. */
+async function appVersionOf(
+  client: RegistryClient,
+  repository: string,
+  { config }: Manifest,
+): Promise<string | undefined> {
+  const metadata = config && (await client.blob(repository, config));
+  const { appVersion } = fields(metadata && parseJson(metadata));
+  return typeof appVersion === "string" ? appVersion : undefined;
 }
 
 /** A chart that stays as it is belongs to later releases as well. */

@@ -6,6 +6,7 @@ import {
   findPresences,
   keyAnnotation,
 } from "../../components/presence";
+import { chartConfigType } from "../../components/oci";
 import { type RecordedArtifact, nothingRecorded } from "../../components/recorded";
 import type { Endpoints } from "../../components/references";
 import { releaseRecordType, writeRecord } from "../../components/release-record";
@@ -216,6 +217,46 @@ describe("a release", () => {
     ]);
   });
 
+  /** Pushes the chart as a release makes it. */
+  function pushChartFor(release: string, { version, key }: ReturnType<typeof chart>): string {
+    const metadata = JSON.stringify({ name: "shop", version, appVersion: release });
+    const digest = registry.setBlob("shop/charts/shop", metadata);
+    const config = { mediaType: chartConfigType, digest, size: metadata.length };
+    return registry.setManifest("shop/charts/shop", version, { ...Object(chartOf(key)), config });
+  }
+
+  test("is refused before an image is built again that a chart of an earlier one holds", async () => {
+    const asked = question("v2.1.8");
+    pushImage(image(asked));
+    pushChartFor("v2.1.7", chart(asked));
+    expect(conflictsOf(await findPresences(asked))).toEqual([
+      `chart "shop": ${registry.host}/shop/charts/shop:1.2.3 was made for v2.1.7, and an image in it has to be built again, ` +
+        "and published versions are never overwritten; set the next free one: make chart-version CHART=shop VERSION=1.2.4",
+    ]);
+
+    pushImage(image(asked, "api"));
+    const whole = await findPresences(asked);
+    expect(conflictsOf(whole)).toEqual([]);
+    expect(whole.charts.get("shop")).toMatchObject({ stays: true, released: true });
+  });
+
+  test("may build an image again that the chart holds with which it is recorded", async () => {
+    const asked = question("v2.1.8");
+    const digest = pushChartFor("v2.1.7", chart(asked));
+    putRecord("v2.1.8", {}, { shop: { digest } });
+    const found = await findPresences(asked);
+    expect(conflictsOf(found)).toEqual([]);
+    expect(found.charts.get("shop")).toEqual({ stays: false, released: false, since: "v2.1.7" });
+  });
+
+  test("may build an image again that its own chart holds", async () => {
+    const asked = question("v2.1.8");
+    pushChartFor("v2.1.8", chart(asked));
+    const found = await findPresences(asked);
+    expect(conflictsOf(found)).toEqual([]);
+    expect(found.charts.get("shop")).toEqual({ stays: false, released: false });
+  });
+
   test("is refused where somebody has overwritten the chart that this stack pushed", async () => {
     const asked = question("v2.1.8");
     const digest = pushChart(chart(asked));
@@ -264,9 +305,13 @@ describe("a release", () => {
     expect(conflictsOf(found)).toEqual([]);
   });
 
-  function putRecord(release: string, images: Readonly<Record<string, object>>): void {
-    const record = { form: 1, release, images, charts: {}, tools: {} } as const;
-    // Only its images are read.
+  function putRecord(
+    release: string,
+    images: Readonly<Record<string, object>>,
+    charts: Readonly<Record<string, object>> = {},
+  ): void {
+    const record = { form: 1, release, images, charts, tools: {} } as const;
+    // Only what is given of images and charts is read.
     const text = writeRecord(record as unknown as Parameters<typeof writeRecord>[0]);
     registry.setBlob("shop/releases", Buffer.from(text));
     const layer = {
