@@ -5,7 +5,7 @@ import type { GitFacts, GitTag } from "./version";
 /**
  * Asks Git about the sources in the current folder; undefined where they are in no repository, or in one without commit.
  *
- * @throws InputError when Git is missing or refuses.
+ * @throws InputError when Git is missing or refuses, and for a commit without a time.
  */
 export function readGitFacts(): GitFacts | undefined {
   const head = git(["rev-parse", "--is-shallow-repository", "HEAD"]);
@@ -28,10 +28,11 @@ export function readGitFacts(): GitFacts | undefined {
     "--format=%(objecttype) %(refname:strip=2)",
     "refs/tags",
   ]);
-  const time = output(["show", "--no-patch", "--format=%ct", "HEAD"]);
+  // With log.showSignature, Git would print what it thinks of the signature first.
+  const time = output(["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"]);
   return {
     commit,
-    time: new Date(Number(time.trim()) * 1000).toISOString(),
+    time: commitTime(commit, time.trim()),
     shallow: shallow === "true",
     dirty: status
       .split("\0")
@@ -45,6 +46,16 @@ export function readGitFacts(): GitFacts | undefined {
     known: lines(output(["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"])),
     repository: withoutCredentials(git(["config", "remote.origin.url"]).stdout.trim()),
   };
+}
+
+/** Seconds since 1970 as ISO 8601. */
+function commitTime(commit: string, seconds: string): string {
+  const time = new Date(/^\d+$/.test(seconds) ? Number(seconds) * 1000 : NaN);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new InputError(
+    `git gives ${JSON.stringify(seconds)} as the time of ${commit.slice(0, 10)}, which is no number of seconds since 1970; ` +
+      `release a commit that has a time, or name the version: pulumi config set release v2.1.8`,
+  );
 }
 
 function lines(text: string): string[] {

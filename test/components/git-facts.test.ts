@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { readGitFacts } from "../../components/git-facts";
@@ -44,6 +44,31 @@ test("a commit has its hash, its time and no tag", () => {
     known: [],
     repository: undefined,
   });
+});
+
+test("a signed commit has its time, also where Git shows signatures", () => {
+  // Git fails where what it hands over is not read.
+  const signature = "cat >/dev/null\necho -----BEGIN PGP SIGNATURE-----\n";
+  writeFileSync("gpg", `#!/bin/sh\necho '[GNUPG:] SIG_CREATED ' >&2\n${signature}`);
+  chmodSync("gpg", 0o755);
+  commit();
+  git("config", "gpg.program", resolve("gpg"));
+  git("config", "log.showSignature", "true");
+  git("commit", "--quiet", "--gpg-sign=ada", "--allow-empty", "--message", "Signed");
+  expect(git("show", "--no-patch", "--format=%ct")).toMatch(/\n1795608000$/);
+  expect(readGitFacts()?.time).toBe("2026-11-25T12:00:00.000Z");
+});
+
+test("a commit without a time is told with what to do", () => {
+  commit();
+  const timeless = git("cat-file", "commit", "HEAD").replace(/^(committer .*>) .*$/m, "$1 soon");
+  const args = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
+  const hash = execFileSync("git", args, { encoding: "utf8", input: timeless }).trim();
+  git("update-ref", "HEAD", hash);
+  expect(() => readGitFacts()).toThrow(
+    `git gives "" as the time of ${hash.slice(0, 10)}, which is no number of seconds since 1970; ` +
+      "release a commit that has a time, or name the version: pulumi config set release v2.1.8",
+  );
 });
 
 test("tags of HEAD are told by their kind, and those of other commits only by name", () => {
