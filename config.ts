@@ -20,7 +20,7 @@ import {
   namespaceProblem,
   tlsModes,
 } from "./components/references";
-import { readGitFacts } from "./components/git-facts";
+import { factsIfAny, readGitFacts } from "./components/git-facts";
 import {
   type GitFacts,
   type Versioning,
@@ -184,7 +184,9 @@ export function readSettings(
   const versioning = config.require("versioning") as Versioning;
   reject("versioning", versioning, oneOf(versioning, versionings));
   const named = config.require("release");
-  const git = once(readGit);
+  const redeploys = env["TINYOLLY_RELEASE"] ?? "";
+  const needsGit = named === "" && redeploys === "";
+  const git = once(needsGit ? readGit : () => factsIfAny(readGit));
   const own = ownVersion();
   const chosen = chooseRelease(versioning, named, git, own);
   // Without a name, explanations can do without a release.
@@ -239,7 +241,6 @@ export function readSettings(
       : unsignedProblems(signing)),
   ];
   const planFile = env["TINYOLLY_PLAN"] ?? "";
-  const redeploys = env["TINYOLLY_RELEASE"] ?? "";
 
   const settings: Settings = {
     publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },

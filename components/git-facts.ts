@@ -48,6 +48,16 @@ export function readGitFacts(): GitFacts | undefined {
   };
 }
 
+/** Facts for what can do without Git: undefined as well where it is missing or refuses. */
+export function factsIfAny(readGit: () => GitFacts | undefined): GitFacts | undefined {
+  try {
+    return readGit();
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
 /** Seconds since 1970 as ISO 8601. */
 function commitTime(commit: string, seconds: string): string {
   const time = new Date(/^\d+$/.test(seconds) ? Number(seconds) * 1000 : NaN);

@@ -1,4 +1,4 @@
-import { readGitFacts } from "./git-facts";
+import { factsIfAny, readGitFacts } from "./git-facts";
 import type { ReleaseRecord } from "./release-record";
 
 /** Builder of what was made on somebody's own machine; docs/provenance.md describes it. */
@@ -7,11 +7,12 @@ const ownMachine = "https://tinyolly.dev/builder/own-machine";
 /** Builder of what was copied from where nobody recorded it. */
 export const unknownBuilder = "https://tinyolly.dev/builder/unknown";
 
-/** The sources in the current folder, and who builds them here. */
+/** The sources in the current folder as far as Git knows them, and who builds them here. */
 export function originOfSources(
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<ReleaseRecord, "source" | "builder"> {
-  const facts = readGitFacts();
+  // A release by tag was refused long before this where Git does not say which.
+  const facts = factsIfAny(readGitFacts);
   const builder = builderOf(env);
   if (!facts) return { builder };
   const { commit, time, repository, dirty } = facts;

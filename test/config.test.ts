@@ -160,6 +160,23 @@ test("a clock behind the newest commit stands in the way of a release, and of no
   expect(read().releaseProblems).toEqual([]);
 });
 
+describe("without a git that answers", () => {
+  test.each<[what: string, changes: Record<string, unknown>, env: NodeJS.ProcessEnv]>([
+    ["a release can be named", { release: "v2.1.8" }, {}],
+    ["a recorded release can be deployed", {}, { TINYOLLY_RELEASE: "v2.1.7" }],
+  ])("%s", (_, changes, env) => {
+    vi.stubEnv("PATH", join(folder, "nowhere"));
+    const config = handedOver({ ...stackConfig("prod"), ...changes });
+    const { plan } = readSettings(config, env);
+    expect(plan.versions.release).toBe(changes["release"]);
+  });
+
+  test("no release is made of a tag", () => {
+    vi.stubEnv("PATH", join(folder, "nowhere"));
+    expect(() => readSettings(handedOver(stackConfig("prod")), {})).toThrow(/^git cannot be run /);
+  });
+});
+
 test("only releases can be signed", () => {
   expect(read({ signing: "key" }).releaseProblems).toEqual([
     '"signing" is "key", but only releases are signed, and this stack publishes by content; ' +
