@@ -44,6 +44,8 @@ export interface Settings {
   readonly aliases: readonly string[];
   /** What stands in the way of a release; nothing where it can be made, or where none is asked for. */
   readonly releaseProblems: readonly string[];
+  /** Whether the release is a tag of Git, whose commit must hold all that is shipped. */
+  readonly releasesFromGit: boolean;
   /** File that locks base images. */
   readonly baseLock: string;
   /** Where Applications are made; undefined where a stack only publishes. */
@@ -255,6 +257,7 @@ export function readSettings(
     },
     aliases,
     releaseProblems,
+    releasesFromGit: versioning === "git-tag" && named === "",
     baseLock,
     cluster: deploy ? cluster : undefined,
     argocd: {

@@ -9,6 +9,7 @@ import type { StateResource } from "./components/recorded";
 import { orRunError, refuse } from "./components/run-error";
 import { followPlan, planRecords } from "./components/saved-plan";
 import { noteTiming } from "./components/timings";
+import { findUncommitted } from "./components/uncommitted";
 import {
   requireSigner,
   warnAboutBases,
@@ -54,6 +55,7 @@ export async function prepare(
 
   const prepared = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
+    if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
     followPlan(settings.planFile, plan, () => planRecords(plan, applications, publishing));
     const look = { plan, state, endpoints, release, applications, cluster, offline };

@@ -48,6 +48,37 @@ export function readGitFacts(): GitFacts | undefined {
   };
 }
 
+/** What Git keeps of some files. */
+export interface GitIndex {
+  /** Paths relative to the current folder, files of submodules among them. */
+  readonly tracked: ReadonlySet<string>;
+  /** Those whose edits Git is told to overlook. */
+  readonly overlooked: ReadonlySet<string>;
+}
+
+/**
+ * Asks Git which files it tracks in `places`; undefined where the current folder is in no repository.
+ *
+ * @param places Files and folders, relative to the current folder.
+ * @throws InputError when Git is missing or refuses.
+ */
+export function readGitIndex(places: readonly string[]): GitIndex | undefined {
+  const options = ["-v", "-z", "--recurse-submodules"];
+  const list = git(["--literal-pathspecs", "ls-files", ...options, "--", ...places]);
+  if (list.status !== 0) {
+    if (/not a git repository/i.test(list.stderr)) return undefined;
+    throw refused(list.stderr);
+  }
+  // A letter and a blank before each path: S for skip-worktree, a small one for assume-unchanged.
+  const entries = list.stdout.split("\0").filter((entry) => entry !== "");
+  const overlooked = entries.filter((entry) => /^[Sa-z]/.test(entry));
+  return { tracked: paths(entries), overlooked: paths(overlooked) };
+}
+
+function paths(entries: readonly string[]): ReadonlySet<string> {
+  return new Set(entries.map((entry) => entry.slice(2)));
+}
+
 /** Facts for what can do without Git: undefined as well where it is missing or refuses. */
 export function factsIfAny(readGit: () => GitFacts | undefined): GitFacts | undefined {
   try {

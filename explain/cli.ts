@@ -9,6 +9,7 @@ import { InputError } from "../components/input-error";
 import { conflicts, observe } from "../components/observation";
 import { planDeliverables } from "../components/plan";
 import { type SavedPlan, planRecords, savePlan } from "../components/saved-plan";
+import { findUncommitted } from "../components/uncommitted";
 import { planApplications, readSettings } from "../config";
 import { deliverables } from "../deliverables";
 import { enterStack } from "../platform/environment";
@@ -41,11 +42,13 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
   const settings = readSettings(readStackConfiguration(stack));
-  const { publishing, cluster, offline, releaseProblems: problems } = settings;
+  const { publishing, cluster, offline, releaseProblems, releasesFromGit } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
   const now = planRecords(plan, applications, publishing);
   if (save !== undefined) writePlan(save, now);
+  const uncommitted = releasesFromGit ? findUncommitted(plan) : [];
+  const problems = [...releaseProblems, ...uncommitted];
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   const question = { plan, state, endpoints, release, applications, cluster, offline };

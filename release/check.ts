@@ -5,6 +5,7 @@ import { once } from "../components/once";
 import { assumedPresences, findPresences, type Presence } from "../components/presence";
 import { planDeliverables, unlockedProblem } from "../components/plan";
 import { nothingRecorded } from "../components/recorded";
+import { findUncommitted } from "../components/uncommitted";
 import { isRelease, nextRelease } from "../components/version";
 import { ownVersion } from "../config";
 import { deliverables } from "../deliverables";
@@ -68,6 +69,7 @@ export async function check(args: string[]): Promise<number> {
   const found = settings.offline ? assumedPresences(question) : await findPresences(question);
   const unlocked = unlockedProblem(plan, settings.baseLock, options.stack);
   const unsigned = signingProblem(settings.signing, process.env);
+  const uncommitted = settings.releasesFromGit ? findUncommitted(plan) : [];
   const presences = [...found.images.values(), ...found.charts.values()];
   const result: ReleaseCheck = {
     version: 1,
@@ -80,7 +82,11 @@ export async function check(args: string[]): Promise<number> {
         ...{ kind: "chart", name, version, status: statusOf(found.charts.get(name)) },
       })),
     ],
-    problems: [...settings.releaseProblems, ...presences.flatMap(({ conflict }) => conflict ?? [])],
+    problems: [
+      ...settings.releaseProblems,
+      ...uncommitted,
+      ...presences.flatMap(({ conflict }) => conflict ?? []),
+    ],
     warnings: [
       ...(unsigned === undefined ? [] : [`here nothing could be signed: ${unsigned}`]),
       ...(unlocked === undefined ? [] : [unlocked]),

@@ -74,6 +74,7 @@ describe("the settings of", () => {
       },
       aliases: [],
       releaseProblems: [],
+      releasesFromGit: false,
       baseLock: "bases.lock.yaml",
       cluster: { context: "tinyolly", clusterIdentifier: "tinyolly" },
       argocd,
@@ -110,6 +111,7 @@ describe("the settings of", () => {
       },
       aliases: ["latest", "v{major}", "v{major}.{minor}"],
       releaseProblems: [],
+      releasesFromGit: true,
       baseLock: "bases.lock.yaml",
       cluster: undefined,
       argocd,
@@ -145,6 +147,10 @@ test("what stands in the way of a release is told apart from wrong keys, since e
   expect(settings.releaseProblems).toEqual([
     "HEAD (0000000000) has no tag; tag it with: git tag --annotate v2.1.9 --message v2.1.9",
   ]);
+});
+
+test("a release that is named is none from Git", () => {
+  expect(read({ release: "v2.1.9" }, "prod").releasesFromGit).toBe(false);
 });
 
 test("a clock behind the newest commit stands in the way of a release, and of nothing else", () => {

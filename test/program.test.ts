@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -219,6 +220,25 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const failure = await failureOf(run({ preview, stack: "prod" }));
     expect(failure).toBeInstanceOf(pulumi.RunError);
     expect(String(failure)).toContain("a release takes its version from a Git tag");
+  });
+
+  test("without a commit that holds all that is shipped no release is made", async () => {
+    writeFiles(".", { ".gitignore": ".tinyolly\n*.tgz\n" });
+    const author = ["-c", "user.name=test", "-c", "user.email=test@example.test"];
+    for (const args of [
+      ["init", "--quiet"],
+      ["add", "."],
+      ["commit", "--quiet", "--message=as it is"],
+      ["tag", "--annotate", "v2.1.8", "--message=v2.1.8"],
+    ])
+      execFileSync("git", [...author, ...args]);
+    const named = { ...prod.changes, release: "" };
+    const released = await run({ preview, ...prod, changes: named });
+    expect(hierarchy(released)).toEqual([...publishing, ...releasing].sort());
+    writeFiles(".", { "charts/tinyolly/extra-1.0.0.tgz": "" });
+    const failure = await failureOf(run({ preview, ...prod, changes: named }));
+    expect(failure).toBeInstanceOf(pulumi.RunError);
+    expect(String(failure)).toContain("shipped: charts/tinyolly/extra-1.0.0.tgz; commit and tag");
   });
 
   test("the provider is told its context, and everything in the cluster is made by it", async () => {

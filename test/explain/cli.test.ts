@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { appendFileSync, chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -66,6 +67,23 @@ describe("explain", () => {
       /^### stack local: up would build 1 image, publish 1 chart, update 1 application\n/,
     );
     expect(stdout).toMatch(/\n~ source {2}apps\/demo\/backend\.py {2}\(\w{12} → \w{12}\)\n/);
+  });
+
+  test("says what a release would ship that its commit does not hold", async () => {
+    copyFileSync(join(project, "Pulumi.prod.yaml"), "Pulumi.prod.yaml");
+    writeFiles(".", {
+      state: '{"version": 3, "deployment": {}}',
+      ".gitignore": "*.tgz\n",
+      "charts/tinyolly/extra-1.0.0.tgz": "",
+    });
+    execFileSync("git", ["init", "--quiet"]);
+    execFileSync("git", ["add", "."]);
+    const { stdout } = await explain(["--stack=prod"], {
+      PULUMI_OPTION_CONFIG_FILE: "Pulumi.prod.yaml",
+    });
+    expect(stdout).toMatch(
+      /\n- the commit does not hold all that is shipped: charts\/tinyolly\/extra-1\.0\.0\.tgz; /,
+    );
   });
 
   test("says and saves the same in another folder, umask, locale and time zone", async () => {

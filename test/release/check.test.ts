@@ -103,6 +103,17 @@ test("without a tag it tells how to tag, and shows the next patch release", asyn
   expect(await report("--release=v3.0.0")).toMatchObject({ release: "v3.0.0" });
 });
 
+test("what is shipped and only ignored by Git is missing", async () => {
+  writeFileSync(".git/info/exclude", "*.tgz\n");
+  tag("v2.1.8");
+  writeFileSync("charts/tinyolly/extra-1.0.0.tgz", "");
+  const { status, text } = await checked();
+  expect(text).toMatch(
+    /\nmissing: the commit does not hold all that is shipped: charts\/tinyolly\/extra-1\.0\.0\.tgz; /,
+  );
+  expect(status).toBe(1);
+});
+
 test("what was built before gets the version, and what has it already stays", async () => {
   tag("v2.1.8");
   const { images } = planned("v2.1.8");
