@@ -21,6 +21,8 @@ export function readGitFacts(): GitFacts | undefined {
     "-z",
     "--untracked-files=normal",
     "--no-renames",
+    // Settings and .gitmodules can hide them.
+    "--ignore-submodules=none",
   ]);
   const tags = output([
     "for-each-ref",

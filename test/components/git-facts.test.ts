@@ -99,6 +99,22 @@ test("a tree is dirty by edited, deleted, staged and new files, not by ignored o
   expect(readGitFacts()?.dirty).toEqual(["apps/main.py", "gone", "näu name"]);
 });
 
+test("a submodule at another commit is dirty, whatever .gitmodules says", () => {
+  mkdirSync("theme");
+  process.chdir("theme");
+  writeFileSync("a.html", "");
+  commit();
+  process.chdir("..");
+  git("init", "--quiet");
+  git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", resolve("theme"), "sub");
+  git("config", "--file", ".gitmodules", "submodule.sub.ignore", "all");
+  writeFileSync(".gitignore", "/theme/\n");
+  commit();
+  expect(readGitFacts()?.dirty).toEqual([]);
+  git("-C", "sub", "commit", "--quiet", "--allow-empty", "--message", "Second");
+  expect(readGitFacts()?.dirty).toEqual(["sub"]);
+});
+
 test("a clone that was cut off is shallow", () => {
   commit();
   git("commit", "--quiet", "--allow-empty", "--message", "Second");
