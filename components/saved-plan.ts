@@ -83,7 +83,12 @@ export function followPlan(file: string | undefined, plan: Plan, records: () => 
   );
 }
 
-function readPlan(file: string): SavedPlan {
+/**
+ * Reads what {@link savePlan} wrote.
+ *
+ * @throws InputError when it is missing, or something else.
+ */
+export function readPlan(file: string): SavedPlan {
   let text = "";
   try {
     text = readFileSync(file, "utf8");

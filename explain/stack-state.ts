@@ -109,8 +109,15 @@ const missing = /no stack named/i;
 const logIn =
   "nobody is logged in to a backend; set PULUMI_BACKEND_URL, or run pulumi login (docs/releasing.md says where a state can be)";
 
+const noBackend =
+  "the folder of its backend is not there; start the platform with make platform-up, or set PULUMI_BACKEND_URL";
+
 function unreadable(stack: string, problem: string): InputError {
-  const reason = problem.includes("PULUMI_ACCESS_TOKEN must be set") ? logIn : problem;
+  const reason = problem.includes("PULUMI_ACCESS_TOKEN must be set")
+    ? logIn
+    : problem.includes("unable to open state directory")
+      ? noBackend
+      : problem;
   return new InputError(`the state of stack "${stack}" cannot be read: ${reason}`);
 }
 

@@ -1,7 +1,9 @@
 /** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../components/command-line";
+import { fields, parseJson } from "../components/json-fields";
+import { readPlan } from "../components/saved-plan";
 import { readTimings, timingsVariable } from "../components/timings";
 import { breakdown } from "./breakdown";
 import { buildTimes, failedBuilds } from "./build-log";
@@ -12,7 +14,13 @@ import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
-import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
+import {
+  PlatformError,
+  type PlatformSettings,
+  given,
+  localStack,
+  readPlatformSettings,
+} from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
 import { formatBytes, table } from "./table";
 
@@ -42,6 +50,7 @@ const commands: Readonly<
     return runPulumi(["preview", "--diff", "--stack", localStack]);
   },
   destroy: async (settings) => {
+    if (!hasResources(settings)) return 0;
     await up(settings);
     return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
   },
@@ -86,7 +95,19 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
   return services.every(({ health }) => health === "ready") ? 0 : 1;
 }
 
+/** Whether the local stack has made anything, as Pulumi's folder of states says. */
+function hasResources({ state }: PlatformSettings): boolean {
+  const file = join(state, `pulumi/.pulumi/stacks/tinyolly/${localStack}.json`);
+  if (!existsSync(file)) return false;
+  const { checkpoint } = fields(parseJson(readFileSync(file)));
+  const { resources, pending_operations: pending } = fields(fields(checkpoint)["latest"]);
+  return [resources, pending].some((list) => Array.isArray(list) && list.length > 0);
+}
+
 async function deploy(settings: PlatformSettings): Promise<number> {
+  // A first start takes long, and the program would only then say that it is not there.
+  const plan = given(process.env, "TINYOLLY_PLAN");
+  if (plan !== undefined) readPlan(plan);
   await up(settings);
   const before = await readDeployment(settings);
   const timings = join(settings.state, "timings");

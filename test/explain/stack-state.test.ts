@@ -147,6 +147,12 @@ describe("a state that cannot be read is refused:", () => {
       'the state of stack "moon" cannot be read: nobody is logged in to a backend; set PULUMI_BACKEND_URL, or run ' +
         "pulumi login (docs/releasing.md says where a state can be)",
     ],
+    [
+      "the folder of the backend is not there",
+      `echo 'error: unable to open state directory "file:///there/pulumi": stat /there/pulumi: no such file' >&2; exit 255`,
+      'the state of stack "moon" cannot be read: the folder of its backend is not there; start the platform with make ' +
+        "platform-up, or set PULUMI_BACKEND_URL",
+    ],
     ["something else than JSON", "echo a new version is available", noState],
     ["JSON of another form", "echo '{\"version\": 3}'", noState],
     ["no output", "true", noState],

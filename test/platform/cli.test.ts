@@ -52,3 +52,31 @@ test.each(["up", "deploy", "preview", "destroy"])(
     }
   },
 );
+
+test("deploy is refused where the plan to follow is missing, before anything is made", async () => {
+  const state = join(folderWith({}), "state");
+  const env = { TINYOLLY_STATE: state, TINYOLLY_PLAN: "nowhere.json" };
+  expect(await runTypeScript("platform/cli.ts", ["deploy"], env)).toEqual({
+    status: 1,
+    stdout: "",
+    stderr:
+      "platform: there is no plan nowhere.json; save one with make explain SAVE=nowhere.json\n",
+  });
+  expect(readdirSync(dirname(state))).toEqual([]);
+});
+
+test.each([
+  ["never ran", undefined],
+  ["was destroyed", { version: 3, checkpoint: { latest: { manifest: {} } } }],
+  ["has no resources", { version: 3, checkpoint: { latest: { resources: [] } } }],
+])("destroy starts nothing where the stack %s", async (_, checkpoint) => {
+  const state = join(folderWith({}), "state");
+  const file = "pulumi/.pulumi/stacks/tinyolly/local.json";
+  if (checkpoint) writeFiles(state, { [file]: JSON.stringify(checkpoint) });
+  const env = { TINYOLLY_STATE: state };
+  expect(await runTypeScript("platform/cli.ts", ["destroy"], env)).toEqual({
+    status: 0,
+    stdout: "",
+    stderr: "",
+  });
+});
