@@ -1,6 +1,6 @@
 import type { Deliverables } from "./components/plan";
 
-/** What TinyOlly ships. A fifth image is one entry here and its folder. */
+/** What TinyOlly ships. One more image is one entry here and its folder. */
 export const deliverables = {
   images: {
     "python-base": { path: "apps/python-base" },

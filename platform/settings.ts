@@ -40,7 +40,7 @@ export interface Ports {
   readonly ui: number;
 }
 
-/** Environment variable and default of each port; README.md lists them. */
+/** Environment variable and default of each port; docs/platform.md lists them. */
 export const portVariables: Readonly<
   Record<keyof Ports, readonly [variable: string, port: number]>
 > = {
@@ -90,7 +90,7 @@ const platformOf: Readonly<Record<string, string>> = { x64: "linux/amd64", arm64
 /** This machine's platform, such as `linux/amd64`. */
 export const hostPlatform = platformOf[process.arch] ?? `linux/${process.arch}`;
 
-/** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that README.md lists. */
+/** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that docs/platform.md lists. */
 export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const state = resolve(project, given(env, "TINYOLLY_STATE") ?? ".tinyolly/platform");
   const cacheHome = given(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");

@@ -31,8 +31,9 @@ export async function promote(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
   const { from, to, release, as, platform } = options;
   if (to === "" || to === from) {
+    const problem = to === "" ? "name the stack to copy to" : "name two different stacks";
     throw new InputError(
-      `name the stack to copy to, such as make promote FROM=local TO=prod (given: FROM=${from} TO=${to})`,
+      `${problem}, such as make promote FROM=local TO=prod (given: FROM=${from} TO=${to})`,
     );
   }
   if (as !== "" && !isRelease(as)) {

@@ -10,7 +10,7 @@ export interface RehearsalPorts {
   readonly airgap: number;
 }
 
-/** Environment variable and default of each port; README.md lists them. */
+/** Environment variable and default of each port; docs/platform.md lists them. */
 export const rehearsalPortVariables: Readonly<
   Record<keyof RehearsalPorts, readonly [variable: string, port: number]>
 > = {
