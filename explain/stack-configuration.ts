@@ -3,12 +3,13 @@ import { parseDocument } from "yaml";
 import { InputError } from "../components/input-error";
 import { openSecrets, secretKeys } from "../components/open-secrets";
 import type { StackConfiguration } from "../config";
+import { handedOver, typeProblem } from "./stack-values";
 
 /**
  * Reads a stack's configuration from Pulumi.yaml and the stack's own file, as Pulumi hands it to the program; without
- * Pulumi, since its start takes longer than all the rest.
+ * Pulumi, since its start takes longer than all the rest. Own values must have the declared types, as for Pulumi.
  *
- * @throws InputError for a missing stack file, and for an encrypted value, which only Pulumi can read.
+ * @throws InputError for a missing stack file, for an encrypted value, which only Pulumi can read, and for values of wrong types.
  */
 export function readStackConfiguration(
   stack: string,
@@ -35,12 +36,14 @@ export function readStackConfiguration(
       );
     }
   }
-  return Object.fromEntries(
-    [...defaults, ...own].map(([key, value]) => [
-      key,
-      typeof value === "string" ? value : JSON.stringify(value),
-    ]),
-  );
+  const problems = own.flatMap(([key, value]) => {
+    const name = key.replace(/^tinyolly:/, "");
+    const problem = typeProblem(name, declared[name], value);
+    if (problem === undefined) return [];
+    return [`"${name}" in ${file} is ${JSON.stringify(value)}, but ${problem}`];
+  });
+  if (problems.length > 0) throw new InputError(problems.join("\n"));
+  return Object.fromEntries([...defaults, ...own].map(([key, value]) => [key, handedOver(value)]));
 }
 
 /** Whether a stack's own file holds an encrypted value for a key. */

@@ -17,6 +17,8 @@ beforeEach(() => {
       "  platforms: {type: array, items: {type: string}, default: [linux/amd64]}",
       "  deploy: {type: boolean, default: true}",
       "  waitSeconds: {type: integer, default: 0}",
+      "  builderNodes: {type: array, items: {type: object}, default: []}",
+      "  chartValues: {type: object, default: {}}",
       '  release: {type: string, default: ""}',
     ].join("\n"),
   });
@@ -39,6 +41,7 @@ describe("a stack's configuration", () => {
       "tinyolly:platforms": '["linux/amd64"]',
       "tinyolly:deploy": "false",
       "tinyolly:waitSeconds": "0",
+      "tinyolly:builderNodes": "[]",
       "tinyolly:release": "",
       "tinyolly:chartValues": '{"shop":{"replicas":2}}',
       "kubernetes:context": "far",
@@ -60,6 +63,20 @@ describe("a stack's configuration", () => {
     writeFiles(".", { "Pulumi.moon.yaml": "config: {tinyolly:builder: near}\n" });
     const none = { PULUMI_OPTION_CONFIG_FILE: "" };
     expect(readStackConfiguration("moon", none)).toHaveProperty("tinyolly:builder", "near");
+  });
+
+  test.each([
+    ["builder", "", ""],
+    ["builder", "3", "3"],
+    ["deploy", '"false"', "false"],
+    ["waitSeconds", '"+30"', "+30"],
+    ["waitSeconds", "12.0", "12"],
+    ["platforms", "[]", "[]"],
+    ["builderNodes", "[{endpoint: a}]", '[{"endpoint":"a"}]'],
+    ["chartValues", "{shop: null}", '{"shop":null}'],
+  ])("of other forms that Pulumi takes (%s: %s) is as it hands them over", (key, text, value) => {
+    writeFiles(".", { "Pulumi.moon.yaml": `config:\n  tinyolly:${key}: ${text}\n` });
+    expect(readStackConfiguration("moon", {})).toHaveProperty(`tinyolly:${key}`, value);
   });
 
   test.each(["local", "prod"] as const)("of the stack %s is what Pulumi hands over", (stack) => {
@@ -101,6 +118,73 @@ describe("a configuration that cannot be read is refused:", () => {
   ])("%s", (_, files, message) => {
     writeFiles(".", files);
     expect(() => readStackConfiguration("moon", {})).toThrow(new InputError(message));
+  });
+
+  test.each([
+    ["builder", "[a]", `["a"], but must be a text; set it with: pulumi config set builder …`],
+    [
+      "deploy",
+      '"yes"',
+      `"yes", but must be true or false; set it with: pulumi config set deploy …`,
+    ],
+    ["deploy", "1", "1, but must be true or false; set it with: pulumi config set deploy …"],
+    ["deploy", "null", "null, but must be true or false; set it with: pulumi config set deploy …"],
+    [
+      "waitSeconds",
+      "1.5",
+      "1.5, but must be a whole number; set it with: pulumi config set waitSeconds …",
+    ],
+    [
+      "waitSeconds",
+      '" 3"',
+      `" 3", but must be a whole number; set it with: pulumi config set waitSeconds …`,
+    ],
+    ...[
+      ["null", "null"],
+      ["linux/amd64", '"linux/amd64"'],
+      [`'["linux/amd64"]'`, `"[\\"linux/amd64\\"]"`],
+      ["[1]", "[1]"],
+      ["[null]", "[null]"],
+      ["{}", "{}"],
+    ].map(([text = "", shown = ""]): [string, string, string] => [
+      "platforms",
+      text,
+      `${shown}, but must be a list of texts; set it with: pulumi config set --path 'platforms[0]' …`,
+    ]),
+    [
+      "builderNodes",
+      "[a]",
+      `["a"], but must be a list of maps; set it with: pulumi config set --path 'builderNodes[0].…' …`,
+    ],
+    [
+      "chartValues",
+      "null",
+      "null, but must be a map; set it with: pulumi config set --path 'chartValues.…' …",
+    ],
+    [
+      "chartValues",
+      "[]",
+      "[], but must be a map; set it with: pulumi config set --path 'chartValues.…' …",
+    ],
+  ])("the value has another type than the declared one (%s: %s)", (key, text, said) => {
+    writeFiles(".", { "Pulumi.moon.yaml": `config:\n  tinyolly:${key}: ${text}\n` });
+    expect(() => readStackConfiguration("moon", {})).toThrow(
+      new InputError(`"${key}" in Pulumi.moon.yaml is ${said}`),
+    );
+  });
+
+  test("several values have other types", () => {
+    writeFiles(".", {
+      "Pulumi.moon.yaml":
+        "config: {tinyolly:deploy: maybe, tinyolly:other: 1, tinyolly:platforms: 3}\n",
+    });
+    expect(() => readStackConfiguration("moon", {})).toThrow(
+      new InputError(
+        `"deploy" in Pulumi.moon.yaml is "maybe", but must be true or false; set it with: pulumi config set deploy …\n` +
+          `"platforms" in Pulumi.moon.yaml is 3, but must be a list of texts; ` +
+          `set it with: pulumi config set --path 'platforms[0]' …`,
+      ),
+    );
   });
 
   test("it is no YAML", () => {
