@@ -116,12 +116,14 @@ const project = "tinyolly";
 /**
  * Reads a stack's configuration; the only place that does.
  *
+ * @param asked Release that it must be; `""` asks for none.
  * @throws InputError that names each wrong key, what it holds and what is allowed.
  */
 export function readSettings(
   configuration: StackConfiguration,
   env: NodeJS.ProcessEnv = process.env,
   readGit: () => GitFacts | undefined = readGitFacts,
+  asked = "",
 ): Settings {
   const config = new Configuration(configuration);
   const problems = unknownKeys(configuration);
@@ -190,7 +192,7 @@ export function readSettings(
   const needsGit = named === "" && redeploys === "";
   const git = once(needsGit ? readGit : () => factsIfAny(readGit));
   const own = ownVersion();
-  const chosen = chooseRelease(versioning, named, git, own);
+  const chosen = chooseRelease(versioning, named, git, own, asked);
   // Without a name, explanations can do without a release.
   if (named !== "") problems.push(...chosen.problems);
   // Pulumi has checked that it is a list of strings.

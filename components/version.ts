@@ -63,21 +63,33 @@ export function isRelease(text: string): boolean {
  * @param named Setting `release`; `""` names none.
  * @param git Undefined where the sources are in no Git repository.
  * @param own Version in package.json, such as `2.1.0`: the first release of its line.
+ * @param asked Release that it must be (`RELEASE=`); `""` asks for none.
  */
 export function chooseRelease(
   versioning: Versioning,
   named: string,
   git: () => GitFacts | undefined,
   own: string,
+  asked = "",
 ): ReleaseChoice {
   if (named !== "") {
-    if (isRelease(named)) return { release: named, problems: [] };
-    return {
-      problems: [
-        `"release" is "${named}", but must be a semantic version after a v and without build metadata, such as v2.1.8; ` +
-          `set it with: pulumi config set release …`,
-      ],
-    };
+    if (!isRelease(named)) {
+      return {
+        problems: [
+          `"release" is "${named}", but must be a semantic version after a v and without build metadata, such as v2.1.8; ` +
+            `set it with: pulumi config set release …`,
+        ],
+      };
+    }
+    if (asked !== "" && asked !== named) {
+      return {
+        problems: [
+          `"release" is "${named}", so no other one can be made; leave RELEASE=${asked} out, ` +
+            `or set it with: pulumi config set release ${asked}`,
+        ],
+      };
+    }
+    return { release: named, problems: [] };
   }
   if (versioning === "content") return { problems: [] };
   const facts = git();
@@ -89,7 +101,7 @@ export function chooseRelease(
       ],
     };
   }
-  const tagged = releaseTag(facts, own);
+  const tagged = releaseTag(facts, own, asked);
   const problems = [...treeProblems(facts), ...("problem" in tagged ? [tagged.problem] : [])];
   return "problem" in tagged || problems.length > 0
     ? { problems }
@@ -117,41 +129,62 @@ function treeProblems({ shallow, dirty }: GitFacts): string[] {
 function releaseTag(
   facts: GitFacts,
   own: string,
+  asked: string,
 ): { readonly release: string } | { readonly problem: string } {
-  const { commit, tags } = facts;
+  const { commit, tags, known } = facts;
   const head = `HEAD (${commit.slice(0, 10)})`;
   const releases = tags.filter(({ name }) => isRelease(name));
-  const [first, second] = releases;
-  const next = nextRelease(facts.known, own);
-  if (first && second) {
-    const names = releases.map(({ name }) => name).join(" and ");
-    return {
-      problem: `${head} has the tags ${names}, and a release has one version; delete all but one: git tag --delete ${second.name}`,
-    };
-  }
-  if (!first) {
+  const names = releases.map(({ name }) => name);
+  const wanted = asked === "" ? expectedRelease(facts, own) : asked;
+  const tag = `git tag --annotate ${wanted} --message ${wanted}`;
+  const checkOut = `check out the commit that has ${wanted}: git checkout ${wanted}`;
+  if (names.length === 0) {
     const others = tags.map(({ name }) => name).join(", ");
     const has =
       others === ""
         ? "has no tag"
         : `has ${others}, which ${tags.length === 1 ? "is" : "are"} no version such as v2.1.8`;
-    return { problem: `${head} ${has}; tag it with: git tag --annotate ${next} --message ${next}` };
-  }
-  if (!first.annotated) {
     return {
-      problem:
-        `${first.name} is a lightweight tag, which anybody can move unseen; make it an annotated one: ` +
-        `git tag --annotate --force ${first.name} --message ${first.name} ${first.name}^{}`,
+      problem: `${head} ${has}; ${known.includes(wanted) ? checkOut : `tag it with: ${tag}`}`,
     };
   }
-  return { release: first.name };
+  const kept = releases.find(({ name }) => name === wanted);
+  if (!kept) {
+    const has = `has the tag${names.length === 1 ? "" : "s"} ${names.join(" and ")}`;
+    const cure = known.includes(wanted)
+      ? checkOut
+      : `check out the commit that is to be ${wanted} and tag it with: ${tag}`;
+    return {
+      problem: `${head} ${has}, so it cannot be released as ${wanted}; leave RELEASE=${wanted} out, or ${cure}`,
+    };
+  }
+  if (names.length > 1) {
+    const others = names.filter((name) => name !== wanted).join(" ");
+    return {
+      problem: `${head} has the tags ${names.join(" and ")}, and a release has one version; delete all but one: git tag --delete ${others}`,
+    };
+  }
+  if (!kept.annotated) {
+    return {
+      problem:
+        `${wanted} is a lightweight tag, which anybody can move unseen; make it an annotated one: ` +
+        `git tag --annotate --force ${wanted} --message ${wanted} ${wanted}^{}`,
+    };
+  }
+  return { release: wanted };
 }
 
 /**
- * The patch release after the newest of `tags`, or the project's own version (`2.1.0`) where none of them has come so far.
+ * The release that HEAD is meant to be: that of its first tag that is one, else the patch release after the newest tag, or the
+ * project's own version (`2.1.0`) where no tag has come so far.
  */
-export function nextRelease(tags: readonly string[], own: string): string {
-  const newest = tags
+export function expectedRelease(git: GitFacts | undefined, own: string): string {
+  const tagged = git?.tags.find(({ name }) => isRelease(name));
+  return tagged?.name ?? nextRelease(git?.known ?? [], own);
+}
+
+function nextRelease(known: readonly string[], own: string): string {
+  const newest = known
     .filter((tag) => isRelease(tag) && !isPrerelease(tag))
     .sort(compare)
     .at(-1);

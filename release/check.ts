@@ -6,7 +6,7 @@ import { assumedPresences, findPresences, type Presence } from "../components/pr
 import { planDeliverables, unlockedProblem } from "../components/plan";
 import { nothingRecorded } from "../components/recorded";
 import { findUncommitted } from "../components/uncommitted";
-import { isRelease, nextRelease } from "../components/version";
+import { expectedRelease, isRelease } from "../components/version";
 import { ownVersion } from "../config";
 import { deliverables } from "../deliverables";
 import { table } from "../platform/table";
@@ -45,22 +45,22 @@ export interface CheckedItem {
 
 /**
  * `check [--stack prod] [--release v2.1.9] [--json | --markdown]`: says what the next release would hold and what is missing for it.
- * Without a name it takes the tag of HEAD, else the next patch. Exits with 1 when something is missing.
+ * Without a name it takes the tag of HEAD, else the next patch; a name must be what HEAD can be released as. Exits with 1 when
+ * something is missing.
  */
 export async function check(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
-  const git = once(readGitFacts);
-  const { settings, client } = openStack(options, git);
-  client.close();
-  const { endpoints } = settings.publishing;
-  const { versions } = settings.plan;
   if (options.release !== "" && !isRelease(options.release)) {
     throw new InputError(
       `RELEASE is "${options.release}", but must be a semantic version after a v, such as v2.1.9`,
     );
   }
-  const release =
-    options.release || (versions.release ?? nextRelease(git()?.known ?? [], ownVersion()));
+  const git = once(readGitFacts);
+  const { settings, client } = openStack(options, git, options.release);
+  client.close();
+  const { endpoints } = settings.publishing;
+  const { versions } = settings.plan;
+  const release = options.release || (versions.release ?? expectedRelease(git(), ownVersion()));
   const plan = planDeliverables(deliverables, {
     ...settings.plan,
     versions: { ...versions, release },

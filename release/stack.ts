@@ -24,15 +24,17 @@ export interface OpenStack {
  * Reads the settings of a stack and reaches for its registry. Its cluster is not needed, and taken to be none.
  *
  * @param readGit Where its release comes from; by default it has none.
+ * @param asked Release that it must be; `""` asks for none.
  * @throws InputError for wrong settings.
  */
 export function openStack(
   { stack, platform }: { stack: string; platform: boolean },
   readGit: () => GitFacts | undefined = () => undefined,
+  asked = "",
 ): OpenStack {
   const leave = platform ? enterStack(stack) : () => undefined;
   const configuration = { ...readStackConfiguration(stack), "tinyolly:deploy": "false" };
-  const settings = readSettings(configuration, process.env, readGit);
+  const settings = readSettings(configuration, process.env, readGit, asked);
   const { push, pushTls, namespace } = settings.publishing.endpoints;
   // Credentials are looked up later, when another stack may have been entered.
   const client = new RegistryClient({ host: push, tls: pushTls }, { env: { ...process.env } });

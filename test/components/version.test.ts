@@ -6,6 +6,7 @@ import {
   chartVersionPattern,
   chooseRelease,
   contentTag,
+  expectedRelease,
   imageTag,
   isRelease,
   newestFirst,
@@ -85,12 +86,13 @@ describe("the release that is made", () => {
     known: ["v2.1.7", "v2.1.8"],
     repository: undefined,
   };
-  const choose = (facts: Partial<GitFacts> | undefined, named = "") =>
+  const choose = (facts: Partial<GitFacts> | undefined, named = "", asked = "") =>
     chooseRelease(
       "git-tag",
       named,
       () => (facts === undefined ? undefined : { ...clean, ...facts }),
       "2.1.0",
+      asked,
     );
 
   test("is nobody's business where content decides", () => {
@@ -202,6 +204,74 @@ describe("the release that is made", () => {
     ],
   ])("is none with %s", (_, facts, problems) => {
     expect(choose(facts)).toEqual({ problems });
+  });
+
+  test("is the one that is asked for, where HEAD has its tag or the stack its name", () => {
+    expect(choose({}, "", "v2.1.8")).toEqual({ release: "v2.1.8", problems: [] });
+    expect(choose({}, "v3.0.0", "v3.0.0")).toEqual({ release: "v3.0.0", problems: [] });
+  });
+
+  test.each<[what: string, facts: Partial<GitFacts>, asked: string, problem: string]>([
+    [
+      "no tag",
+      { tags: [], known: ["v2.1.7"] },
+      "v2.2.0",
+      "HEAD (0123456789) has no tag; tag it with: git tag --annotate v2.2.0 --message v2.2.0",
+    ],
+    [
+      "no tag, where another commit has it",
+      { tags: [], known: ["v2.1.7"] },
+      "v2.1.7",
+      "HEAD (0123456789) has no tag; check out the commit that has v2.1.7: git checkout v2.1.7",
+    ],
+    [
+      "another tag",
+      {},
+      "v2.2.0",
+      "HEAD (0123456789) has the tag v2.1.8, so it cannot be released as v2.2.0; leave RELEASE=v2.2.0 out, or check out " +
+        "the commit that is to be v2.2.0 and tag it with: git tag --annotate v2.2.0 --message v2.2.0",
+    ],
+    [
+      "another tag, where another commit has it",
+      { tags: [tag("v2.1.8", false)] },
+      "v2.1.7",
+      "HEAD (0123456789) has the tag v2.1.8, so it cannot be released as v2.1.7; leave RELEASE=v2.1.7 out, or check out " +
+        "the commit that has v2.1.7: git checkout v2.1.7",
+    ],
+    [
+      "other tags",
+      { tags: [tag("v2.1.8"), tag("v2.1.9")] },
+      "v2.1.7",
+      "HEAD (0123456789) has the tags v2.1.8 and v2.1.9, so it cannot be released as v2.1.7; leave RELEASE=v2.1.7 out, " +
+        "or check out the commit that has v2.1.7: git checkout v2.1.7",
+    ],
+    [
+      "more than that tag",
+      { tags: [tag("v2.1.10"), tag("v2.1.8"), tag("v2.1.9")] },
+      "v2.1.8",
+      "HEAD (0123456789) has the tags v2.1.10 and v2.1.8 and v2.1.9, and a release has one version; delete all but one: " +
+        "git tag --delete v2.1.10 v2.1.9",
+    ],
+  ])("is not the one that is asked for with %s", (_, facts, asked, problem) => {
+    expect(choose(facts, "", asked)).toEqual({ problems: [problem] });
+  });
+
+  test("is not the one that is asked for where the stack names another", () => {
+    expect(choose({}, "v2.1.8", "v2.1.9")).toEqual({
+      problems: [
+        '"release" is "v2.1.8", so no other one can be made; leave RELEASE=v2.1.9 out, or set it with: ' +
+          "pulumi config set release v2.1.9",
+      ],
+    });
+  });
+
+  test.each<[expected: string, facts: Partial<GitFacts> | undefined]>([
+    ["v2.1.0", undefined],
+    ["v2.1.9", { tags: [tag("nightly")] }],
+    ["v2.1.7", { tags: [tag("nightly"), tag("v2.1.7", false)], dirty: ["a"] }],
+    ["v2.1.8", { tags: [tag("v2.1.8"), tag("v2.1.9")] }],
+  ])("is meant to be %s with %j", (expected, facts) => {
+    expect(expectedRelease(facts && { ...clean, ...facts }, "2.1.0")).toBe(expected);
   });
 
   test("is none for all reasons at once", () => {

@@ -100,7 +100,6 @@ test("without a tag it tells how to tag, and shows the next patch release", asyn
   expect(text).toMatch(/\nmissing: HEAD .* has no tag; tag it with: git tag --annotate v2\.1\.9 /);
   expect(text).toMatch(/\nv2\.1\.9 cannot be released yet\n$/);
   expect(status).toBe(1);
-  expect(await report("--release=v3.0.0")).toMatchObject({ release: "v3.0.0" });
 });
 
 test("what is shipped and only ignored by Git is missing", async () => {
@@ -113,6 +112,59 @@ test("what is shipped and only ignored by Git is missing", async () => {
   );
   expect(status).toBe(1);
 });
+
+test("a release that is asked for is the one that it tells how to tag, and shows", async () => {
+  const { status, text } = await checked("--release=v3.0.0");
+  expect(text).toMatch(/\nmissing: HEAD .* has no tag; tag it with: git tag --annotate v3\.0\.0 /);
+  expect(text).toMatch(/\nv3\.0\.0 cannot be released yet\n$/);
+  expect(status).toBe(1);
+});
+
+test("a commit with another tag cannot be the release that is asked for", async () => {
+  tag("v2.1.9");
+  const { status, text } = await checked("--release=v2.1.8");
+  expect(text).toMatch(
+    /\nmissing: HEAD .* has the tag v2\.1\.9, so it cannot be released as v2\.1\.8; /,
+  );
+  expect(text).toMatch(/\nv2\.1\.8 cannot be released yet\n$/);
+  expect(status).toBe(1);
+  expect(await checked("--release=v2.1.9")).toMatchObject({ status: 0 });
+});
+
+test.each<[what: string, make: () => void, problem: RegExp]>([
+  [
+    "a lightweight tag",
+    () => {
+      git("tag", "v2.1.8");
+    },
+    /^v2\.1\.8 is a lightweight tag, /,
+  ],
+  [
+    "two tags",
+    () => {
+      tag("v2.1.8");
+      tag("v2.1.9");
+    },
+    /; delete all but one: git tag --delete v2\.1\.9$/,
+  ],
+  [
+    "a changed file",
+    () => {
+      tag("v2.1.8");
+      writeFileSync("more", "");
+    },
+    /^the tree is not as the commit has it: more; /,
+  ],
+])(
+  "with %s, the release that it shows is the one that mending it gives",
+  async (_, make, problem) => {
+    make();
+    const { release, items, problems } = await report();
+    expect(release).toBe("v2.1.8");
+    expect(items).toContainEqual(expect.objectContaining({ name: "demo", version: "v2.1.8" }));
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+  },
+);
 
 test("what was built before gets the version, and what has it already stays", async () => {
   tag("v2.1.8");
