@@ -68,7 +68,8 @@ export async function check(args: string[]): Promise<number> {
   const question = { plan, recorded: nothingRecorded, endpoints, release };
   const found = settings.offline ? assumedPresences(question) : await findPresences(question);
   const unlocked = unlockedProblem(plan, settings.baseLock, options.stack);
-  const unsigned = signingProblem(settings.signing, process.env);
+  // make release provides the tools with the platform.
+  const unsigned = signingProblem(settings.signing, process.env, options.platform);
   const uncommitted = settings.releasesFromGit ? findUncommitted(plan) : [];
   const presences = [...found.images.values(), ...found.charts.values()];
   const result: ReleaseCheck = {

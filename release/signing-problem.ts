@@ -12,17 +12,23 @@ const dayMs = 24 * 60 * 60 * 1000;
 /**
  * Says why signing would fail, and what to do, before anything is built; undefined when it would not, or where nothing
  * is signed. The key is read once, so that a wrong password is found here.
+ *
+ * @param toolsProvided Whether cosign and syft will be there when they are needed; a key is only read where they are by now.
  */
 export function signingProblem(
   signing: Signing | undefined,
   env: NodeJS.ProcessEnv,
+  toolsProvided = false,
 ): string | undefined {
   if (!signing) return undefined;
+  // Tools are quickly had, unlike what signs.
+  const absent = signing.kind === "key" ? absentKey(signing, env) : identityProblem(env);
+  if (absent !== undefined) return absent;
   for (const tool of releaseTools) {
     const problem = toolProblem(tool, env);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return toolsProvided ? undefined : problem;
   }
-  return signing.kind === "key" ? keyProblem(signing, env) : identityProblem(env);
+  return signing.kind === "key" ? wrongKey(signing, env) : undefined;
 }
 
 /**
@@ -47,25 +53,32 @@ function toolProblem({ name, version, accepts }: Tool, env: NodeJS.ProcessEnv): 
   return `${name} on PATH is ${found}, and signing needs one like ${version}; ${installTools}`;
 }
 
-function keyProblem({ key, publicKey }: KeySigning, env: NodeJS.ProcessEnv): string | undefined {
+function absentKey({ key }: KeySigning, env: NodeJS.ProcessEnv): string | undefined {
   const variable = /^env:\/\/(.+)$/.exec(key)?.[1];
-  const isService = variable === undefined && /^\w+:\/\//.test(key);
   if (variable !== undefined && (env[variable] ?? "") === "") {
     return `"signingKey" is "${key}", but ${variable} is not set; put the private key there, as cosign generate-key-pair writes it`;
   }
-  if (variable === undefined && !isService && !existsSync(key)) {
+  if (variable === undefined && !isService(key) && !existsSync(key)) {
     return `"signingKey" is "${key}", but there is no such file; make a pair with cosign generate-key-pair, or name another one`;
   }
-  if (!isService && env["COSIGN_PASSWORD"] === undefined) {
+  if (!isService(key) && env["COSIGN_PASSWORD"] === undefined) {
     return `COSIGN_PASSWORD is not set; it must hold the password of "${key}", and be empty where that has none`;
   }
+  return undefined;
+}
+
+function isService(key: string): boolean {
+  return /^(?!env:)\w+:\/\//.test(key);
+}
+
+function wrongKey({ key, publicKey }: KeySigning, env: NodeJS.ProcessEnv): string | undefined {
   const run = spawnSync("cosign", ["public-key", `--key=${key}`], {
     env,
     encoding: "utf8",
     input: "",
   });
   if (run.status !== 0) {
-    const cure = isService
+    const cure = isService(key)
       ? "its address, and that this machine may use it"
       : "it and COSIGN_PASSWORD";
     return `cosign cannot read the key "${key}" (${cosignReason(run.stderr)}); check ${cure}`;

@@ -205,6 +205,8 @@ describe.each([true, false])("with preview: %s", (preview) => {
 
   test("a release that cannot be signed is not made; a preview warns of it", async () => {
     const changes = { ...prod.changes, signing: "key" };
+    writeFiles(".", { "cosign.key": "encrypted" });
+    vi.stubEnv("COSIGN_PASSWORD", "");
     const bin = programs({ cosign: "echo 'GitVersion: v1.2.3'" });
     vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();

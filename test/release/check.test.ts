@@ -7,11 +7,13 @@ import { stringify } from "yaml";
 import { planDeliverables } from "../../components/plan";
 import { keyAnnotation } from "../../components/presence";
 import { deliverables } from "../../deliverables";
+import { stackEnvironment } from "../../platform/environment";
 import { check, type ReleaseCheck } from "../../release/check";
 import { openStack } from "../../release/stack";
 import { enterCheckout } from "../checkout";
 import { type FakeRegistry, manifestOf, startRegistry } from "../fake-registry";
 import { stackConfig } from "../stacks";
+import { pathWith } from "./programs";
 
 const project = resolve(__dirname, "../..");
 
@@ -210,4 +212,20 @@ test("that nothing could be signed here is no reason against a release made else
   const { problems, warnings } = await report();
   expect(problems).toEqual([]);
   expect(warnings).toContainEqual(expect.stringMatching(/^here nothing could be signed: /));
+});
+
+test("tools that make release provides are missing only without the platform", async () => {
+  const file = "Pulumi.prod.yaml";
+  writeFileSync(file, readFileSync(file, "utf8").replace("signing: none", "signing: key"));
+  writeFileSync("cosign.key", "encrypted");
+  vi.stubEnv("COSIGN_PASSWORD", "");
+  vi.stubEnv("PATH", pathWith({ cosign: "echo 'GitVersion:    v2.6.5'" }));
+  expect((await report()).warnings).toContainEqual(
+    expect.stringMatching(/^here nothing could be signed: cosign on PATH is v2\.6\.5/),
+  );
+  // So that what the platform sets is gone after the test.
+  for (const [name, value] of Object.entries(stackEnvironment("prod"))) vi.stubEnv(name, value);
+  expect((await report("--platform")).warnings).not.toContainEqual(
+    expect.stringMatching(/^here nothing could be signed: /),
+  );
 });

@@ -29,8 +29,10 @@ function problem(
   signing: Signing | undefined,
   env: NodeJS.ProcessEnv = {},
   scripts: Readonly<Record<string, string>> = { cosign, syft },
+  toolsProvided = false,
 ): string | undefined {
-  return signingProblem(signing, { PATH: pathWith(scripts), COSIGN_PASSWORD: "right", ...env });
+  const all = { PATH: pathWith(scripts), COSIGN_PASSWORD: "right", ...env };
+  return signingProblem(signing, all, toolsProvided);
 }
 
 describe("nothing stands in the way", () => {
@@ -51,6 +53,14 @@ describe("nothing stands in the way", () => {
     { ACTIONS_ID_TOKEN_REQUEST_URL: "https://ci.test", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "token" },
   ])("of an identity in %j", (env) => {
     expect(problem(keyless, env)).toBeUndefined();
+  });
+
+  test.each<[Signing, NodeJS.ProcessEnv]>([
+    [key, {}],
+    [keyless, { SIGSTORE_ID_TOKEN: "token" }],
+  ])("of %j where the tools will be provided", (signing, env) => {
+    expect(problem(signing, env, {}, true)).toBeUndefined();
+    expect(problem(signing, env, { cosign: "echo 'GitVersion:    v2.6.5'" }, true)).toBeUndefined();
   });
 });
 
@@ -114,6 +124,20 @@ describe("signing would fail", () => {
     ],
   ])("%s", (_, signing, env, message) => {
     expect(problem(signing, env)).toBe(message);
+  });
+
+  test.each([
+    [{ ...key, key: "none.key" }, /^"signingKey" is "none\.key", but there is no such file; /],
+    [keyless, /^"signing" is "keyless", but there is no identity to sign with; /],
+  ])("with %j, whatever tools are there", (signing, message) => {
+    expect(problem(signing, {}, {})).toMatch(message);
+    expect(problem(signing, {}, {}, true)).toMatch(message);
+  });
+
+  test("with a wrong password, where the tools will be provided and are there", () => {
+    expect(problem(key, { COSIGN_PASSWORD: "wrong" }, { cosign, syft }, true)).toMatch(
+      /^cosign cannot read the key "cosign\.key" /,
+    );
   });
 
   test.each([other, "no key"])("in vain, where the public key is another one", (publicKey) => {
