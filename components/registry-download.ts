@@ -7,6 +7,7 @@ import type { Descriptor } from "./registry-client";
 import type { RegistryConnection } from "./registry-connection";
 import { type Errand, type Head, mostBytes } from "./registry-exchange";
 import { isMissing } from "./registry-manifests";
+import { pathIn } from "./registry-path";
 import { BrokenOff, Problem, codeOf } from "./registry-problem";
 import { sha256 } from "./source-tree";
 
@@ -18,7 +19,7 @@ export async function readBlob(
 ): Promise<Buffer | undefined> {
   if (size > mostBytes)
     throw new Problem(`it has ${size} bytes, and at most 8 MiB are read into memory`);
-  const to = pathOf(errand, digest);
+  const to = pathIn(errand, "blobs", digest);
   const answer = await connection.send({ errand, method: "GET", to });
   if (isMissing(answer)) return undefined;
   if (answer.status !== 200) throw await connection.refusal(answer, errand);
@@ -71,7 +72,7 @@ async function advance(
   const answer = await connection.once({
     errand,
     method: "GET",
-    to: pathOf(errand, digest),
+    to: pathIn(errand, "blobs", digest),
     // A compressed transfer would have other offsets.
     headers: {
       "accept-encoding": "identity",
@@ -84,10 +85,6 @@ async function advance(
     throw new Problem("the registry does not have it; push it there again, and then repeat this");
   if (answer.status === 416 && received > 0) download.refuseRange();
   throw await connection.refusal(answer, errand);
-}
-
-function pathOf({ repository }: Errand, digest: string): string {
-  return `/v2/${repository}/blobs/${digest}`;
 }
 
 /** A file that becomes a blob. */

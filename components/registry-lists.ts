@@ -5,13 +5,14 @@ import type { Descriptor } from "./registry-client";
 import type { RegistryConnection } from "./registry-connection";
 import type { Answer, Errand } from "./registry-exchange";
 import { isMissing } from "./registry-manifests";
+import { pathIn } from "./registry-path";
 import { Outage, Problem, checkAddress } from "./registry-problem";
 
 const pageSize = 1000;
 
 /** All tags of a repository, sorted; none where the registry does not know it. */
 export async function listTags(connection: RegistryConnection, errand: Errand): Promise<string[]> {
-  const path = `/v2/${errand.repository}/tags/list?n=${pageSize}`;
+  const path = `${pathIn(errand, "tags", "list")}?n=${pageSize}`;
   const tags = new Set<string>();
   for await (const answer of pages(connection, errand, path)) {
     if (isMissing(answer)) return [];
@@ -58,7 +59,7 @@ export async function listReferrers(
   errand: Errand,
   digest: string,
 ): Promise<Descriptor[] | undefined> {
-  const path = `/v2/${errand.repository}/referrers/${digest}`;
+  const path = pathIn(errand, "referrers", digest);
   const found: Descriptor[] = [];
   for await (const answer of pages(connection, errand, path, false)) {
     const { manifests } = fields(parseJson(answer.body) ?? {});

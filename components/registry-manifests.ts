@@ -9,6 +9,7 @@ import {
 import type { Manifest } from "./registry-client";
 import type { RegistryConnection } from "./registry-connection";
 import type { Answer, Errand } from "./registry-exchange";
+import { pathIn } from "./registry-path";
 import { Problem } from "./registry-problem";
 import { sha256 } from "./source-tree";
 
@@ -47,7 +48,7 @@ async function ask(
   method: "GET" | "HEAD",
   reference: string,
 ): Promise<Answer | undefined> {
-  const to = pathOf(errand, reference);
+  const to = pathIn(errand, "manifests", reference);
   const headers = { accept: manifestTypes.join(", ") };
   const answer = await connection.send({ errand, method, to, headers });
   if (isMissing(answer)) return undefined;
@@ -68,7 +69,7 @@ export async function sendManifest(
   const answer = await connection.send({
     errand,
     method: "PUT",
-    to: pathOf(errand, reference),
+    to: pathIn(errand, "manifests", reference),
     headers: { "content-type": mediaType },
     body: bytes,
     slow: true,
@@ -84,7 +85,7 @@ export async function deleteManifest(
   errand: Errand,
   reference: string,
 ): Promise<boolean> {
-  const to = pathOf(errand, reference);
+  const to = pathIn(errand, "manifests", reference);
   const answer = await connection.send({ errand, method: "DELETE", to });
   if (isMissing(answer)) return false;
   if (![200, 202, 204].includes(answer.status)) throw await connection.refusal(answer, errand);
@@ -94,8 +95,4 @@ export async function deleteManifest(
 /** Whether an answer says that something is not there. Web servers that are no registry have pages for that. */
 export function isMissing(answer: Answer): boolean {
   return answer.status === 404 && contentType(answer) !== "text/html";
-}
-
-function pathOf({ repository }: Errand, reference: string): string {
-  return `/v2/${repository}/manifests/${reference}`;
 }

@@ -2,6 +2,7 @@ import { contentType, requireDigest, saidDigest } from "./manifest-reader";
 import type { RegistryConnection } from "./registry-connection";
 import type { Answer, Errand, Source } from "./registry-exchange";
 import { isMissing } from "./registry-manifests";
+import { pathIn } from "./registry-path";
 import {
   BrokenOff,
   Problem,
@@ -52,7 +53,7 @@ export async function hasBlob(
   errand: Errand,
   digest: string,
 ): Promise<boolean> {
-  const to = `/v2/${errand.repository}/blobs/${digest}`;
+  const to = pathIn(errand, "blobs", digest);
   const answer = await connection.once({ errand, method: "HEAD", to });
   if (isMissing(answer)) return false;
   // Web servers that are no registry have pages for everything.
@@ -68,7 +69,7 @@ async function mount(
   digest: string,
 ): Promise<URL | "mounted" | undefined> {
   const query = new URLSearchParams({ mount: digest, from: errand.from }).toString();
-  const to = `/v2/${errand.repository}/blobs/uploads/?${query}`;
+  const to = `${pathIn(errand, "blobs", "uploads/")}?${query}`;
   try {
     const answer = await connection.once({ errand, method: "POST", to });
     if (answer.status === 201) return "mounted";
@@ -83,7 +84,7 @@ async function mount(
 }
 
 async function begin(connection: RegistryConnection, errand: Errand): Promise<URL> {
-  const to = `/v2/${errand.repository}/blobs/uploads/`;
+  const to = pathIn(errand, "blobs", "uploads/");
   const answer = await connection.once({ errand, method: "POST", to });
   if (answer.status !== 202) throw await connection.refusal(answer, errand);
   const at = connection.reference(answer.headers.location, answer);

@@ -172,6 +172,29 @@ describe("answers", () => {
   });
 });
 
+test.each<[what: string, ask: (client: RegistryClient) => Promise<unknown>, path: string]>([
+  ["a manifest", (client) => client.manifest("a/../b", "v1"), "a/../b/manifests/v1"],
+  ["a tag", (client) => client.manifest("a/web", "../v1"), "a/web/manifests/../v1"],
+  ["a tag without characters", (client) => client.manifest("a/web", ""), "a/web/manifests/"],
+  ["existence", (client) => client.exists("a//web", digest), `a//web/manifests/${digest}`],
+  ["tags", (client) => client.tags("a/./web"), "a/./web/tags/list"],
+  ["referrers", (client) => client.referrers("..", digest), `../referrers/${digest}`],
+  ["a deletion", (client) => client.delete("a/%2E%2e/b", "v1"), "a/%2E%2e/b/manifests/v1"],
+  ["a blob", (client) => client.hasBlob("a/../b", digest), `a/../b/blobs/${digest}`],
+  [
+    "a blob to read",
+    (client) => client.blob("a/../b", { mediaType: "", digest, size: 1 }),
+    `a/../b/blobs/${digest}`,
+  ],
+  ["an upload", (client) => client.requirePush("a/web?x"), "a/web?x/blobs/uploads/"],
+])("%s of a path that leads elsewhere is not asked for", async (_, ask, path) => {
+  const registry = await serve();
+  await expect(ask(clientOf(registry))).rejects.toThrow(
+    `its path "/v2/${path}" has segments that are empty, "." or "..", or characters that no name has; correct what refers to it`,
+  );
+  expect(registry.requests).toEqual([]);
+});
+
 describe("misbehaviour", () => {
   const address = "check registryPush and registryPushTls";
   const skip = "set TINYOLLY_OFFLINE=1 for a preview that does not ask it";
