@@ -1,5 +1,7 @@
 import { InputError } from "./input-error";
 import { fields, isMap, parseJson } from "./json-fields";
+import { isDigest } from "./oci";
+import { namespaceProblem } from "./references";
 
 /** Type of the artifact that holds a {@link ReleaseRecord}. */
 export const releaseRecordType = "application/vnd.tinyolly.release.v1+json";
@@ -90,7 +92,7 @@ export function writeRecord(record: ReleaseRecord): string {
  * Reads the text of a record.
  *
  * @param where What was read, such as `ghcr.io/owner/releases:v2.1.8`.
- * @throws InputError when it is none, or of a form that this version does not know.
+ * @throws InputError when it is none, of a form that this version does not know, or lists what can be in no registry.
  */
 export function readRecord(text: Buffer, where: string): ReleaseRecord {
   const value = parseJson(text);
@@ -104,8 +106,43 @@ export function readRecord(text: Buffer, where: string): ReleaseRecord {
       `${where} has form ${JSON.stringify(form)}, and this version knows form 1; use the version of this project that made it`,
     );
   }
+  const problem = [
+    tagProblem("its release", release),
+    ...Object.entries(fields(images)).map(([name, one]) =>
+      partProblem(`image ${name}`, "tag", one),
+    ),
+    ...Object.entries(fields(charts)).map(([name, one]) =>
+      partProblem(`chart ${name}`, "version", one),
+    ),
+  ].find((one) => one !== undefined);
+  if (problem !== undefined) {
+    throw new InputError(
+      `${where} is not as it was written: ${problem}; delete it, and publish or copy the release again`,
+    );
+  }
   // Written by writeRecord; its parts were looked at above.
   return value as ReleaseRecord;
+}
+
+/** Addresses are made of these; with other ones, what is read and written could be anywhere in the registry. */
+function partProblem(part: string, version: string, value: unknown): string | undefined {
+  const { path, key, digest, [version]: tag } = fields(value);
+  const wrongPath = typeof path === "string" ? namespaceProblem(path) : "a path";
+  if (wrongPath !== undefined) return mustBe(`the path of ${part}`, path, wrongPath);
+  if (typeof digest !== "string" || !isDigest(digest))
+    return mustBe(`the digest of ${part}`, digest, "sha256: and 64 digits");
+  // The tag of its content ends with it.
+  if (typeof key !== "string" || key === "") return mustBe(`the key of ${part}`, key, "a text");
+  return tagProblem(`the ${version} of ${part}`, tag);
+}
+
+function tagProblem(what: string, tag: unknown): string | undefined {
+  if (typeof tag === "string" && /^\w[\w.-]{0,127}$/.test(tag)) return undefined;
+  return mustBe(what, tag, "a tag, such as v2.1.8");
+}
+
+function mustBe(what: string, given: unknown, allowed: string): string {
+  return `${what} is ${given === undefined ? "left out" : JSON.stringify(given)}, but must be ${allowed}`;
 }
 
 /** The same value with the keys of all its maps in order. */

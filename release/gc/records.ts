@@ -1,5 +1,4 @@
 import { InputError } from "../../components/input-error";
-import { fields } from "../../components/json-fields";
 import { type ReleaseRecord, readRecord, releaseRepository } from "../../components/release-record";
 import { recordText } from "../../components/release-store";
 import { contentTagEnd, isRelease, newerFirst } from "../../components/version";
@@ -115,26 +114,7 @@ async function readTag(
       `${where} holds no release record; delete that tag, or push the record again`,
     );
   }
-  const record = readRecord(text, where);
-  requireParts(record, where);
-  return { digest: manifest.digest, record };
-}
-
-/** What a record lists without saying where it is, and of what content, could not be kept. */
-function requireParts({ images, charts }: ReleaseRecord, where: string): void {
-  const texts = [
-    ...Object.values(images).flatMap((image) => parts(image, "tag")),
-    ...Object.values(charts).flatMap((chart) => parts(chart, "version")),
-  ];
-  if (texts.every((text) => typeof text === "string" && text !== "")) return;
-  throw new InputError(
-    `${where} does not say where all that it lists is; delete that tag, or push the record again`,
-  );
-}
-
-function parts(listed: unknown, version: string): unknown[] {
-  const { path, key, digest, [version]: reference } = fields(listed);
-  return [path, key, digest, reference];
+  return { digest: manifest.digest, record: readRecord(text, where) };
 }
 
 /** Milliseconds since 1970; undefined where the record does not say. */

@@ -243,7 +243,8 @@ describe("a release", () => {
   test("may build an image again that the chart holds with which it is recorded", async () => {
     const asked = question("v2.1.8");
     const digest = pushChartFor("v2.1.7", chart(asked));
-    putRecord("v2.1.8", {}, { shop: { digest } });
+    const key = chart(asked).key;
+    putRecord("v2.1.8", {}, { shop: { path: "charts/shop", key, version: "1.2.3", digest } });
     const found = await findPresences(asked);
     expect(conflictsOf(found)).toEqual([]);
     expect(found.charts.get("shop")).toEqual({ stays: false, released: false, since: "v2.1.7" });

@@ -223,7 +223,7 @@ describe("the records of a registry", () => {
           ...record("v1"),
           images: { web: { tag: "v1", digest: digestOf("web") } },
         } as unknown as ReleaseRecord),
-      "does not say where all that it lists is; delete that tag, or push the record again",
+      "is not as it was written: the path of image web is left out, but must be a path; delete it, and publish or copy the release again",
     ],
     [
       "a record that lists nothing under a name",
@@ -232,7 +232,7 @@ describe("the records of a registry", () => {
           ...record("v1"),
           charts: { shop: null },
         } as unknown as ReleaseRecord),
-      "does not say where all that it lists is; delete that tag, or push the record again",
+      "is not as it was written: the path of chart shop is left out, but must be a path; delete it, and publish or copy the release again",
     ],
   ])("are refused where one is %s", async (_, push, message) => {
     const registry = await start();
