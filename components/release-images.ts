@@ -14,7 +14,7 @@ import { askForAll } from "./published";
 import type { Tls } from "./references";
 import { RegistryClient } from "./registry-client";
 import type { ReleasedImage } from "./release-record";
-import { putTag } from "./release-tag";
+import { claimTag } from "./release-tag";
 import { originOfSources } from "./release-source";
 import { runScript } from "./script";
 
@@ -53,13 +53,15 @@ async function main(): Promise<void> {
   const client = new RegistryClient(registry);
   try {
     await requireAll(client, images);
-    const taken = await askForAll(images, (image) => tagOf(client, release, image));
-    requireFree(request, client, taken);
+    await requireFree(request, client, images);
     const attest = attester({ registry, signing, client });
     // Whoever finds the version finds its signatures.
-    await attest?.({ images: request.images, charts: {}, ...originOfSources() }, { images: true });
-    for (const [image, digest] of taken)
-      if (digest === undefined) await tagImage(client, release, image);
+    if (attest) {
+      await attest({ images: request.images, charts: {}, ...originOfSources() }, { images: true });
+      // That took its time.
+      await requireFree(request, client, images);
+    }
+    for (const image of images) await tagImage(client, release, image);
     const digests = images.map(({ name, digest }) => [name, digest]);
     process.stdout.write(`${JSON.stringify(Object.fromEntries(digests))}\n`);
   } finally {
@@ -76,27 +78,22 @@ async function requireAll(client: RegistryClient, images: readonly PlacedImage[]
   );
 }
 
-async function tagOf(
-  client: RegistryClient,
-  release: string,
-  { repository }: PlacedImage,
-): Promise<string | undefined> {
-  return (await client.manifest(repository, release))?.digest;
-}
-
 /** Somebody else may have published the version since it was planned. */
-function requireFree(
+async function requireFree(
   { release, registry }: ReleaseImagesRequest,
-  { host }: RegistryClient,
-  taken: ReadonlyMap<PlacedImage, string | undefined>,
-): void {
+  client: RegistryClient,
+  images: readonly PlacedImage[],
+): Promise<void> {
+  const taken = await askForAll(images, async ({ repository }) => {
+    return (await client.manifest(repository, release))?.digest;
+  });
   const conflicts = [...taken].filter(
     ([image, digest]) => digest !== undefined && digest !== image.digest,
   );
   if (conflicts.length === 0) return;
   const names = conflicts.map(([{ name }, digest]) => `${name} (${digest ?? ""})`).join(", ");
   throw new InputError(
-    `${release} was published with other content in the meantime: ${names} in ${host}/${registry.namespace}; ` +
+    `${release} was published with other content in the meantime: ${names} in ${client.host}/${registry.namespace}; ` +
       `published versions are never overwritten, and nothing of this release was tagged, so release the next version`,
   );
 }
@@ -106,8 +103,8 @@ async function tagImage(
   release: string,
   { name, repository, digest }: PlacedImage,
 ): Promise<void> {
-  await putTag(client, { repository, digest }, release, "; run pulumi up again");
-  process.stderr.write(`${name} ${release} is ${digest}\n`);
+  if (await claimTag(client, { repository, digest }, release))
+    process.stderr.write(`${name} ${release} is ${digest}\n`);
 }
 
 runScript(main);

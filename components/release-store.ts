@@ -9,6 +9,7 @@ import {
   releaseRepository,
   writeRecord,
 } from "./release-record";
+import { claimTag } from "./release-tag";
 import { sha256 } from "./source-tree";
 import { isRelease, newestFirst } from "./version";
 
@@ -151,28 +152,42 @@ export async function storeRelease(
   attest?: (digest: string) => Promise<void>,
 ): Promise<{ readonly digest: string; readonly isNew: boolean }> {
   const repository = recordRepository(namespace);
-  const existing = await readRelease(client, namespace, record.release);
-  if (existing) {
-    if (sameContent(existing.record, record)) {
-      await attest?.(existing.digest);
-      return { digest: existing.digest, isNew: false };
-    }
-    throw new InputError(
-      `${client.host}/${repository}:${record.release} records other images or charts, and releases are never overwritten; ` +
-        `release another version`,
-    );
+  const existing = await findStored(client, namespace, record);
+  if (existing !== undefined) {
+    await attest?.(existing);
+    return { digest: existing, isNew: false };
   }
   const text = Buffer.from(writeRecord(record));
   const layer = descriptorOf(text, releaseRecordType);
   await client.pushBlob(repository, emptyDescriptor, emptyBlob);
   await client.pushBlob(repository, layer, text);
   const manifest = recordManifest(record, layer);
-  if (attest) {
-    const { digest } = descriptorOf(manifest.bytes, manifest.mediaType);
-    await attest(await client.putManifest(repository, digest, manifest));
-  }
-  const digest = await client.putManifest(repository, record.release, manifest);
+  const { digest } = manifest;
+  await client.putManifest(repository, digest, manifest);
+  await attest?.(digest);
+  // Somebody else may have stored the same content meanwhile, made at another time.
+  const meanwhile = await findStored(client, namespace, record);
+  if (meanwhile !== undefined) return { digest: meanwhile, isNew: false };
+  await claimTag(client, { repository, digest }, record.release);
   return { digest, isNew: true };
+}
+
+/**
+ * Looks for a record of the same images and charts under its version. Returns its `sha256:…`; undefined where there is none.
+ *
+ * @throws InputError when the version is taken by other images or charts.
+ */
+export async function findStored(
+  client: RegistryClient,
+  namespace: string,
+  record: ReleaseRecord,
+): Promise<string | undefined> {
+  const existing = await readRelease(client, namespace, record.release);
+  if (!existing || sameContent(existing.record, record)) return existing?.digest;
+  throw new InputError(
+    `${client.host}/${recordRepository(namespace)}:${record.release} records other images or charts, and releases are never overwritten; ` +
+      `release another version`,
+  );
 }
 
 function recordManifest({ release, source }: ReleaseRecord, layer: Descriptor): Artifact {

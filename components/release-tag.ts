@@ -1,5 +1,5 @@
 import { InputError } from "./input-error";
-import type { RegistryClient } from "./registry-client";
+import type { Manifest, RegistryClient } from "./registry-client";
 
 /** A manifest that gets a tag. */
 export interface Tagged {
@@ -9,29 +9,53 @@ export interface Tagged {
 }
 
 /**
- * Puts a tag on a manifest, wherever the tag was before.
+ * Puts the tag of a published version on a manifest, unless it is there already. Returns whether it had to be put.
  *
- * @param end How the message ends that says that the manifest is gone: what to do.
- * @throws InputError where it is gone.
+ * @throws InputError where other content has the tag, or where the manifest is gone.
  */
-export async function putTag(
+export async function claimTag(
   client: RegistryClient,
-  { repository, digest }: Tagged,
+  tagged: Tagged,
   tag: string,
-  end: string,
-): Promise<void> {
-  const manifest = await client.manifest(repository, digest);
-  if (!manifest) throw new InputError(`${client.host}/${repository}@${digest} is gone${end}`);
+): Promise<boolean> {
+  const { repository, digest } = tagged;
+  const manifest = await requireManifest(client, tagged);
+  // Registries have no compare-and-set: what somebody else puts there between this question and the next request is overwritten.
+  const there = (await client.manifest(repository, tag))?.digest;
+  if (there === digest) return false;
+  if (there !== undefined) {
+    throw new InputError(
+      `${client.host}/${repository}:${tag} was published with other content in the meantime (${there}); ` +
+        `published versions are never overwritten, so give the release the next version`,
+    );
+  }
   await client.putManifest(repository, tag, manifest);
+  return true;
 }
 
-/** The same where the tag is not there yet. Returns whether it had to be put. */
+/**
+ * Puts an alias on a manifest, wherever it was before. Returns whether it had to be put.
+ *
+ * @throws InputError where the manifest is gone.
+ */
 export async function ensureTag(
   client: RegistryClient,
   tagged: Tagged,
   tag: string,
 ): Promise<boolean> {
-  if ((await client.manifest(tagged.repository, tag))?.digest === tagged.digest) return false;
-  await putTag(client, tagged, tag, " again; run the same command once more");
+  const { repository, digest } = tagged;
+  if ((await client.manifest(repository, tag))?.digest === digest) return false;
+  await client.putManifest(repository, tag, await requireManifest(client, tagged));
   return true;
+}
+
+async function requireManifest(
+  client: RegistryClient,
+  { repository, digest }: Tagged,
+): Promise<Manifest> {
+  const manifest = await client.manifest(repository, digest);
+  if (manifest) return manifest;
+  throw new InputError(
+    `${client.host}/${repository}@${digest} is gone again; run the same command once more`,
+  );
 }

@@ -45,19 +45,20 @@ export async function load(args: string[]): Promise<number> {
   try {
     await unpack(file, folder);
     const layout = await OciLayout.open(folder, file);
-    const stored = await recordOf(layout, file);
-    const { record, digest } = stored;
+    const { record, digest } = await recordOf(layout, file);
     await requireSignatures(layout, options, record.release);
     const transfer: Transfer = {
       ...{ record, source: layout, from: "", target: client, to: namespace, log },
     };
     await transferRelease(transfer);
-    await transferRecord(transfer, digest);
-    const moved = await moveAliases(client, namespace, stored, aliases);
+    const stored = await transferRecord(transfer, digest);
+    const moved = await moveAliases(client, namespace, { record, digest: stored }, aliases);
     const lines = [
       `${record.release} is in ${client.host}/${namespace}`,
       ...moved.map((alias) => `${alias} is ${record.release}`),
-      `record ${digest}, as make bundle printed it`,
+      stored === digest
+        ? `record ${digest}, as make bundle printed it`
+        : `record ${stored}, which was there before with the same images and charts`,
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;

@@ -4,12 +4,13 @@ import type { RegistryClient } from "../components/registry-client";
 import { type ReleaseRecord, releaseRepository } from "../components/release-record";
 import {
   type ReleasePart,
+  findStored,
   readRelease,
   recordRepository,
   releaseParts,
   sameContent,
 } from "../components/release-store";
-import { ensureTag } from "../components/release-tag";
+import { claimTag } from "../components/release-tag";
 import { formatBytes } from "../platform/table";
 import type { Attester } from "./attester";
 import { ArtifactCopier, type ArtifactSource, registryTarget } from "./artifact-copy";
@@ -33,12 +34,12 @@ export interface Transfer {
  * Copies the images and charts of a release by digest, with what says something about them, and puts their tags there when
  * all of them are there: images first, charts after them. The record is left to whoever calls, since it goes last.
  *
- * @throws InputError when a version is taken by other content, before anything is copied.
+ * @throws InputError when a version is taken by other content, before anything is copied, and again before anything is tagged.
  */
 export async function transferRelease(transfer: Transfer): Promise<void> {
   const { record, source, from, target, to, attest, log } = transfer;
   const parts = releaseParts(record);
-  await requireFree(transfer, parts);
+  await requireFree(transfer, parts, "copied");
   const copier = new ArtifactCopier(source, registryTarget(target));
   try {
     for (const { kind, name, path, digest } of parts) {
@@ -50,8 +51,10 @@ export async function transferRelease(transfer: Transfer): Promise<void> {
     copier.close();
   }
   await attest?.(record, { images: true, charts: true });
+  // All of that took its time.
+  await requireFree(transfer, parts, "tagged");
   for (const { path, tag, digest } of parts)
-    await ensureTag(target, { repository: below(to, path), digest }, tag);
+    await claimTag(target, { repository: below(to, path), digest }, tag);
 }
 
 /** Path of a repository in a registry. */
@@ -62,6 +65,7 @@ export function below(namespace: string, path: string): string {
 async function requireFree(
   { record, target, to }: Transfer,
   parts: readonly ReleasePart[],
+  left: "copied" | "tagged",
 ): Promise<void> {
   const existing = await readRelease(target, to, record.release);
   const answers = await askForAll(parts, async ({ path, tag }) => {
@@ -75,15 +79,23 @@ async function requireFree(
   if (taken.length + others.length === 0) return;
   throw new InputError(
     `${target.host}/${to} has other content under the same versions: ${[...taken, ...others].join(", ")}; published ` +
-      `versions are never overwritten, and nothing was copied, so give the release another version`,
+      `versions are never overwritten, and nothing was ${left}, so give the release another version`,
   );
 }
 
-/** Copies the record itself, as it is, and puts its tag there last of all. */
+/**
+ * Copies the record itself, as it is, and puts its tag there last of all. A record of the same images and charts that the target
+ * has already stays, since origin and signatures are the target's own.
+ *
+ * @returns the `sha256:…` of the record that is there then.
+ * @throws InputError when the version is taken by other images or charts.
+ */
 export async function transferRecord(
   { record, source, from, target, to }: Transfer,
   digest: string,
-): Promise<void> {
+): Promise<string> {
+  const existing = await findStored(target, to, record);
+  if (existing !== undefined && existing !== digest) return existing;
   const repository = recordRepository(to);
   const copier = new ArtifactCopier(source, registryTarget(target));
   try {
@@ -91,5 +103,6 @@ export async function transferRecord(
   } finally {
     copier.close();
   }
-  await ensureTag(target, { repository, digest }, record.release);
+  await claimTag(target, { repository, digest }, record.release);
+  return digest;
 }

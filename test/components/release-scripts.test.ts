@@ -1,13 +1,18 @@
 // The scripts that make a release of what is in the registry, against a registry in this process.
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { artifact, descriptorOf, emptyBlob, emptyDescriptor } from "../../components/oci";
 import type { PublishReleaseRequest } from "../../components/publish-release";
+import { attachReferrer } from "../../components/referrers";
 import { RegistryClient } from "../../components/registry-client";
 import type { ReleaseImagesRequest } from "../../components/release-images";
 import type { ReleasedImage } from "../../components/release-record";
 import { readRelease } from "../../components/release-store";
+import { predicateTypes } from "../../release/sigstore-bundle";
 import { putImage, putIndex } from "../fake-image";
-import { type FakeRegistry, manifestOf, startRegistry } from "../fake-registry";
+import { type FakeRegistry, manifestOf, mediaTypes, startRegistry } from "../fake-registry";
 import { enterFolderWith } from "../folders";
+import { bundleOf, keyPair } from "../release/memory-registry";
+import { pathWith } from "../release/programs";
 import { runScript } from "../run-script";
 import type { Ended } from "../run-typescript";
 import { releasedImage } from "../released-image";
@@ -18,6 +23,8 @@ let registry: FakeRegistry;
 let client: RegistryClient;
 /** Runs before each request that writes. */
 let beforeWrite: ((path: string) => void) | undefined;
+/** Runs before each request that reads. */
+let beforeRead: ((path: string) => void) | undefined;
 
 beforeEach(async () => {
   const packageJson = JSON.stringify({
@@ -26,9 +33,11 @@ beforeEach(async () => {
   });
   enterFolderWith({ "package.json": packageJson });
   beforeWrite = undefined;
+  beforeRead = undefined;
   registry = await startRegistry({
     behaviour: ({ method, path }) => {
       if (method !== "GET" && method !== "HEAD") beforeWrite?.(path);
+      else beforeRead?.(path);
       return false;
     },
   });
@@ -60,7 +69,10 @@ describe("images", () => {
     api = putIndex(registry, "shop/api", platforms);
   });
 
-  function releaseImages(change: Partial<ReleaseImagesRequest> = {}): Promise<Ended> {
+  function releaseImages(
+    change: Partial<ReleaseImagesRequest> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Ended> {
     const request: ReleaseImagesRequest = {
       release: "v2.1.8",
       registry: where(),
@@ -70,7 +82,7 @@ describe("images", () => {
       },
       ...change,
     };
-    return runScript("components/release-images.ts", request);
+    return runScript("components/release-images.ts", request, env);
   }
 
   test("get the version when all of them are there, and are left alone after that", async () => {
@@ -107,6 +119,64 @@ describe("images", () => {
     expect(writes()).toEqual([]);
     expect(await tag("shop/api", "v2.1.8")).toBe(other);
   });
+
+  test("that somebody else publishes under the version while others get it stay as they are", async () => {
+    let other = "";
+    beforeWrite = (path) => {
+      if (path === "/v2/shop/web/manifests/v2.1.8")
+        other = registry.setManifest("shop/api", "v2.1.8", manifestOf("other"));
+    };
+    const { status, stderr } = await releaseImages();
+    expect(stderr).toBe(
+      `web v2.1.8 is ${web}\n` +
+        `${registry.host}/shop/api:v2.1.8 was published with other content in the meantime (${other}); ` +
+        "published versions are never overwritten, so give the release the next version\n",
+    );
+    expect(status).toBe(1);
+    expect(await tag("shop/api", "v2.1.8")).toBe(other);
+  });
+
+  test("that somebody else publishes while they are signed stay as they are, and none is tagged", async () => {
+    const digest = putImage(registry, "shop/web");
+    const signature = keyPair();
+    const pem = signature.publicKey.export({ type: "spki", format: "pem" }).toString();
+    for (const type of Object.values(predicateTypes))
+      await attach("shop/web", digest, bundleOf(type, digest, {}, signature));
+    const before = writes();
+    let other = "";
+    beforeRead = (path) => {
+      if (path.includes("/manifests/sha256-"))
+        other = registry.setManifest("shop/web", "v2.1.8", manifestOf("other"));
+    };
+    const { status, stderr } = await releaseImages(
+      {
+        images: { web: releasedImage({ path: "web", digest }) },
+        signing: { kind: "key", key: "cosign.key" },
+      },
+      { PATH: pathWith({ cosign: `cat <<'END'\n${pem}END` }) },
+    );
+    expect(stderr).toContain(
+      `v2.1.8 was published with other content in the meantime: web (${other}) in ${registry.host}/shop; ` +
+        "published versions are never overwritten, and nothing of this release was tagged, so release the next version\n",
+    );
+    expect(status).toBe(1);
+    expect(writes()).toEqual(before);
+  });
+
+  /** Attaches a bundle to a digest, as cosign does. */
+  async function attach(repository: string, digest: string, bundle: string): Promise<void> {
+    const bytes = Buffer.from(bundle);
+    const type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    const layer = descriptorOf(bytes, type);
+    await client.pushBlob(repository, emptyDescriptor, emptyBlob);
+    await client.pushBlob(repository, layer, bytes);
+    const subject = { mediaType: mediaTypes.manifest, digest, size: 1 };
+    await attachReferrer(
+      client,
+      repository,
+      artifact({ artifactType: type, layers: [layer], subject }),
+    );
+  }
 });
 
 describe("a record", () => {
@@ -157,7 +227,7 @@ describe("a record", () => {
     });
     expect(await tag("shop/web", "latest")).toBe(web.digest);
     expect(await tag("shop/releases", "v2")).toBe(digest);
-    const tagged = writes().filter((write) => /^PUT .*\/manifests\/[a-z]/.test(write));
+    const tagged = writes().filter((write) => /^PUT .*\/manifests\/(?!sha256:)/.test(write));
     expect(tagged.map((write) => write.replace(/.*\/v2\//, ""))).toEqual([
       "shop/releases/manifests/v2.1.8",
       "shop/web/manifests/latest",
