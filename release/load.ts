@@ -7,7 +7,7 @@ import { InputError } from "../components/input-error";
 import { hostProblem, namespaceProblem } from "../components/references";
 import { RegistryClient } from "../components/registry-client";
 import { readRecord, releaseRepository } from "../components/release-record";
-import { type StoredRelease, recordText } from "../components/release-store";
+import { type StoredRelease, recordText, releaseParts } from "../components/release-store";
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { enterReleaseTools } from "../platform/release-tools";
 import { moveAliases } from "../components/release-aliases";
@@ -29,8 +29,8 @@ const declared = {
 
 /**
  * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http]) [--key cosign.pub]`: brings a
- * release out of a file into a registry, with the digests that it had. A file that was damaged, or whose signatures do not hold,
- * is refused before anything is pushed.
+ * release out of a file into a registry, with the digests that it had. A file that was damaged or lacks something, or whose
+ * signatures do not hold, is refused before anything is pushed.
  */
 export async function load(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
@@ -46,6 +46,8 @@ export async function load(args: string[]): Promise<number> {
     await unpack(file, folder);
     const layout = await OciLayout.open(folder, file);
     const { record, digest } = await recordOf(layout, file);
+    for (const part of [...releaseParts(record), { path: releaseRepository, digest }])
+      await layout.requireWhole(part.path, part.digest);
     await requireSignatures(layout, options, record.release);
     const transfer: Transfer = {
       ...{ record, source: layout, from: "", target: client, to: namespace, log },

@@ -6,14 +6,16 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../components/input-error";
 import { fields, parseJson } from "../components/json-fields";
 import { parseManifest, readDescriptor } from "../components/manifest-reader";
-import { descriptorOf, imageIndexType, imageManifestType } from "../components/oci";
+import { descriptorOf, imageIndexType, imageManifestType, isDigest } from "../components/oci";
 import type { Descriptor, Manifest } from "../components/registry-client";
+import { Problem } from "../components/registry-problem";
 import type { ArtifactSource, ArtifactTarget } from "./artifact-copy";
 import type { ArtifactReader } from "./artifact-reader";
 
@@ -58,26 +60,36 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
    * @throws InputError that names the first file that is not.
    */
   public static async open(folder: string, name: string): Promise<OciLayout> {
-    const damaged = (what: string): InputError =>
-      new InputError(
-        `${name} is not the bundle that was made: ${what}; get it again from where it comes from, and compare the digest that make bundle printed`,
-      );
     const known = ["blobs", "index.json", "oci-layout"];
     const strange = readdirSync(folder).find((entry) => !known.includes(entry));
-    if (strange !== undefined) throw damaged(`it holds ${strange}`);
-    if (!existsSync(join(folder, "oci-layout"))) throw damaged("it has no oci-layout");
+    if (strange !== undefined) throw damaged(name, `it holds ${strange}`);
+    if (!existsSync(join(folder, "oci-layout"))) throw damaged(name, "it has no oci-layout");
     const blobs = join(folder, "blobs/sha256");
     for (const blob of existsSync(blobs) ? readdirSync(blobs) : []) {
       if ((await fileDigest(join(blobs, blob))) !== blob)
-        throw damaged(`the content of ${blob.slice(0, 12)}… does not have that digest`);
+        throw damaged(name, `the content of ${blob.slice(0, 12)}… does not have that digest`);
     }
     const file = join(folder, "index.json");
     const { manifests } = fields(existsSync(file) ? parseJson(readFileSync(file)) : undefined);
-    if (!Array.isArray(manifests)) throw damaged("it has no index.json that lists manifests");
+    if (!Array.isArray(manifests)) throw damaged(name, "it has no index.json that lists manifests");
     const entries = manifests.map((entry) => readEntry(readDescriptor(entry)));
-    const lost = entries.find(({ descriptor }) => !existsSync(blobFile(folder, descriptor.digest)));
-    if (lost) throw damaged(`${lost.repository} lacks ${lost.descriptor.digest}`);
-    return new OciLayout(folder, name, entries);
+    const layout = new OciLayout(folder, name, entries);
+    for (const { repository, descriptor } of entries) layout.#requireFile(repository, descriptor);
+    return layout;
+  }
+
+  /**
+   * Makes sure that an artifact is there with all that is copied with it: what it consists of, and what says something about it.
+   *
+   * @throws InputError that names the first thing that is missing.
+   */
+  public async requireWhole(repository: string, digest: string): Promise<void> {
+    const manifest = await this.manifest(repository, digest);
+    if (!manifest) throw damaged(this.host, `${repository} lacks ${digest}`);
+    const children = manifest.children.map(({ descriptor }) => descriptor);
+    const others = [...children, ...(await this.referrers(repository, digest))];
+    for (const part of [...manifest.blobs, ...others]) this.#requireFile(repository, part);
+    for (const other of others) await this.requireWhole(repository, other.digest);
   }
 
   /** What has a tag, as `repository:tag`. */
@@ -92,10 +104,15 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
       (one) => one.repository === repository && one.tag === reference,
     );
     const digest = entry?.descriptor.digest ?? reference;
-    if (!digest.startsWith("sha256:") || !existsSync(this.#file(digest)))
-      return Promise.resolve(undefined);
+    if (!isDigest(digest) || !existsSync(this.#file(digest))) return Promise.resolve(undefined);
     const bytes = readFileSync(this.#file(digest));
-    return Promise.resolve(parseManifest(bytes, mediaTypeOf(bytes)));
+    try {
+      return Promise.resolve(parseManifest(bytes, mediaTypeOf(bytes)));
+    } catch (error) {
+      // It speaks of a registry's answer.
+      const isOther = error instanceof Problem;
+      throw isOther ? damaged(this.host, `${repository}@${digest} is no manifest`) : error;
+    }
   }
 
   public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
@@ -172,13 +189,27 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
       this.#entries.push(entry);
   }
 
+  #requireFile(repository: string, { digest, size }: Descriptor): void {
+    const status = statSync(this.#file(digest), { throwIfNoEntry: false });
+    if (!status) throw damaged(this.host, `${repository} lacks ${digest}`);
+    if (status.size === size) return;
+    throw damaged(
+      this.host,
+      `${digest} of ${repository} has ${status.size} bytes, and not the ${size} that are stated`,
+    );
+  }
+
+  /** @throws InputError for what is no digest, since it could lead out of the folder. */
   #file(digest: string): string {
-    return blobFile(this.#folder, digest);
+    if (isDigest(digest)) return join(this.#folder, "blobs/sha256", digest.slice("sha256:".length));
+    throw damaged(this.host, `it names ${JSON.stringify(digest)}, which is no digest`);
   }
 }
 
-function blobFile(folder: string, digest: string): string {
-  return join(folder, "blobs/sha256", digest.replace(/^sha256:/, ""));
+function damaged(name: string, what: string): InputError {
+  return new InputError(
+    `${name} is not the bundle that was made: ${what}; get it again from where it comes from, and compare the digest that make bundle printed`,
+  );
 }
 
 /** Manifests name their type themselves, but need not. */

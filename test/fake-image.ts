@@ -35,6 +35,10 @@ export function putIndex(
     putImage(registry, repository, actual, claimed),
   ]);
   // Each entry is a platform and a digest.
-  const index = indexOf(Object.fromEntries(manifests) as Record<string, string>);
+  const digests = Object.fromEntries(manifests) as Record<string, string>;
+  const index = indexOf(
+    digests,
+    (digest) => registry.store.manifest(repository, digest)?.bytes.length ?? 0,
+  );
   return registry.setManifest(repository, "index", index, mediaTypes.index);
 }

@@ -89,12 +89,15 @@ export function manifestOf(content: string): unknown {
   };
 }
 
-/** An index of manifests, by platform such as `linux/arm64`. */
-export function indexOf(digests: Readonly<Record<string, string>>): unknown {
+/** An index of manifests, by platform such as `linux/arm64`; their sizes matter to few. */
+export function indexOf(
+  digests: Readonly<Record<string, string>>,
+  sizeOf: (digest: string) => number = () => 100,
+): unknown {
   const manifests = Object.entries(digests).map(([name, digest]) => {
     const [os, architecture, variant] = name.split("/");
     const platform = { os, architecture, ...(variant !== undefined && { variant }) };
-    return { mediaType: mediaTypes.manifest, digest, size: 100, platform };
+    return { mediaType: mediaTypes.manifest, digest, size: sizeOf(digest), platform };
   });
   return { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
 }

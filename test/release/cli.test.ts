@@ -7,12 +7,14 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { create, extract } from "tar";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
+import { emptyDescriptor } from "../../components/oci";
 import { imageMark } from "../../components/record";
 import { RegistryClient } from "../../components/registry-client";
 import { readRelease } from "../../components/release-store";
@@ -191,6 +193,12 @@ describe("a bundle", () => {
           writeFileSync(file, readFileSync(file, "utf8").replaceAll("releases:", "other:"));
         },
         /does not hold one release; make bundle writes such files/,
+      ],
+      [
+        (folder) => {
+          rmSync(join(folder, "blobs/sha256", emptyDescriptor.digest.replace("sha256:", "")));
+        },
+        /is not the bundle that was made: web lacks sha256:[0-9a-f]{64}; get it again from where it comes from/,
       ],
     ];
     for (const [index, [change, message]] of cases.entries()) {
