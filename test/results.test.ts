@@ -20,7 +20,7 @@ const report = (parts: object): string =>
   });
 
 test("a vitest report without failures is counted", () => {
-  expect(vitestResult(report({}))).toEqual({ passed: 2, failed: 0, failures: [] });
+  expect(vitestResult(report({}), 0)).toEqual({ passed: 2, failed: 0, failures: [] });
 });
 
 test("a failed test is named with the first lines of its reason, without colours", () => {
@@ -33,7 +33,7 @@ test("a failed test is named with the first lines of its reason, without colours
   ];
   const testResults = [{ name: "/project/test/a.test.ts", message: "", assertionResults }];
   const text = report({ numPassedTests: 1, numFailedTests: 1, success: false, testResults });
-  expect(vitestResult(text)).toEqual({
+  expect(vitestResult(text, 1)).toEqual({
     passed: 1,
     failed: 1,
     failures: [["one takes away", ...lines.slice(0, 12)].join("\n")],
@@ -45,10 +45,20 @@ test("a test file that cannot be loaded is one failure", () => {
     { name: "/project/test/a.test.ts", message: "no such module", assertionResults: [] },
   ];
   const text = report({ numPassedTests: 0, success: false, testResults });
-  expect(vitestResult(text)).toEqual({
+  expect(vitestResult(text, 1)).toEqual({
     passed: 0,
     failed: 1,
     failures: ["/project/test/a.test.ts\nno such module"],
+  });
+});
+
+test("an exit code that no failure explains is one failure", () => {
+  expect(vitestResult(report({}), 1)).toEqual({
+    passed: 2,
+    failed: 1,
+    failures: [
+      "vitest ended with 1, though no test failed: an unhandled error, which stands above",
+    ],
   });
 });
 

@@ -28,17 +28,25 @@ interface VitestReport {
 /** A reason can hold the whole output of a command. */
 const longestReason = 12;
 
-/** Reads the text of vitest's JSON report; a file that could not be loaded counts as one failure. */
-export function vitestResult(text: string): Result {
+/**
+ * Reads the text of vitest's JSON report; a file that could not be loaded counts as one failure, and so does an exit code that no
+ * failure explains.
+ */
+export function vitestResult(text: string, status: number): Result {
   // Written by vitest's own reporter.
   const report = JSON.parse(text) as VitestReport;
-  const broken = !report.success && report.numFailedTests === 0 ? 1 : 0;
   const failures = report.testResults.flatMap(({ name, message, assertionResults }) => [
     ...(message === "" ? [] : [failure(name, message)]),
     ...assertionResults
       .filter(({ status }) => status === "failed")
       .map(({ fullName, failureMessages }) => failure(fullName, failureMessages.join("\n"))),
   ]);
+  // The report calls it a success when only an unhandled error ended the run.
+  const broken = (status !== 0 || !report.success) && report.numFailedTests === 0 ? 1 : 0;
+  if (broken === 1 && failures.length === 0)
+    failures.push(
+      `vitest ended with ${status}, though no test failed: an unhandled error, which stands above`,
+    );
   return { passed: report.numPassedTests, failed: report.numFailedTests + broken, failures };
 }
 

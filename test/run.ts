@@ -154,7 +154,7 @@ async function vitest(
   ];
   const status = await run("node_modules/.bin/vitest", args, project, env);
   try {
-    return vitestResult(readFileSync(report, "utf8"));
+    return vitestResult(readFileSync(report, "utf8"), status);
   } catch {
     return { passed: 0, failed: status === 0 ? 0 : 1, failures: [] };
   }
