@@ -1,11 +1,12 @@
 /**
  * Runs every suite, on a platform and a checkout of their own, and sums them up: `make test`.
- * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
+ * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed. Ctrl-C ends the suite that runs, and then the
+ * platform.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { runMain } from "../components/command-line";
 import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
 import { platformTools, releaseTools } from "../platform/catalog";
@@ -13,6 +14,7 @@ import { environment } from "../platform/environment";
 import { copyProject } from "../rehearsal/stage";
 import { raisedPorts, readPlatformSettings } from "../platform/settings";
 import { provideTools } from "../platform/tools";
+import { Programs } from "./programs";
 import { type Result, goResult, vitestResult } from "./results";
 
 const project = resolve(__dirname, "..");
@@ -24,6 +26,8 @@ interface Suite {
 
 /** Apart from the ports of a platform in use. */
 const portOffset = 1100;
+
+const programs = new Programs();
 
 async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-test-"));
@@ -83,13 +87,14 @@ async function main(): Promise<number> {
   const results: (Result & { name: string; seconds: number })[] = [];
   try {
     for (const { name, run } of chosen) {
+      if (programs.signal) break;
       process.stdout.write(`\n== ${name}\n`);
       const started = Date.now();
       const result = await run();
       results.push({ name, ...result, seconds: (Date.now() - started) / 1000 });
     }
   } finally {
-    await command(
+    await programs.finish(
       "node",
       ["--require", "./run-typescript.cjs", "platform/cli.ts", "down"],
       checkout,
@@ -111,8 +116,10 @@ async function main(): Promise<number> {
     // Again, so that the end of a long log says what to mend.
     for (const failure of failures) process.stdout.write(`${failure.replaceAll(/^/gm, "    ")}\n`);
   }
+  if (programs.signal)
+    process.stdout.write(`\n${programs.signal} ended the run before all suites were through\n`);
   process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`);
-  return failed === 0 ? 0 : 1;
+  return programs.status ?? (failed === 0 ? 0 : 1);
 }
 
 function testPorts(checkout: string): NodeJS.ProcessEnv {
@@ -152,7 +159,7 @@ async function vitest(
     `--outputFile.json=${report}`,
     ...files,
   ];
-  const status = await run("node_modules/.bin/vitest", args, project, env);
+  const status = await programs.run("node_modules/.bin/vitest", args, project, env);
   try {
     return vitestResult(readFileSync(report, "utf8"), status);
   } catch {
@@ -162,7 +169,7 @@ async function vitest(
 
 async function goTest(module: string): Promise<Result> {
   let output = "";
-  const status = await run(
+  const status = await programs.run(
     "go",
     ["test", "-v", "./..."],
     module,
@@ -219,7 +226,7 @@ async function buildStage(
     `--local=dockerfile=${context}`,
     ...flags,
   ];
-  const status = await run("buildctl", args, project, env, (text) => (log += text));
+  const status = await programs.run("buildctl", args, project, env, (text) => (log += text));
   return { status, log };
 }
 
@@ -229,36 +236,8 @@ async function command(
   cwd: string,
   env: NodeJS.ProcessEnv,
 ): Promise<Result> {
-  const status = await run(name, args, cwd, env);
+  const status = await programs.run(name, args, cwd, env);
   return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, failures: [] };
 }
 
-/** Runs a program; its output is shown, or handed to `collect`. Resolves to the exit code. */
-function run(
-  name: string,
-  args: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-  collect?: (text: string) => void,
-): Promise<number> {
-  return new Promise((resolve) => {
-    const child = spawn(name, args, {
-      cwd,
-      env,
-      stdio: ["ignore", collect ? "pipe" : "inherit", collect ? "pipe" : "inherit"],
-    });
-    child.stdout?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
-    child.stderr?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
-    child.once("error", (error) => {
-      process.stderr.write(`${name}: ${error.message}\n`);
-      resolve(1);
-    });
-    child.once("close", (status) => {
-      resolve(status ?? 1);
-    });
-  });
-}
-
-void main().then((status) => {
-  process.exitCode = status;
-});
+runMain("test", main);
