@@ -90,18 +90,25 @@ const platformOf: Readonly<Record<string, string>> = { x64: "linux/amd64", arm64
 /** This machine's platform, such as `linux/amd64`. */
 export const hostPlatform = platformOf[process.arch] ?? `linux/${process.arch}`;
 
-/** Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that docs/platform.md lists. */
-export function readPlatformSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
+/**
+ * Reads where the platform lives, and what it is for, from the variables `TINYOLLY_*` that docs/platform.md lists.
+ *
+ * @param stateVariable variable that the user sets for the folder of the state, for messages.
+ */
+export function readPlatformSettings(
+  env: NodeJS.ProcessEnv = process.env,
+  stateVariable = "TINYOLLY_STATE",
+): PlatformSettings {
   const state = resolve(project, given(env, "TINYOLLY_STATE") ?? ".tinyolly/platform");
   const cacheHome = given(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
   if (!relative(state, project).startsWith("..")) {
     throw new PlatformError(
-      `TINYOLLY_STATE is "${state}", which holds this checkout; name a folder that make platform-reset may delete`,
+      `${stateVariable} is "${state}", which holds this checkout; name a folder that make platform-reset may delete`,
     );
   }
   if (Object.values(sockets).some((socket) => join(state, socket).length > 100)) {
     throw new PlatformError(
-      `the path ${state} is too long for a socket; set TINYOLLY_STATE to a shorter one`,
+      `the path ${state} is too long for a socket; set ${stateVariable} to a shorter one`,
     );
   }
   const taken = new Map<number, string>();

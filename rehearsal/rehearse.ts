@@ -13,26 +13,17 @@ import { environment } from "../platform/environment";
 import { withLock } from "../platform/lock";
 import { storageFolder } from "../platform/rehearsal/servers";
 import { provideReleaseTools } from "../platform/release-tools";
-import {
-  type PlatformSettings,
-  given,
-  project,
-  raisedPorts,
-  readPlatformSettings,
-} from "../platform/settings";
+import { type PlatformSettings, project, readPlatformSettings } from "../platform/settings";
 import { table } from "../platform/table";
 import { type Outcome, attempt } from "./live";
-import { platforms } from "./steps";
+import { ownPlatform } from "./own-platform";
 
 const declared = { json: { type: "boolean", default: false } } as const;
-
-/** Apart from the ports of a platform in use, and of one that tests run on. */
-const portOffset = 2200;
 
 async function main(): Promise<number> {
   const { json } = readOptions(declared);
   Object.assign(process.env, ownPlatform());
-  const settings = readPlatformSettings();
+  const settings = readPlatformSettings(process.env, "TINYOLLY_REHEARSAL_STATE");
   requireSpace(settings);
   const outcomes = await withLock(join(settings.state, "stage"), "make rehearse", async () => {
     clear(settings);
@@ -50,16 +41,6 @@ async function main(): Promise<number> {
     json ? `${JSON.stringify(outcomes, undefined, 2)}\n` : `\n${outcomesTable(outcomes)}`,
   );
   return outcomes.every(({ passed }) => passed) ? 0 : 1;
-}
-
-/** Ports and folder of the rehearsal's platform, which is not the one in use. */
-function ownPlatform(): NodeJS.ProcessEnv {
-  return {
-    ...raisedPorts(portOffset),
-    TINYOLLY_STATE: given(process.env, "TINYOLLY_STATE") ?? join(project, ".tinyolly/rehearsal"),
-    TINYOLLY_REHEARSAL: "1",
-    TINYOLLY_PLATFORMS: platforms.join(","),
-  };
 }
 
 /** Deletes what an earlier rehearsal has published, which the next one would take as it is. */

@@ -153,3 +153,11 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
 ])("%s is refused", (_, env, message) => {
   expect(() => readPlatformSettings(env)).toThrow(new PlatformError(message));
 });
+
+test("a message names the variable that the user has for the folder", () => {
+  expect(() => readPlatformSettings({ TINYOLLY_STATE: tooLong }, "OWN_STATE")).toThrow(
+    new PlatformError(
+      `the path ${tooLong} is too long for a socket; set OWN_STATE to a shorter one`,
+    ),
+  );
+});
