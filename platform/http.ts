@@ -23,7 +23,7 @@ export function get(
     const send = url.startsWith("https:") ? httpsRequest : httpRequest;
     const all = { headers, rejectUnauthorized: false, timeout: patienceMs, ...options };
     const sent = send(url, all, (response) => {
-      collect(response, resolve);
+      collect(response, resolve, reject);
     });
     sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patienceMs / 1000} s`)));
     sent.on("error", reject);
@@ -75,11 +75,19 @@ export function accepts(address: NetConnectOpts): Promise<boolean> {
   });
 }
 
-function collect(response: IncomingMessage, done: (answer: Answer) => void): void {
+function collect(
+  response: IncomingMessage,
+  done: (answer: Answer) => void,
+  fail: (error: Error) => void,
+): void {
   let body = "";
   response.setEncoding("utf8");
   response.on("data", (chunk: string) => (body += chunk));
   response.on("end", () => {
     done({ status: response.statusCode ?? 0, body });
+  });
+  // Nothing else tells of a connection that ends early.
+  response.on("close", () => {
+    if (!response.complete) fail(new Error("the answer was cut off"));
   });
 }
