@@ -7,6 +7,8 @@ import { InputError } from "./input-error";
  */
 export function runMain(name: string, main: () => Promise<number>, wrongInput = 1): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", outliveReader);
+  // Until `main` has resolved: where nothing is left to wait for, Node ends the process even so.
+  process.exitCode = 1;
   main().then(
     (status) => {
       process.exitCode = status;

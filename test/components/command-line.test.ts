@@ -43,3 +43,10 @@ test("work goes on, without a stack trace, where nobody reads what it says", () 
   });
   expect(stderr).toBe("done");
 });
+
+test("a command that never comes to its end has failed", () => {
+  const script = `
+    require("./components/command-line.ts").runMain("wait", () => new Promise(() => undefined));`;
+  const args = ["--require", "./run-typescript.cjs", "--eval", script];
+  expect(spawnSync(process.execPath, args).status).toBe(1);
+});
