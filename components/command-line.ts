@@ -21,9 +21,9 @@ export function runMain(name: string, main: () => Promise<number>, wrongInput = 
   );
 }
 
-/** Work goes on to its end where nobody reads what it says, as with `| head`. */
+/** Work goes on to its end where nobody reads what it says, as with `| head`, or in a terminal that was closed. */
 function outliveReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
+  if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
 }
 
 /**

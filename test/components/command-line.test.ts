@@ -50,3 +50,19 @@ test("a command that never comes to its end has failed", () => {
   const args = ["--require", "./run-typescript.cjs", "--eval", script];
   expect(spawnSync(process.execPath, args).status).toBe(1);
 });
+
+test.each([
+  ["EIO", 0],
+  ["ENOSPC", 1],
+])(
+  "what a terminal that was closed answers to writing is no failure, another error is: %s",
+  (code, status) => {
+    const script = `
+    require("./components/command-line.ts").runMain("talk", async () => {
+      process.stdout.emit("error", Object.assign(new Error("write"), { code: "${code}" }));
+      return 0;
+    });`;
+    const args = ["--require", "./run-typescript.cjs", "--eval", script];
+    expect(spawnSync(process.execPath, args).status).toBe(status);
+  },
+);
