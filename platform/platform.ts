@@ -61,7 +61,7 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
   const plugins = await providePulumi(settings, log);
   Object.assign(process.env, environment(settings));
 
-  nameRegistry();
+  nameRegistry(settings);
   if (settings.rehearsal) {
     requireRehearsingNode(settings);
     await rehearsalUp(settings, log);
@@ -100,7 +100,7 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
 export async function platformReset(settings: PlatformSettings, log: Log): Promise<void> {
   await platformDown(settings, log);
   rmSync(settings.state, { recursive: true, force: true });
-  forgetRegistry();
+  forgetRegistry(settings);
   log(`deleted ${settings.state}; tools stay in ${settings.cache}`);
 }
 

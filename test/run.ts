@@ -11,6 +11,7 @@ import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
 import { platformTools, releaseTools } from "../platform/catalog";
 import { environment } from "../platform/environment";
+import { forgetRegistry } from "../platform/hosts";
 import { copyProject } from "../rehearsal/stage";
 import { raisedPorts, readPlatformSettings } from "../platform/settings";
 import { provideTools } from "../platform/tools";
@@ -100,6 +101,8 @@ async function main(): Promise<number> {
       checkout,
       env(),
     );
+    // Its data may be looked at, but nobody resets it.
+    forgetRegistry(readPlatformSettings(ports));
   }
 
   const sum = (pick: (result: Result) => number): number =>

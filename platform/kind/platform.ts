@@ -22,7 +22,7 @@ const programs = {
 export async function kindUp(settings: PlatformSettings, log: Log): Promise<void> {
   requireMachine();
   mkdirSync(join(settings.state, "pulumi"), { recursive: true });
-  nameRegistry();
+  nameRegistry(settings);
   await runSteps(upSteps(settings, provideSecrets(settings)), environment(settings), log);
   log(
     `platform is up: kind cluster tinyolly, registry ${registryHosts.tls}:${settings.ports.registryTls}, ` +
@@ -42,7 +42,7 @@ export async function kindReset(settings: PlatformSettings, log: Log): Promise<v
   await runSteps(resetSteps(settings), environment(settings), log);
   rmSync(settings.state, { recursive: true, force: true });
   // Others may not write there; the line harms nobody.
-  if (process.getuid?.() === 0) forgetRegistry();
+  if (process.getuid?.() === 0) forgetRegistry(settings);
   log(`deleted ${settings.state}`);
 }
 

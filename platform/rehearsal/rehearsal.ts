@@ -24,7 +24,7 @@ export async function rehearsalUp(settings: PlatformSettings, log: Log): Promise
   const bin = join(rehearsalFolder(settings), "bin");
   linkTools(tools.values(), bin);
   process.env["PATH"] = [bin, process.env["PATH"] ?? ""].join(delimiter);
-  nameRehearsal();
+  nameRehearsal(settings);
   await startAll(settings, rehearsalFactories, log);
 }
 

@@ -81,7 +81,7 @@ test("up does what its plan says, and a second up makes neither cluster nor buil
   await kindUp(settings, (line) => lines.push(line));
   // The cluster's file stands for the builder as well in these scripts.
   expect(calls()).toEqual(planned("builder"));
-  expect(hosts.nameRegistry).toHaveBeenCalledOnce();
+  expect(hosts.nameRegistry).toHaveBeenCalledExactlyOnceWith(settings);
   expect(lines.at(-1)).toBe(
     `platform is up: kind cluster tinyolly, registry registry.tinyolly.test:49443, ` +
       `builder tinyolly, kubeconfig ${settings.state}/kubeconfig`,
@@ -130,6 +130,8 @@ test("reset deletes cluster, builder and state", async () => {
     `kind delete cluster --name=tinyolly --kubeconfig=${settings.state}/kubeconfig`,
   ]);
   expect(existsSync(settings.state)).toBe(false);
+  if (process.getuid?.() === 0)
+    expect(hosts.forgetRegistry).toHaveBeenCalledExactlyOnceWith(settings);
 });
 
 test("the status tells of each part", async () => {
