@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -65,20 +68,45 @@ async function provideCli(
   log: (line: string) => void,
 ): Promise<void> {
   const bin = pulumiBin(home);
-  rmSync(bin, { recursive: true, force: true });
   if (online) {
     log(`pulumi ${pulumiVersion}: installing`);
-    const run = spawnSync("node", [join(project, "node_modules/pulumi/run.js"), "version"], {
-      env: { ...process.env, PULUMI_HOME: home },
-      stdio: "ignore",
-    });
-    if (run.status === 0) return;
+    if (replace(bin, install)) return;
   }
   const tools = await provideTools(pulumiTools, settings.cache, log);
-  mkdirSync(bin, { recursive: true });
-  for (const { tool, path } of tools.values()) copyFileSync(path, join(bin, tool.name));
-  writeFileSync(join(bin, dynamicProvider.name), dynamicProvider.script, { mode: 0o755 });
-  writeFileSync(join(bin, noteName), cliRecipe(settings));
+  replace(bin, (draft) => {
+    for (const { tool, path } of tools.values()) copyFileSync(path, join(draft, tool.name));
+    writeFileSync(join(draft, dynamicProvider.name), dynamicProvider.script, { mode: 0o755 });
+    writeFileSync(join(draft, noteName), cliRecipe(settings));
+    return draft;
+  });
+}
+
+/** Has Pulumi's installer fill another home. Returns the folder of its CLI, if it succeeds. */
+function install(home: string): string | undefined {
+  const run = spawnSync("node", [join(project, "node_modules/pulumi/run.js"), "version"], {
+    env: { ...process.env, PULUMI_HOME: home },
+    stdio: "ignore",
+  });
+  return run.status === 0 ? pulumiBin(home) : undefined;
+}
+
+/**
+ * Puts what `fill` makes in a draft folder, and returns the path of, in the place of `folder`: whole, since what is there is taken for
+ * complete. Returns whether there was something.
+ */
+function replace(folder: string, fill: (draft: string) => string | undefined): boolean {
+  mkdirSync(dirname(folder), { recursive: true });
+  const draft = mkdtempSync(join(dirname(folder), ".draft-"));
+  try {
+    const filled = fill(draft);
+    if (filled === undefined) return false;
+    chmodSync(filled, 0o755);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(filled, folder);
+    return true;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
 }
 
 /** Runs the provider of dynamic resources, which the CLI wants beside itself. */
@@ -107,10 +135,11 @@ function readText(file: string): string | undefined {
 function adopt(home: string, plugin: Plugin): boolean {
   const folder = folderName(plugin);
   const users = join(homedir(), ".pulumi/plugins", folder);
-  if (!existsSync(join(users, programName(plugin)))) return false;
+  if (!isComplete(users, plugin)) return false;
   mkdirSync(join(home, "plugins"), { recursive: true });
   rmSync(join(home, "plugins", folder), { recursive: true, force: true });
   symlinkSync(users, join(home, "plugins", folder));
+  rmSync(partialMark(join(home, "plugins", folder)), { force: true });
   return true;
 }
 
@@ -139,10 +168,12 @@ async function substitute(
   if (path === undefined)
     throw new PlatformError(`the plugin ${plugin.name} ${plugin.version} could not be had`);
   const folder = join(home, "plugins", folderName(plugin));
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(path, join(folder, programName(plugin)));
-  writeFileSync(join(folder, noteName), `${recipe(settings, plugin)} ${digest(path)}\n`);
+  replace(folder, (draft) => {
+    copyFileSync(path, join(draft, programName(plugin)));
+    writeFileSync(join(draft, noteName), `${recipe(settings, plugin)} ${digest(path)}\n`);
+    return draft;
+  });
+  rmSync(partialMark(folder), { force: true });
 }
 
 /** What was noted beside a plugin made here: its recipe and the digest of the program. */
@@ -163,8 +194,17 @@ function isOurs(home: string, plugin: Plugin): boolean {
 
 function isInstalled(settings: PlatformSettings, home: string, plugin: Plugin): boolean {
   if (onPath(plugin)) return true;
-  if (!existsSync(join(home, "plugins", folderName(plugin), programName(plugin)))) return false;
+  if (!isComplete(join(home, "plugins", folderName(plugin)), plugin)) return false;
   return !isOurs(home, plugin) || readNote(home, plugin)?.recipe === recipe(settings, plugin);
+}
+
+function isComplete(folder: string, plugin: Plugin): boolean {
+  return existsSync(join(folder, programName(plugin))) && !existsSync(partialMark(folder));
+}
+
+/** File that Pulumi keeps beside the folder of a plugin while it fills it. */
+function partialMark(folder: string): string {
+  return `${folder}.partial`;
 }
 
 function originOf(home: string, plugin: Plugin): ReadyPlugin["origin"] {

@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../platform/catalog";
 import { providePulumi, pulumiBin } from "../../platform/pulumi";
@@ -106,6 +106,22 @@ describe("the CLI", () => {
     expect(cli()).toBe("# official\n");
   });
 
+  test("that could be made in part only is made again, whole", async () => {
+    const cached = pulumiTools.map((tool) => cachedPath(tool, settings.cache));
+    const last = cached.at(-1) ?? "";
+    rmSync(last);
+    writeFiles(last, { "in-the-way": "" });
+    await expect(provide()).rejects.toThrow();
+    expect(existsSync(pulumiBin(home))).toBe(false);
+    rmSync(last, { recursive: true });
+    addProgram(last, "# whole");
+    await provide();
+    expect(readdirSync(pulumiBin(home)).sort()).toEqual(
+      [...pulumiTools.map(({ name }) => name), "made-here", "pulumi-resource-pulumi-nodejs"].sort(),
+    );
+    expect(readdirSync(dirname(pulumiBin(home)))).toEqual(["bin"]);
+  });
+
   test("that is official stays", async () => {
     addProgram(join(pulumiBin(home), "pulumi"), "# official");
     await provide();
@@ -146,6 +162,23 @@ describe("a plugin", () => {
     writeFiles("/", { [relative("/", note)]: `of-yesterday ${digest}\n` });
     await origins();
     expect(readFileSync(note, "utf8")).not.toContain("of-yesterday");
+  });
+
+  test("that Pulumi has installed in part only is made here", async () => {
+    addProgram(program(), "# official, the first half");
+    writeFiles("/", { [relative("/", `${dirname(program())}.partial`)]: "" });
+    expect(await origins()).toMatchObject({ "docker-build": "built from its sources" });
+    expect(readFileSync(program(), "utf8")).toContain("# pulumi-resource-docker-build made here");
+    expect(existsSync(`${dirname(program())}.partial`)).toBe(false);
+  });
+
+  test("that the user has from other work in part only is not taken", async () => {
+    const folder = `.pulumi/plugins/resource-docker-build-v${plugin?.version ?? ""}`;
+    writeFiles(process.env["HOME"] ?? "", {
+      [`${folder}/pulumi-resource-docker-build`]: "half",
+      [`${folder}.partial`]: "",
+    });
+    expect(await origins()).toMatchObject({ "docker-build": "built from its sources" });
   });
 
   test("that the user has from other work is taken", async () => {
