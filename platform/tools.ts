@@ -266,7 +266,7 @@ function patchedModule(
   const modfile = join(draft, "go.mod");
   writeFileSync(
     modfile,
-    `${readFileSync(join(module, "go.mod"), "utf8")}\nreplace ${patch.module} => ${copy}\n`,
+    `${readFileSync(join(module, "go.mod"), "utf8")}\nreplace ${patch.module} => ${JSON.stringify(copy)}\n`,
   );
   copyFileSync(join(module, "go.sum"), join(draft, "go.sum"));
   return [`-modfile=${modfile}`];

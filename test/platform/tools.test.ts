@@ -156,7 +156,7 @@ describe("where a setting is missing, the sources are patched:", () => {
         [ "$last" = -o ] && out=$word
         last=$word
       done
-      cat "$(sed -n 's/^replace .* => //p' "$modfile")/cmd/main.go" > "$out"
+      cat "$(sed -n 's/^replace [^ ]* => "\\(.*\\)"$/\\1/p' "$modfile")/cmd/main.go" > "$out"
       tail -n 1 "$modfile" | sed 's/ => .*//' >> "$out"
       test -f "\${modfile%go.mod}go.sum" && echo sums >> "$out"`;
     addProgram(join(path, "go"), script);
@@ -166,6 +166,7 @@ describe("where a setting is missing, the sources are patched:", () => {
 
   test("every edit is made in a copy that the build takes", async () => {
     const sources = addGo();
+    cache = join(cache, "of one user");
     const found = await provide({ ...tool, go: { ...go, patch } });
     expect(readFileSync(found?.path ?? "", "utf8")).toBe(
       "listen 127.0.0.1:8080\nreplace example.test/sources\nsums\n",
