@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { type Command, run } from "./command";
 
 /** Name of every stack that the benchmark makes. */
@@ -14,7 +15,7 @@ export class Stack {
   public constructor(program: string, state: string, env: NodeJS.ProcessEnv) {
     this.#program = program;
     this.#state = state;
-    this.#env = { ...env, PULUMI_BACKEND_URL: `file://${state}` };
+    this.#env = { ...env, PULUMI_BACKEND_URL: pathToFileURL(state).href };
     // The platform's configuration is that of its own stack.
     delete this.#env["PULUMI_OPTION_CONFIG_FILE"];
   }

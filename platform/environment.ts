@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
 import { hasSecret, readStackConfiguration } from "../explain/stack-configuration";
 import { writeDockerConfig } from "../release/docker-config";
@@ -28,7 +29,7 @@ export function environment(settings: PlatformSettings): Record<string, string> 
   const configFile = stackConfig(settings);
   return {
     PULUMI_HOME: home,
-    PULUMI_BACKEND_URL: `file://${join(settings.state, "pulumi")}`,
+    PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     BUILDX_CONFIG: buildxFolder(settings),

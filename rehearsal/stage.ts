@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
 import { RegistryClient } from "../components/registry-client";
 import { environment, stackConfig } from "../platform/environment";
@@ -147,7 +148,7 @@ export class Stage {
       ...trust,
       // Stacks have their own files in the copy.
       PULUMI_OPTION_CONFIG_FILE: undefined,
-      PULUMI_BACKEND_URL: `file://${join(this.#folder, "state")}`,
+      PULUMI_BACKEND_URL: pathToFileURL(join(this.#folder, "state")).href,
       // The platform's own settings, which the copy must not take for those of a platform of its own.
       TINYOLLY_STATE: this.settings.state,
       TINYOLLY_REGISTRY_HOST: this.registry,

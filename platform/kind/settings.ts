@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
   PlatformError,
   type PlatformSettings,
@@ -44,7 +45,7 @@ export function kubeconfigFile({ state }: PlatformSettings): string {
 /** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the kind cluster. */
 export function kindEnvironment(settings: PlatformSettings): Record<string, string> {
   return {
-    PULUMI_BACKEND_URL: `file://${join(settings.state, "pulumi")}`,
+    PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     BUILDX_CONFIG: join(settings.state, "buildx"),

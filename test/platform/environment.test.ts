@@ -40,6 +40,12 @@ test("a shell gets exactly these variables, with the platform's tools first on P
   });
 });
 
+test("the state's address is right for every folder", () => {
+  const odd = join(state, "50% #1?");
+  const { PULUMI_BACKEND_URL: url = "" } = environment(settings({ TINYOLLY_STATE: odd }));
+  expect(url).toBe(`file://${state}/50%25%20%231%3F/pulumi`);
+});
+
 test("another stack keeps its own backend, builder and cluster, and gets credentials by a helper", () => {
   const folder = folderWith({
     "Pulumi.yaml": "config: {registryPush: {default: there.test}}\n",

@@ -28,6 +28,12 @@ test("a shell gets exactly these variables", () => {
   });
 });
 
+test("the state's address is right for every folder", () => {
+  expect(kindEnvironment(readKindSettings({ TINYOLLY_STATE: "/50% #1?" }))).toMatchObject({
+    PULUMI_BACKEND_URL: "file:///50%25%20%231%3F/pulumi",
+  });
+});
+
 test.each([
   ["TINYOLLY_PORT_REGISTRY_TLS", 49443],
   ["TINYOLLY_PORT_REGISTRY", 30500],
