@@ -10,8 +10,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sha256 } from "../../components/source-tree";
 import type { ManifestNode, RepositoryContent, Root } from "../../release/gc/garbage";
 import { mediaTypes } from "../fake-registry";
+import { freePort } from "../free-port";
 import { type Random, seededRandom } from "../random";
 import {
   type Target,
@@ -66,19 +65,6 @@ afterAll(() => {
   process.chdir(home);
   rmSync(folder, { recursive: true, force: true });
 });
-
-function freePort(): Promise<number> {
-  const probe = createServer();
-  return new Promise((found) => {
-    probe.listen(0, "127.0.0.1", () => {
-      // A server that listens on a port has such an address.
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => {
-        found(port);
-      });
-    });
-  });
-}
 
 async function startRegistry(): Promise<void> {
   server = spawn("registry", ["serve", "registry.json"], {

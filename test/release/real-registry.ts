@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +7,7 @@ import { sha256 } from "../../components/source-tree";
 import { readDescriptor } from "../../components/manifest-reader";
 import type { Descriptor } from "../../components/registry-client";
 import { mediaTypes } from "../fake-registry";
+import { freePort } from "../free-port";
 
 /** A registry of the platform's kind on a free port, with its data in a folder of its own; close it when done. */
 export class RealRegistry {
@@ -150,13 +150,4 @@ export class RealRegistry {
     if (!answer.ok) throw new Error(`${method} ${String(url)}: ${answer.status}`);
     return answer;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  // A server that listens on a port has such an address.
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as https from "node:https";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { logFile, startService, stopService } from "../../../platform/processes";
@@ -13,6 +12,7 @@ import {
 import { rehearsalAuthority } from "../../../platform/rehearsal/certificates";
 import { rehearsalFactories, storageFolder } from "../../../platform/rehearsal/servers";
 import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
+import { freePort } from "../../free-port";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 
@@ -37,15 +37,6 @@ afterAll(async () => {
   await stopService(settings.state, "rehearsal-tokens");
   rmSync(settings.state, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  // A server on TCP has such an address.
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Answer {
   readonly status: number;
