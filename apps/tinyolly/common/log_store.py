@@ -74,7 +74,7 @@ class LogStore:
         text: str = "",
         before: Cursor | None = None,
     ) -> Page[LogRecord]:
-        """Return records, newest first; `text` is sought in the body."""
+        """Return records, newest first; `text` is sought in body and attributes."""
         wanted = text.casefold()
 
         def select(value: bytes | None) -> LogRecord | None:
@@ -85,7 +85,7 @@ class LogStore:
                 (span_id is None or record.span_id == span_id)
                 and (service is None or record.service == service)
                 and record.severity_number >= min_severity
-                and (not wanted or wanted in _text(record).casefold())
+                and (not wanted or _mentions(record, wanted))
             )
             return record if matches else None
 
@@ -104,5 +104,9 @@ class LogStore:
         return page
 
 
-def _text(record: LogRecord) -> str:
-    return record.body if isinstance(record.body, str) else _as_text(record.body).decode()
+def _mentions(record: LogRecord, text: str) -> bool:
+    return any(text in _text(value) for value in (record.body, *record.attributes.values()))
+
+
+def _text(value: object) -> str:
+    return (value if isinstance(value, str) else _as_text(value).decode()).casefold()

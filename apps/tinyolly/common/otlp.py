@@ -54,6 +54,7 @@ _SPAN_KINDS: dict[int, SpanKind] = {
 }
 _STATUS_CODES: dict[int, StatusCode] = {1: "OK", 2: "ERROR"}
 _TEMPORALITIES: dict[int, Temporality] = {1: "DELTA", 2: "CUMULATIVE"}
+_LARGEST_EXACT = 2**53 - 1
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _METRIC_TYPES: dict[str, MetricType] = {
@@ -307,10 +308,8 @@ def _value(value: common_pb2.AnyValue) -> Json:
     match kind:
         case None:
             return None
-        case "double_value":
-            number = value.double_value
-            # As text where JSON has no number for it, spelt as protobuf's own JSON does.
-            return number if math.isfinite(number) else _NOT_FINITE[str(number)]
+        case "int_value" | "double_value":
+            return _number(getattr(value, kind))
         case "array_value":
             return [_value(item) for item in value.array_value.values]
         case "kvlist_value":
@@ -319,6 +318,13 @@ def _value(value: common_pb2.AnyValue) -> Json:
             return base64.b64encode(value.bytes_value).decode()
         case _:
             return getattr(value, kind)
+
+
+def _number(number: float) -> Json:
+    # As text where JSON has no number for it, or browsers round it, as in protobuf's own JSON.
+    if isinstance(number, int):
+        return number if abs(number) <= _LARGEST_EXACT else str(number)
+    return number if math.isfinite(number) else _NOT_FINITE[str(number)]
 
 
 def _service(resource: Attributes) -> str:

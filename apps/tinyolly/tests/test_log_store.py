@@ -56,6 +56,15 @@ async def test_filters_select_records(store: LogStore) -> None:
     assert await bodies(store, text="tWO") == [{"k": "Two"}]
 
 
+async def test_text_is_sought_in_the_values_of_attributes(store: LogStore) -> None:
+    attributes = samples.attributes({"order.id": "A-17", "order.items": 42})
+    await store.add(records(shop=[log("placed", attributes=attributes), log("other")]))
+
+    assert await bodies(store, text="a-17") == ["placed"]
+    assert await bodies(store, text="42") == ["placed"]
+    assert await bodies(store, text="order.id") == []
+
+
 async def test_pages_are_newest_first_below_a_microsecond(store: LogStore) -> None:
     await store.add(records(shop=[log(number, at=number) for number in (3, 1, 2)]))
 

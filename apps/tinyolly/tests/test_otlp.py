@@ -90,7 +90,9 @@ def test_a_span_keeps_everything_that_is_shown() -> None:
     [
         ("text", "text"),
         (True, True),
-        (2**60, 2**60),
+        (2**53 - 1, 2**53 - 1),
+        (2**53, "9007199254740992"),
+        (-(2**60), "-1152921504606846976"),
         (1.5, 1.5),
         (math.nan, "NaN"),
         (-math.inf, "-Infinity"),

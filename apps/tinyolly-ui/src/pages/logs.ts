@@ -12,7 +12,7 @@ export function logsPage(context: PageContext): Page<LogsRoute> {
   return newestFirst<LogsRoute, LogRecord>(context, {
     title: 'Logs',
     all: routes.logs(),
-    searched: 'messages and attributes',
+    searched: 'messages and values of attributes',
     read: (query, signal) => context.api.logs(query, signal),
     filters: (route, service) => [
       select({

@@ -12,7 +12,7 @@ export function tracesPage(context: PageContext): Page<TracesRoute> {
   return newestFirst<TracesRoute, TraceSummary>(context, {
     title: 'Traces',
     all: routes.traces(),
-    searched: 'span names, attributes and trace ids',
+    searched: 'span names, services and trace ids',
     read: (query, signal) => context.api.traces(query, signal),
     filters: (route, service) => [
       service,

@@ -17,7 +17,7 @@ async def list_logs(
     span_id: Annotated[str | None, Query(alias="spanId")] = None,
     service: str | None = None,
     min_severity: Annotated[int | None, Query(alias="minSeverity", ge=1, le=24)] = None,
-    q: Annotated[str, Query(description="Part of the body")] = "",
+    q: Annotated[str, Query(description="Part of the body or of the value of an attribute")] = "",
 ) -> models.Logs:
     page = await storage.logs.logs(
         limit=limit,
