@@ -30,6 +30,11 @@ export function isDigest(text: string): boolean {
   return /^sha256:[0-9a-f]{64}$/.test(text);
 }
 
+/** Whether `text` is a tag as registries take it. */
+export function isTag(text: string): boolean {
+  return /^\w[\w.-]{0,127}$/.test(text);
+}
+
 /** Start of a digest, as long as people need it. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 19);

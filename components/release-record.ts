@@ -1,6 +1,6 @@
 import { InputError } from "./input-error";
 import { fields, isMap, parseJson } from "./json-fields";
-import { isDigest } from "./oci";
+import { isDigest, isTag } from "./oci";
 import { namespaceProblem } from "./references";
 
 /** Type of the artifact that holds a {@link ReleaseRecord}. */
@@ -137,7 +137,7 @@ function partProblem(part: string, version: string, value: unknown): string | un
 }
 
 function tagProblem(what: string, tag: unknown): string | undefined {
-  if (typeof tag === "string" && /^\w[\w.-]{0,127}$/.test(tag)) return undefined;
+  if (typeof tag === "string" && isTag(tag)) return undefined;
   return mustBe(what, tag, "a tag, such as v2.1.8");
 }
 

@@ -1,5 +1,5 @@
 import { InputError } from "../components/input-error";
-import { isDigest } from "../components/oci";
+import { isDigest, isTag } from "../components/oci";
 import { type Tls, hostProblem, namespaceProblem, tlsModes } from "../components/references";
 
 /** Where something that was published is looked for. */
@@ -12,8 +12,6 @@ export interface ArtifactReference {
   /** `sha256:…` */
   readonly digest: string | undefined;
 }
-
-const tagPattern = /^\w[\w.-]{0,127}$/;
 
 /**
  * Reads `host/repository:tag`, `host/repository@sha256:…`, or both together.
@@ -31,7 +29,7 @@ export function readReference(text: string): ArtifactReference {
     slash > 0 &&
     hostProblem(host) === undefined &&
     namespaceProblem(repository) === undefined &&
-    (tag === undefined || tagPattern.test(tag)) &&
+    (tag === undefined || isTag(tag)) &&
     (digest === undefined || isDigest(digest)) &&
     (tag ?? digest) !== undefined;
   if (fits) return { host, repository, tag, digest };
