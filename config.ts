@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import type { ApplicationPlan, ArgoCd, DeployedChart } from "./components/application-spec";
 import { baseLockFile, readBaseLock } from "./components/base-lock";
 import { type BuilderSettings, readBuilder } from "./components/builder-nodes";
+import { given } from "./components/given";
 import { InputError, readAll } from "./components/input-error";
 import { isMap } from "./components/json-fields";
 import type { Cluster } from "./components/live-applications";
@@ -188,8 +189,8 @@ export function readSettings(
   const versioning = config.require("versioning") as Versioning;
   reject("versioning", versioning, oneOf(versioning, versionings));
   const named = config.require("release");
-  const redeploys = env["TINYOLLY_RELEASE"] ?? "";
-  const needsGit = named === "" && redeploys === "";
+  const redeploys = given(env, "TINYOLLY_RELEASE");
+  const needsGit = named === "" && redeploys === undefined;
   const git = once(needsGit ? readGit : () => factsIfAny(readGit));
   const own = ownVersion();
   const chosen = chooseRelease(versioning, named, git, own, asked);
@@ -244,7 +245,6 @@ export function readSettings(
       ? clockProblems(git())
       : unsignedProblems(signing)),
   ];
-  const planFile = env["TINYOLLY_PLAN"] ?? "";
 
   const settings: Settings = {
     publishing: { endpoints: registry, builder, registryCache: config.boolean("registryCache") },
@@ -270,9 +270,9 @@ export function readSettings(
     },
     chartValues,
     signing,
-    offline: (env["TINYOLLY_OFFLINE"] ?? "") !== "",
-    planFile: planFile === "" ? undefined : planFile,
-    redeploys: redeploys === "" ? undefined : redeploys,
+    offline: given(env, "TINYOLLY_OFFLINE") !== undefined,
+    planFile: given(env, "TINYOLLY_PLAN"),
+    redeploys,
     keepReleases,
   };
   if (problems.length > 0) throw new InputError(problems.join("\n"));

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { configuredCredentials } from "./configured-credentials";
 import { type EnvironmentCredentials, environmentCredentials } from "./environment-credentials";
+import { given } from "./given";
 import { InputError } from "./input-error";
 import { fields, parseJson } from "./json-fields";
 
@@ -62,13 +63,12 @@ export function userDockerFolder(env: NodeJS.ProcessEnv): string {
 }
 
 function userDockerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = env["TINYOLLY_DOCKER_CONFIG"] ?? "";
-  return own === "" ? env : { ...env, DOCKER_CONFIG: own };
+  const own = given(env, "TINYOLLY_DOCKER_CONFIG");
+  return own === undefined ? env : { ...env, DOCKER_CONFIG: own };
 }
 
 function dockerFolder(env: NodeJS.ProcessEnv): string {
-  const named = env["DOCKER_CONFIG"] ?? "";
-  return named === "" ? join(env["HOME"] ?? homedir(), ".docker") : named;
+  return given(env, "DOCKER_CONFIG") ?? join(env["HOME"] ?? homedir(), ".docker");
 }
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
+import { given } from "../components/given";
 import { InputError } from "../components/input-error";
 import { openSecrets, secretKeys } from "../components/open-secrets";
 import type { StackConfiguration } from "../config";
@@ -58,8 +59,7 @@ export function hasSecret(
 
 function requireStackFile(stack: string, env: NodeJS.ProcessEnv): string {
   // Pulumi takes an empty one for none.
-  const named = env["PULUMI_OPTION_CONFIG_FILE"] ?? "";
-  const file = named === "" ? `Pulumi.${stack}.yaml` : named;
+  const file = given(env, "PULUMI_OPTION_CONFIG_FILE") ?? `Pulumi.${stack}.yaml`;
   if (existsSync(file)) return file;
   throw new InputError(
     `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../components/command-line";
+import { given } from "../components/given";
 import { fields, parseJson } from "../components/json-fields";
 import { readPlan } from "../components/saved-plan";
 import { readTimings, timingsVariable } from "../components/timings";
@@ -14,13 +15,7 @@ import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
-import {
-  PlatformError,
-  type PlatformSettings,
-  given,
-  localStack,
-  readPlatformSettings,
-} from "./settings";
+import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
 import { formatBytes, table } from "./table";
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
+import { given } from "../components/given";
 import { hasSecret, readStackConfiguration } from "../explain/stack-configuration";
 import { writeDockerConfig } from "../release/docker-config";
 import { kindEnvironment, readKindSettings } from "./kind/settings";
@@ -12,7 +13,6 @@ import { rehearsalEnvironment } from "./rehearsal/certificates";
 import { buildxFolder } from "./services";
 import {
   type PlatformSettings,
-  given,
   localStack,
   portVariables,
   project,

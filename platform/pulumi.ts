@@ -14,8 +14,9 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
+import { given } from "../components/given";
 import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
-import { PlatformError, type PlatformSettings, given, project } from "./settings";
+import { PlatformError, type PlatformSettings, project } from "./settings";
 import { cachedPath, provideTools } from "./tools";
 
 /** A plugin that is ready, and where it came from. */

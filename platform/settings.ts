@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { given } from "../components/given";
 import { InputError } from "../components/input-error";
 import { type RehearsalPorts, rehearsalPortVariables } from "./rehearsal/settings";
 
@@ -151,12 +152,6 @@ function readRehearsal(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** Reads ports, none of which may be among those that are `taken`, and adds them there. */
-/** A variable; an empty one counts as none. */
-export function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  const value = env[name] ?? "";
-  return value === "" ? undefined : value;
-}
-
 /** Variables that set every port of a platform so much higher than usual, for one that runs beside the user's. */
 export function raisedPorts(offset: number): Record<string, string> {
   const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];

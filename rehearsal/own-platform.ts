@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { given, project, raisedPorts } from "../platform/settings";
+import { given } from "../components/given";
+import { project, raisedPorts } from "../platform/settings";
 import { platforms } from "./steps";
 
 /** Apart from the ports of a platform in use, and of one that tests run on. */

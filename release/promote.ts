@@ -1,4 +1,5 @@
 import { readOptions } from "../components/command-line";
+import { given } from "../components/given";
 import { InputError } from "../components/input-error";
 import type { ReleaseRecord } from "../components/release-record";
 import { moveAliases } from "../components/release-aliases";
@@ -7,7 +8,6 @@ import { isRelease } from "../components/version";
 import { readStackState } from "../explain/stack-state";
 import { enterStack } from "../platform/environment";
 import { enterSigner } from "../platform/release-tools";
-import { given } from "../platform/settings";
 import { type Attester, attester } from "./attester";
 import { signingProblem } from "./signing-problem";
 import { type OpenStack, openStack } from "./stack";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { given } from "../../components/given";
 import {
   PlatformError,
   type PlatformSettings,
-  given,
   portVariables,
   project,
   readPlatformSettings,
