@@ -21,6 +21,7 @@ import { forgetRegistry, nameRegistry } from "./hosts";
 import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder, node } from "./node";
+import { reservePorts } from "./reserved-ports";
 import { rehearsalUp } from "./rehearsal/rehearsal";
 import { rehearsalFactories } from "./rehearsal/servers";
 import { argocdFactories, nodeFactories, serviceFactories } from "./services";
@@ -61,6 +62,7 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
   const plugins = await providePulumi(settings, log);
   Object.assign(process.env, environment(settings));
 
+  reservePorts(settings);
   nameRegistry(settings);
   if (settings.rehearsal) {
     requireRehearsingNode(settings);

@@ -49,7 +49,7 @@ export async function startService(state: string, service: Service): Promise<boo
   if (await service.ready().catch(() => false)) {
     throw new PlatformError(
       `something else answers on ${service.address} already, perhaps the platform of another checkout; ` +
-        `end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_…, see README.md)`,
+        `end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_OFFSET=100 and so on, see docs/platform.md)`,
     );
   }
   mkdirSync(join(state, "logs"), { recursive: true });

@@ -41,7 +41,11 @@ export interface Ports {
   readonly ui: number;
 }
 
-/** Environment variable and default of each port; docs/platform.md lists them. */
+/**
+ * Environment variable and default of each port; docs/platform.md lists them. All but the specification's 49443 lie below the
+ * range out of which the kernel gives ports to connections. No two are a multiple of {@link offsetStep} apart that two offsets could
+ * make up for.
+ */
 export const portVariables: Readonly<
   Record<keyof Ports, readonly [variable: string, port: number]>
 > = {
@@ -52,12 +56,21 @@ export const portVariables: Readonly<
   etcd: ["TINYOLLY_PORT_ETCD", 12379],
   etcdPeer: ["TINYOLLY_PORT_ETCD_PEER", 12380],
   controllerManager: ["TINYOLLY_PORT_CONTROLLER_MANAGER", 10257],
-  redis: ["TINYOLLY_PORT_REDIS", 16379],
+  redis: ["TINYOLLY_PORT_REDIS", 16389],
   repoServer: ["TINYOLLY_PORT_REPO_SERVER", 18081],
   repoServerMetrics: ["TINYOLLY_PORT_REPO_SERVER_METRICS", 18084],
   controllerMetrics: ["TINYOLLY_PORT_CONTROLLER_METRICS", 18082],
   ui: ["TINYOLLY_PORT_UI", 5002],
 };
+
+/** Takes the place of 49443 where ports are moved, since others of that size may be a connection's. */
+const movedRegistryTls = 29_443;
+
+/** Platforms whose offsets differ by a multiple of this share no port. */
+const offsetStep = 100;
+
+/** With these, every port lies between the ones that only root may use and those of connections (32768 and above). */
+const offsetRange = [-3900, 2200] as const;
 
 /** Names under which the registry is reached; the platform maps them to loopback in /etc/hosts. */
 export const registryHosts = {
@@ -113,12 +126,13 @@ export function readPlatformSettings(
     );
   }
   const taken = new Map<number, string>();
+  const offset = readPortOffset(env);
   return {
     state,
     cache: resolve(given(env, "TINYOLLY_CACHE") ?? join(cacheHome, "tinyolly")),
-    ports: readPorts(portVariables, env, taken),
+    ports: readPorts(portVariables, offset, env, taken),
     rehearsal: readRehearsal(env),
-    rehearsalPorts: readPorts(rehearsalPortVariables, env, taken),
+    rehearsalPorts: readPorts(rehearsalPortVariables, offset, env, taken),
     platforms: readPlatforms(env["TINYOLLY_PLATFORMS"] ?? ""),
   };
 }
@@ -151,21 +165,43 @@ function readRehearsal(env: NodeJS.ProcessEnv): boolean {
   return given === "1";
 }
 
-/** Reads ports, none of which may be among those that are `taken`, and adds them there. */
-/** Variables that set every port of a platform so much higher than usual, for one that runs beside the user's. */
-export function raisedPorts(offset: number): Record<string, string> {
-  const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];
-  return Object.fromEntries(ports.map(([variable, port]) => [variable, String(port + offset)]));
+/** By how much `TINYOLLY_PORT_OFFSET` moves every port that has no variable set; 0 where it is not set. */
+export function readPortOffset(env: NodeJS.ProcessEnv = process.env): number {
+  const text = given(env, "TINYOLLY_PORT_OFFSET") ?? "0";
+  const offset = Number(text);
+  const [least, most] = offsetRange;
+  if (offset % offsetStep !== 0 || offset < least || offset > most) {
+    throw new PlatformError(
+      `TINYOLLY_PORT_OFFSET is "${text}", but must be a multiple of ${offsetStep} from ${least} to ${most}, so that ` +
+        `platforms side by side share no port`,
+    );
+  }
+  return offset;
 }
 
+/** Variables that set every port as `TINYOLLY_PORT_OFFSET` would, whichever of them the user has set for another platform. */
+export function raisedPorts(offset: number): Record<string, string> {
+  const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];
+  return Object.fromEntries(
+    ports.map(([variable, port]) => [variable, String(moved(port, offset))]),
+  );
+}
+
+function moved(port: number, offset: number): number {
+  if (offset === 0) return port;
+  return (port === portVariables.registryTls[1] ? movedRegistryTls : port) + offset;
+}
+
+/** Reads ports, none of which may be among those that are `taken`, and adds them there. */
 function readPorts<Name extends string>(
   variables: Readonly<Record<Name, readonly [variable: string, port: number]>>,
+  offset: number,
   env: NodeJS.ProcessEnv,
   taken: Map<number, string>,
 ): Record<Name, number> {
   const read = ([variable, fallback]: readonly [string, number]): number => {
     const text = env[variable];
-    const port = text === undefined ? fallback : Number(text);
+    const port = text === undefined ? moved(fallback, offset) : Number(text);
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       throw new PlatformError(`${variable} is "${text ?? ""}", but must be a port from 1 to 65535`);
     }

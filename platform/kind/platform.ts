@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { forgetRegistry, nameRegistry } from "../hosts";
+import { reservePorts } from "../reserved-ports";
 import { PlatformError, type PlatformSettings, builderName, registryHosts } from "../settings";
 import { downSteps, resetSteps, statusCommands, upSteps } from "./plan";
 import { provideSecrets } from "./secrets";
@@ -22,6 +23,7 @@ const programs = {
 export async function kindUp(settings: PlatformSettings, log: Log): Promise<void> {
   requireMachine();
   mkdirSync(join(settings.state, "pulumi"), { recursive: true });
+  reservePorts(settings);
   nameRegistry(settings);
   await runSteps(upSteps(settings, provideSecrets(settings)), environment(settings), log);
   log(

@@ -7,6 +7,7 @@ import {
   portVariables,
   project,
   readPlatformSettings,
+  readPortOffset,
 } from "../settings";
 
 /** Where the web UI answers on this machine. */
@@ -20,6 +21,12 @@ export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
  */
 export function readKindSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
   const state = given(env, "TINYOLLY_STATE") ?? ".tinyolly/kind";
+  const offset = readPortOffset(env);
+  if (offset !== 0) {
+    throw new PlatformError(
+      `TINYOLLY_PORT_OFFSET is ${offset}, but with PLATFORM=kind ports cannot be moved; unset it`,
+    );
+  }
   const settings = readPlatformSettings({ ...env, TINYOLLY_STATE: state });
   for (const name of ["registryTls", "registry", "registryInCluster", "ui"] as const) {
     const [variable, port] = portVariables[name];

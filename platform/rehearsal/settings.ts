@@ -14,9 +14,9 @@ export interface RehearsalPorts {
 export const rehearsalPortVariables: Readonly<
   Record<keyof RehearsalPorts, readonly [variable: string, port: number]>
 > = {
-  registry: ["TINYOLLY_PORT_REHEARSAL_REGISTRY", 49453],
-  tokens: ["TINYOLLY_PORT_REHEARSAL_TOKENS", 49454],
-  airgap: ["TINYOLLY_PORT_AIRGAP", 30600],
+  registry: ["TINYOLLY_PORT_REHEARSAL_REGISTRY", 30510],
+  tokens: ["TINYOLLY_PORT_REHEARSAL_TOKENS", 30511],
+  airgap: ["TINYOLLY_PORT_AIRGAP", 30512],
 };
 
 /** Name of the registry and of its token service, which /etc/hosts maps to loopback. */

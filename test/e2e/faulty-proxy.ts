@@ -5,7 +5,7 @@ import { Transform } from "node:stream";
 
 /** Where a faulty proxy stands. */
 export interface FaultyProxyOptions {
-  /** Origin of the registry, such as `https://127.0.0.1:49453`. */
+  /** Origin of the registry, such as `https://127.0.0.1:30510`. */
   readonly target: string;
   /** Authorities by which the registry is known, as PEM. @default - those of Node */
   readonly targetAuthority?: string;
@@ -52,7 +52,7 @@ export function ociError(code: string, message: string): unknown {
  * fail. Requests are matched as `METHOD /path?query`; the first rule that fits counts. Close it when done.
  *
  * @example
- * const proxy = await FaultyProxy.start({ target: "http://127.0.0.1:30600" });
+ * const proxy = await FaultyProxy.start({ target: "http://127.0.0.1:30512" });
  * proxy.answer(/^PUT .*\/manifests\//, { status: 403, body: ociError("DENIED", "quota exceeded"), times: 1 });
  */
 export class FaultyProxy {

@@ -175,7 +175,7 @@ test("an address that another server has is not shared with it", async () => {
   expect(await failureOf(started)).toEqual(
     new PlatformError(
       "something else answers on port 4711 already, perhaps the platform of another checkout; " +
-        "end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_…, see README.md)",
+        "end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_OFFSET=100 and so on, see docs/platform.md)",
     ),
   );
   expect(knownServices(state)).toEqual([]);

@@ -34,7 +34,7 @@ describe("where nothing is set", () => {
   test("nothing is rehearsed, and the ports for it are the declared ones", () => {
     const { rehearsal, rehearsalPorts } = readPlatformSettings({});
     expect(rehearsal).toBe(false);
-    expect(rehearsalPorts).toEqual({ registry: 49453, tokens: 49454, airgap: 30600 });
+    expect(rehearsalPorts).toEqual({ registry: 30510, tokens: 30511, airgap: 30512 });
   });
 });
 
@@ -80,20 +80,50 @@ test.each(Object.entries(rehearsalPortVariables))(
   },
 );
 
-test("a platform beside another one shares no port with it", () => {
-  const portsOf = (env: NodeJS.ProcessEnv): number[] => {
-    const { ports, rehearsalPorts } = readPlatformSettings(env);
-    return Object.values<number>({ ...ports }).concat(Object.values<number>({ ...rehearsalPorts }));
-  };
-  const usual = portsOf({});
-  expect(portsOf(raisedPorts(1100))).toEqual(usual.map((port) => port + 1100));
-  const all = [{}, raisedPorts(1100), raisedPorts(2200)].flatMap(portsOf);
-  expect(new Set(all).size).toBe(3 * usual.length);
+/** Every port of a platform, the specification's first. */
+function portsOf(env: NodeJS.ProcessEnv): number[] {
+  const { ports, rehearsalPorts } = readPlatformSettings(env);
+  return Object.values<number>({ ...ports }).concat(Object.values<number>({ ...rehearsalPorts }));
+}
+
+test("an offset moves every port, and the specification's to a place below those of connections", () => {
+  const [, ...usual] = portsOf({});
+  const moved = portsOf({ TINYOLLY_PORT_OFFSET: "1100" });
+  expect(moved).toEqual([30543, ...usual.map((port) => port + 1100)]);
+});
+
+test.each(["", "0"])("the offset %j moves nothing", (offset) => {
+  expect(portsOf({ TINYOLLY_PORT_OFFSET: offset })).toEqual(portsOf({}));
+});
+
+test("a port with a variable of its own is where that says, whatever the offset", () => {
+  const offset = { TINYOLLY_PORT_OFFSET: "-300" };
+  const env = { ...offset, TINYOLLY_PORT_UI: "5002", TINYOLLY_PORT_REGISTRY_TLS: "49443" };
+  const expected = { ...readPlatformSettings(offset).ports, ui: 5002, registryTls: 49443 };
+  expect(readPlatformSettings(env).ports).toEqual(expected);
+});
+
+test("no two platforms with different offsets share a port, and none has one of a connection's or of root's", () => {
+  const offsets = Array.from({ length: 62 }, (_, i) => String(-3900 + 100 * i));
+  expect(offsets.at(-1)).toBe("2200");
+  const all = offsets.flatMap((offset) => portsOf({ TINYOLLY_PORT_OFFSET: offset }));
+  expect(new Set(all).size).toBe(62 * portsOf({}).length);
+  const others = all.filter((port) => port !== 49443);
+  expect(others).toHaveLength(all.length - 1);
+  expect(Math.min(...others)).toBeGreaterThanOrEqual(1024);
+  expect(Math.max(...others)).toBeLessThan(32768);
+});
+
+test("the variables of a platform beside the user's say what an offset does, whatever the user has set", () => {
+  const users = { TINYOLLY_PORT_OFFSET: "300", TINYOLLY_PORT_UI: "5003" };
+  expect(portsOf({ ...users, ...raisedPorts(1100) })).toEqual(
+    portsOf({ TINYOLLY_PORT_OFFSET: "1100" }),
+  );
 });
 
 test("both registries have a name with a port", () => {
   const settings = readPlatformSettings({ TINYOLLY_PORT_AIRGAP: "30601" });
-  expect(rehearsalRegistryHost(settings)).toBe("ghcr.tinyolly.test:49453");
+  expect(rehearsalRegistryHost(settings)).toBe("ghcr.tinyolly.test:30510");
   expect(airgapRegistryHost(settings)).toBe("localhost:30601");
 });
 
@@ -125,6 +155,16 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     { TINYOLLY_PORT_ETCD: value },
     `TINYOLLY_PORT_ETCD is "${value}", but must be a port from 1 to 65535`,
   ]),
+  ...["50", "abc", "2300", "-4000", "100.5"].map((value): [string, NodeJS.ProcessEnv, string] => [
+    `the offset ${value}`,
+    { TINYOLLY_PORT_OFFSET: value },
+    `TINYOLLY_PORT_OFFSET is "${value}", but must be a multiple of 100 from -3900 to 2200, so that platforms side by side share no port`,
+  ]),
+  [
+    "a port that an offset moves to another",
+    { TINYOLLY_PORT_OFFSET: "100", TINYOLLY_PORT_ETCD: "6543" },
+    "TINYOLLY_PORT_ETCD and TINYOLLY_PORT_API_SERVER are both 6543; give each its own port",
+  ],
   [
     "one port for two servers",
     { TINYOLLY_PORT_ETCD: "6443" },

@@ -47,6 +47,15 @@ test.each([
   );
 });
 
+test("moved ports are refused, and no offset moves none", () => {
+  expect(readKindSettings({ TINYOLLY_PORT_OFFSET: "0" })).toEqual(readKindSettings({}));
+  expect(() => readKindSettings({ TINYOLLY_PORT_OFFSET: "100" })).toThrow(
+    new PlatformError(
+      "TINYOLLY_PORT_OFFSET is 100, but with PLATFORM=kind ports cannot be moved; unset it",
+    ),
+  );
+});
+
 test("a rehearsal is refused", () => {
   expect(() => readKindSettings({ TINYOLLY_REHEARSAL: "1" })).toThrow(
     new PlatformError(
