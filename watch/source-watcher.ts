@@ -11,8 +11,6 @@ export interface SourceWatcherArgs {
   readonly warn: (message: string) => void;
   /** Watches one folder without those below it. @default - the kernel, by node:fs */
   readonly watchFolder?: WatchFolder;
-  /** Milliseconds between looks where the kernel cannot watch. @default 1000 */
-  readonly pollInterval?: number;
 }
 
 /** Calls `listener` with "rename" for a name that came or went, and with "change" for one that changed. */
@@ -20,6 +18,9 @@ export type WatchFolder = (
   folder: string,
   listener: (event: string, name: string | null) => void,
 ) => FSWatcher;
+
+/** Between looks where the kernel cannot watch. */
+const pollMs = 1000;
 
 const limits: Readonly<Record<string, string>> = {
   ENOSPC: "fs.inotify.max_user_watches=524288",
@@ -127,7 +128,7 @@ export class SourceWatcher {
       if (now === this.#seen) return;
       this.#seen = now;
       this.#args.onChange();
-    }, this.#args.pollInterval ?? 1000);
+    }, pollMs);
   }
 }
 

@@ -1,14 +1,18 @@
+import { once } from "node:events";
 import {
   appendFileSync,
   chmodSync,
   mkdirSync,
+  mkdtempSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   watch,
   writeFileSync,
 } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { SourceWatcher, type WatchFolder } from "../../watch/source-watcher";
 import { sourcesOf } from "../../watch/sources";
@@ -44,7 +48,11 @@ function followShop(watchFolder: WatchFolder = watch) {
   const onChange = vi.fn<() => void>();
   const warn = vi.fn<(message: string) => void>();
   const watched = vi.fn(watchFolder);
-  const watcher = new SourceWatcher({ onChange, warn, watchFolder: watched, pollInterval: 20 });
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const watcher = new SourceWatcher({ onChange, warn, watchFolder: watched });
   onTestFinished(() => {
     watcher.close();
   });
@@ -52,8 +60,35 @@ function followShop(watchFolder: WatchFolder = watch) {
     watcher.follow(sourcesOf(shop, ["deliverables.ts", "bases.lock.yaml"]));
   };
   follow();
+  passTick();
   const folders = (): string[] => watched.mock.calls.map(([folder]) => folder).sort();
   return { watcher, follow, onChange, warn, folders };
+}
+
+/** Waits until the file system gives later times than to what is there: two changes at one time look like one. */
+function passTick(): void {
+  const now = (): number => {
+    const probe = mkdtempSync(join(tmpdir(), "tinyolly-tick-"));
+    const { ctimeMs } = statSync(probe);
+    rmSync(probe, { recursive: true });
+    return ctimeMs;
+  };
+  const start = now();
+  while (now() === start);
+}
+
+/** Resolves once the watcher has been told of all that was changed until now. */
+async function toldOfAll(): Promise<void> {
+  // Where it looks by itself.
+  vi.advanceTimersByTime(1000);
+  // The kernel tells all watches of a process in the order of the changes.
+  const marker = mkdtempSync(join(tmpdir(), "tinyolly-marker-"));
+  const watcher = watch(marker);
+  const seen = once(watcher, "change");
+  writeFileSync(join(marker, "file"), "");
+  await seen;
+  watcher.close();
+  rmSync(marker, { recursive: true });
 }
 
 const changes: readonly (readonly [string, () => void])[] = [
@@ -221,58 +256,55 @@ describe.each([
   test.each(changes)("%s is noticed", async (_, change) => {
     const { onChange } = followShop(watchFolder);
     change();
-    await vi.waitFor(() => {
-      expect(onChange).toHaveBeenCalled();
-    });
+    await toldOfAll();
+    expect(onChange).toHaveBeenCalled();
   });
 
   test.each(ignored)("%s is not noticed", async (_, change) => {
     const { onChange } = followShop(watchFolder);
     change();
-    await sleep(100);
+    await toldOfAll();
     expect(onChange).not.toHaveBeenCalled();
   });
 
   test("files in a new nested folder are noticed, also those of a source that came back", async () => {
     const { onChange, follow } = followShop(watchFolder);
     rmSync("apps/web", { recursive: true });
-    await sleep(60);
+    await toldOfAll();
     mkdirSync("apps/web/src/new/deep", { recursive: true });
     mkdirSync("charts/shop/files/deep", { recursive: true });
-    await sleep(60);
+    await toldOfAll();
     for (const file of ["apps/web/src/new/deep/a.ts", "charts/shop/files/deep/a"]) {
+      passTick();
       onChange.mockClear();
       writeFileSync(file, "");
-      await vi.waitFor(() => {
-        expect(onChange, file).toHaveBeenCalled();
-      });
-      await sleep(60);
+      await toldOfAll();
+      expect(onChange, file).toHaveBeenCalled();
     }
     follow();
+    passTick();
     onChange.mockClear();
     appendFileSync("apps/web/src/new/deep/a.ts", "x");
-    await vi.waitFor(() => {
-      expect(onChange).toHaveBeenCalled();
-    });
+    await toldOfAll();
+    expect(onChange).toHaveBeenCalled();
   });
 
   test("after other sources are followed, the old ones are not", async () => {
     const { watcher, onChange } = followShop(watchFolder);
     watcher.follow(sourcesOf({ images: { web: shop.images.web }, charts: {} }, []));
     appendFileSync("charts/shop/values.yaml", "x");
-    await sleep(100);
+    await toldOfAll();
     expect(onChange).not.toHaveBeenCalled();
     appendFileSync("apps/web/src/deep/index.ts", "x");
-    await vi.waitFor(() => {
-      expect(onChange).toHaveBeenCalled();
-    });
+    await toldOfAll();
+    expect(onChange).toHaveBeenCalled();
   });
 
   test("once closed, nothing is noticed", async () => {
     const { watcher, onChange } = followShop(watchFolder);
     watcher.close();
     appendFileSync("apps/api/main.py", "x");
-    await sleep(100);
+    await toldOfAll();
     expect(onChange).not.toHaveBeenCalled();
   });
 });
@@ -316,13 +348,11 @@ test("where the watches end with a new folder, it is looked at from then on", as
     folder === "charts/shop/new" ? outOfWatches(folder, listener) : watch(folder, listener),
   );
   mkdirSync("charts/shop/new");
-  await vi.waitFor(() => {
-    expect(warn).toHaveBeenCalledOnce();
-  });
+  await toldOfAll();
+  expect(warn).toHaveBeenCalledOnce();
   expect(onChange).toHaveBeenCalled();
   onChange.mockClear();
   writeFileSync("charts/shop/new/file", "");
-  await vi.waitFor(() => {
-    expect(onChange).toHaveBeenCalled();
-  });
+  await toldOfAll();
+  expect(onChange).toHaveBeenCalled();
 });
