@@ -268,12 +268,12 @@ export class Stage {
     }
   }
 
-  /** Requests that changed something in the registry since it started, as `METHOD /path`. */
+  /** Requests that changed something in this stage's part of the registry since it started, as `METHOD /path`. */
   public writes(): string[] {
     const log = readFileSync(logFile(this.settings.state, "rehearsal-registry"), "utf8");
-    return [...log.matchAll(/"((?:PUT|POST|PATCH|DELETE) \/v2\/[^ "]*)/g)].map(
-      ([, request = ""]) => request,
-    );
+    return [...log.matchAll(/"((?:PUT|POST|PATCH|DELETE) \/v2\/[^ "]*)/g)]
+      .map(([, request = ""]) => request)
+      .filter((request) => request.includes(` /v2/${this.namespace}`));
   }
 }
 

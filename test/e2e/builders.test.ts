@@ -1,5 +1,5 @@
 // Images for several platforms: cross-compiled by one builder, and by two builders in networks of their own.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,18 +9,26 @@ import { RegistryClient } from "../../components/registry-client";
 import { get } from "../../platform/http";
 import { type Builders, startBuilders } from "../../platform/rehearsal/builders";
 import { registryHosts } from "../../platform/settings";
-import { type Run, checkout, platform, run } from "./checkout";
+import { copyProject } from "../../rehearsal/stage";
+import { type Run, platform, run as runIn } from "./checkout";
 
 const work = mkdtempSync(join(tmpdir(), "tinyolly-builders-"));
+/** A copy of the project, in which this suite ships other images. */
+const checkout = join(work, "checkout");
 const platforms = ["linux/amd64", "linux/arm64"];
 const client = new RegistryClient({
   host: `localhost:${platform.ports.registry}`,
   tls: "plain-http",
 });
 
-const deliverablesBefore = readFileSync(join(checkout, "deliverables.ts"), "utf8");
+const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run =>
+  runIn(command, args, env, checkout);
 
 const stacks: string[] = [];
+
+beforeAll(() => {
+  copyProject(checkout);
+});
 
 afterAll(() => {
   client.close();
@@ -29,8 +37,6 @@ afterAll(() => {
     pulumi(stack, {}, ["stack", "rm", "--yes"]);
     rmSync(join(process.env["BUILDX_CONFIG"] ?? "", "instances", stack), { force: true });
   }
-  writeFileSync(join(checkout, "deliverables.ts"), deliverablesBefore);
-  rmSync(join(checkout, "apps/greeting"), { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });
 });
 

@@ -1,8 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import { parseDocument } from "yaml";
+import { type LoggedBuild, loggedBuilds } from "../../platform/build-log";
 import { get } from "../../platform/http";
+import { buildkitAddress } from "../../platform/services";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
 
 /** Copy of the project on a platform of its own, which `make test` made. */
@@ -10,6 +13,8 @@ export const checkout = required("TINYOLLY_TEST_CHECKOUT");
 /** Where that platform listens. */
 export const platform: PlatformSettings = readPlatformSettings();
 
+/** The sources as they are, which no test edits. */
+const sources = required("TINYOLLY_TEST_SOURCES");
 const configFile = required("PULUMI_OPTION_CONFIG_FILE");
 
 /** What a command did. */
@@ -19,10 +24,49 @@ export interface Run {
   readonly output: string;
 }
 
-/** Runs a program in the checkout. */
-export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
+/**
+ * For suites on the local stack: each starts from what the sources say, delivered on a platform that is ready, and after a test that
+ * failed this is brought about again. Where it cannot be, the tests that follow are skipped, since they would fail for that alone.
+ */
+export function startDelivered(): void {
+  let broken = false;
+  beforeAll(deliver);
+  beforeEach(({ skip }) => {
+    skip(broken, "what an earlier test broke could not be put back");
+  });
+  afterEach(({ task }) => {
+    if (task.result?.state !== "fail") return;
+    broken = true;
+    deliver();
+    broken = false;
+  });
+}
+
+function deliver(): void {
+  for (const file of readdirSync(checkout))
+    if (!["node_modules", ".tinyolly"].includes(file))
+      rmSync(join(checkout, file), { recursive: true });
+  cpSync(sources, checkout, {
+    recursive: true,
+    verbatimSymlinks: true,
+    preserveTimestamps: true,
+    filter: (path) => path !== join(sources, "node_modules"),
+  });
+  for (const step of [restart, up]) {
+    const { status, output } = step();
+    if (status !== 0) throw new Error(`what the sources say cannot be delivered:\n${output}`);
+  }
+}
+
+/** Runs a program in the checkout, or in another folder. */
+export function run(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd = checkout,
+): Run {
   const done = spawnSync(command, args, {
-    cwd: checkout,
+    cwd,
     env: { ...process.env, NO_COLOR: "1", ...env },
     encoding: "utf8",
     maxBuffer: 1 << 28,
@@ -46,7 +90,17 @@ export function startUp(): { pid: number; ended: Promise<number | null> } {
 
 /** Brings up again what of the platform does not run. */
 export function restart(): Run {
-  return run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"]);
+  return platformCommand("up");
+}
+
+/** What `make up` runs. */
+export function deploy(): Run {
+  return platformCommand("deploy");
+}
+
+/** Runs one of the commands of platform/cli.ts. */
+export function platformCommand(name: string): Run {
+  return run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", name]);
 }
 
 /** One step of a preview. */
@@ -89,6 +143,13 @@ export function outputs(): Outputs {
   });
   // The exports of index.ts.
   return JSON.parse(stdout) as Outputs;
+}
+
+/** Builds of the local stack's images since a time, in milliseconds; other suites build with the same builder. */
+export function buildsOfStack(since: number): LoggedBuild[] {
+  return loggedBuilds(buildkitAddress(platform), since).filter(({ image }) =>
+    /^[^/]+\/tinyolly\/[^/]+$/.test(image),
+  );
 }
 
 /** Reads a JSON answer of `kubectl`. */

@@ -5,8 +5,20 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { get, getInNode } from "../../platform/http";
 import { withPage } from "./browser";
-import { checkout, kubectl, outputs, platform, run, up, withConfig, withFile } from "./checkout";
+import {
+  checkout,
+  kubectl,
+  outputs,
+  platform,
+  run,
+  startDelivered,
+  up,
+  withConfig,
+  withFile,
+} from "./checkout";
 import { api, isHealthy, list, podUids, python, ui, until, untilHealthy } from "./pods";
+
+startDelivered();
 
 interface Status {
   readonly status: {
@@ -165,7 +177,7 @@ test("one changed line rolls only the pods that run it, and the new code answers
       expect(built(output)).toEqual(["tinyolly"]);
       expect(packaged(output)).toEqual(["tinyolly"]);
       expect(await answer()).toBeTypeOf("string");
-      await until("the new code answers", 10, async () =>
+      await until("the new code answers", async () =>
         (await get(`${ui}/api/changed`)).status === 200 ? true : undefined,
       );
       const now = podUids("tinyolly");
@@ -218,7 +230,7 @@ test("a deleted Deployment comes back, and one that was edited by hand is put ri
       }))[0];
   const first = deployment();
   run("kubectl", ["delete", "deployment", "tinyolly-webui", "--namespace=tinyolly"]);
-  await until("the Deployment is made again", 60, () => {
+  await until("the Deployment is made again", () => {
     const now = deployment();
     return now !== undefined && now.uid !== first?.uid ? now : undefined;
   });
@@ -228,7 +240,7 @@ test("a deleted Deployment comes back, and one that was edited by hand is put ri
   const edit = ["scale", "deployment", "tinyolly-webui", "--replicas=3", "--namespace=tinyolly"];
   expect(run("kubectl", edit).status).toBe(0);
   // By its two changes, the edit and what undoes it: the latter can be there before one can look.
-  await until("the edit is undone", 60, () => {
+  await until("the edit is undone", () => {
     const now = deployment();
     return now?.replicas === 1 && now.generation >= generation + 2 ? true : undefined;
   });
@@ -265,7 +277,7 @@ test("the demo's traffic goes on after all of this", async () => {
     return Number(BigInt(traces[0]?.startTimeUnixNano ?? "0") / 1_000_000n);
   };
   const since = Date.now();
-  await until("a trace that started now", 60, async () =>
+  await until("a trace that started now", async () =>
     (await newest()) > since ? true : undefined,
   );
   expect(isHealthy("tinyolly")).toBe(true);

@@ -1,10 +1,10 @@
 // The main job with the real CLI, builder, registry and cluster, in the order in which a user does it.
 import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
-import { loggedBuilds } from "../../platform/build-log";
-import { buildkitAddress } from "../../platform/services";
+import { beforeAll, expect, test } from "vitest";
 import {
   type Outputs,
+  type Run,
+  buildsOfStack,
   checkout,
   kubectl,
   manifestStatus,
@@ -12,6 +12,7 @@ import {
   platform,
   previewChanges,
   run,
+  startDelivered,
   up,
   withConfig,
   withFile,
@@ -42,14 +43,26 @@ const chartSources = (): string =>
   run("sh", ["-c", "find charts -type f -exec sha256sum {} + | sort"]).output;
 const sourcesBefore = chartSources();
 
+let firstUp: Run;
 let first: Outputs;
 
-test("the first up publishes four images, their base and two charts and makes two Applications", async () => {
-  const { status, output } = up();
-  expect(output).toContain("25 created");
-  expect(status).toBe(0);
+startDelivered();
 
+beforeAll(async () => {
+  const { images, charts } = outputs();
+  expect(destroy().status).toBe(0);
+  // The first up finds nothing that was published before.
+  for (const [name, { digest }] of Object.entries(images))
+    await unpublish(`tinyolly/${name}`, digest);
+  for (const [name, { digest }] of Object.entries(charts))
+    await unpublish(`tinyolly/charts/${name}`, digest);
+  firstUp = up();
   first = outputs();
+});
+
+test("the first up publishes four images, their base and two charts and makes two Applications", async () => {
+  expect(firstUp.output).toContain("25 created");
+  expect(firstUp.status).toBe(0);
   expect(Object.keys(first.images)).toEqual([
     "demo",
     "opamp-server",
@@ -165,7 +178,7 @@ test("one changed file changes exactly its image, its chart and its Application"
       const started = Date.now();
       const { status, output } = up();
       expect(status, output).toBe(0);
-      const builds = loggedBuilds(buildkitAddress(platform), started);
+      const builds = buildsOfStack(started);
       expect(builds).toEqual([
         {
           image: expect.stringContaining("/tinyolly/demo:") as string,
@@ -278,13 +291,7 @@ test("no secret of the platform shows in process arguments or in the stack's sta
 });
 
 test("destroy removes the Applications, and the registry keeps what was published", async () => {
-  const destroyed = run("pulumi", [
-    "destroy",
-    "--stack=local",
-    "--yes",
-    "--skip-preview",
-    "--non-interactive",
-  ]);
+  const destroyed = destroy();
   expect(destroyed.output).toContain("25 deleted");
   expect(destroyed.status).toBe(0);
   const left = kubectl(
@@ -303,3 +310,14 @@ test("up after destroy brings the same release back", () => {
   expect(up().status).toBe(0);
   expect(outputs()).toEqual(first);
 });
+
+function destroy(): Run {
+  const args = ["destroy", "--stack=local", "--yes", "--skip-preview", "--non-interactive"];
+  return run("pulumi", args);
+}
+
+/** Deletes a manifest, so that no stack takes it as it is. */
+async function unpublish(repository: string, digest: string): Promise<void> {
+  const url = `http://localhost:${platform.ports.registry}/v2/${repository}/manifests/${digest}`;
+  expect((await fetch(url, { method: "DELETE" })).status).toBe(202);
+}

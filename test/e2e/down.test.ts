@@ -1,12 +1,21 @@
-// The end: what `make down` leaves. It runs last, since nothing runs after it.
+// The end: what `make down` leaves.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkout, kubectl, outputs, platform, restart, run } from "./checkout";
-import { list, untilHealthy } from "./pods";
+import {
+  checkout,
+  deploy,
+  kubectl,
+  outputs,
+  platform,
+  platformCommand,
+  restart,
+  run,
+  startDelivered,
+} from "./checkout";
+import { isHealthy, list } from "./pods";
 
-const cli = (command: string) =>
-  run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", command]);
+startDelivered();
 
 /** Processes whose command line or working folder is of this platform. */
 function processes(): string[] {
@@ -23,19 +32,18 @@ function processes(): string[] {
     });
 }
 
-test("make up after a stop waits for the pods, although there is nothing to change", async () => {
-  expect(cli("deploy").status).toBe(0);
-  expect(cli("down").status).toBe(0);
-  const { status, output } = cli("deploy");
+test("make up after a stop waits for the pods, although there is nothing to change", () => {
+  expect(platformCommand("down").status).toBe(0);
+  const { status, output } = deploy();
   expect(status, output).toBe(0);
   expect(output).toMatch(/^total +\d/m);
   expect(output).toContain(`http://127.0.0.1:${platform.ports.ui}`);
-  await untilHealthy(1);
+  expect([isHealthy("tinyolly"), isHealthy("tinyolly-demos")]).toEqual([true, true]);
 });
 
 test("make down removes the workloads through Argo CD, and keeps what was published and stored", () => {
   const { charts } = outputs();
-  const removed = cli("destroy");
+  const removed = platformCommand("destroy");
   expect(removed.status, removed.output).toBe(0);
   for (const namespace of ["tinyolly", "tinyolly-demos"]) {
     expect(list("deployments,statefulsets,services,pods", namespace)).toEqual([]);
@@ -48,7 +56,7 @@ test("make down removes the workloads through Argo CD, and keeps what was publis
 
 test("nothing runs after it: no process, no mount, no control group, no port", () => {
   const init = Number(readFileSync(join(platform.state, "node/init.pid"), "utf8"));
-  const { status, output } = cli("down");
+  const { status, output } = platformCommand("down");
   expect(status, output).toBe(0);
   expect(processes()).toEqual([]);
   expect(existsSync(`/proc/${init}`)).toBe(false);

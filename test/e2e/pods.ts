@@ -1,17 +1,21 @@
+import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { get } from "../../platform/http";
+import { statFields } from "../../platform/start-time";
 import { kubectl, platform, run } from "./checkout";
 
 /** Address of the web UI, behind which the API answers as well. */
 export const ui = `http://127.0.0.1:${platform.ports.ui}`;
 
+/** Long enough for a machine that is busy with other work; only a failing test takes it. */
+const patienceMs = 300_000;
+
 /** Asks again and again until there is an answer other than undefined; errors count as none. */
 export async function until<T>(
   what: string,
-  seconds: number,
   ask: () => Promise<T | undefined> | T | undefined,
 ): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = Date.now() + patienceMs;
   let last: unknown;
   while (Date.now() < deadline) {
     try {
@@ -20,9 +24,9 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await sleep(500);
+    await sleep(250);
   }
-  throw new Error(`${what}: not within ${seconds} s`, { cause: last });
+  throw new Error(`${what}: not within ${patienceMs / 1000} s`, { cause: last });
 }
 
 /** An object of the cluster, as far as tests read it. */
@@ -69,8 +73,8 @@ export function isHealthy(name: string): boolean {
 }
 
 /** Waits until both Applications are Synced and Healthy. */
-export async function untilHealthy(seconds = 120): Promise<void> {
-  await until("both Applications are Synced and Healthy", seconds, () =>
+export async function untilHealthy(): Promise<void> {
+  await until("both Applications are Synced and Healthy", () =>
     isHealthy("tinyolly") && isHealthy("tinyolly-demos") ? true : undefined,
   );
 }
@@ -88,4 +92,23 @@ export function python(namespace: string, workload: string, code: string): strin
   const { status, output } = run("kubectl", args);
   if (status !== 0) throw new Error(output);
   return output;
+}
+
+/** Pid of a process below another one by its command line; undefined where there is none. */
+export function processBelow(ancestor: number, command: string): number | undefined {
+  const isBelow = (pid: number): boolean =>
+    pid === ancestor || (pid > 1 && isBelow(Number(statFields(pid)?.[1] ?? 0)));
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && commandLine(name) === command)
+    .map(Number)
+    .find(isBelow);
+}
+
+/** Words of a process's command line; empty when it has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+  } catch {
+    return "";
+  }
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { enterReleaseTools } from "../../platform/release-tools";
 import { readPlatformSettings } from "../../platform/settings";
 import { small } from "../../rehearsal/product";
@@ -27,7 +27,15 @@ afterAll(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-// Each step stands on those before it.
+// Each step stands on those before it, so none is tried after one that failed.
+let broken = false;
+beforeEach(({ skip }) => {
+  skip(broken, "a step before it failed");
+});
+afterEach(({ task }) => {
+  broken ||= task.result?.state === "fail";
+});
+
 test.each(life.map((step) => [step.name, step] as const))("%s", async (_, { run }) => {
   expect(await run(stage)).not.toBe("");
 });

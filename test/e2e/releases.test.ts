@@ -1,7 +1,7 @@
 // The charts without Argo CD, as `helm install` makes them: side by side, tested, upgraded, drained and removed.
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Run, kubectl, outputs, platform, run, up } from "./checkout";
+import { type Run, kubectl, outputs, platform, run, startDelivered } from "./checkout";
 import { list, podUids, python, until } from "./pods";
 
 /** As it was published, with its templates of then. */
@@ -17,8 +17,9 @@ const source = (chart: string): string[] => [
 const helm = (...args: string[]): Run => run("helm", args);
 const waiting = ["--wait", "--timeout=3m"];
 
+startDelivered();
+
 beforeAll(() => {
-  expect(up().status).toBe(0);
   charts = outputs().charts;
   for (const namespace of namespaces) {
     run("kubectl", ["create", "namespace", namespace]);
@@ -104,7 +105,7 @@ test("an upgrade from the previous chart keeps Redis, its password and its data,
   const upgraded = helm("upgrade", "kept", ...source("tinyolly"), "-n=two", ...set);
   expect(upgraded.status, upgraded.output).toBe(0);
   // The pods of the previous chart leave without the pause in which others learn of it.
-  const traces = await until("the web UI answers", 20, trace);
+  const traces = await until("the web UI answers", trace);
   expect({
     uid: uidOf("pod", "kept-tinyolly-redis-0"),
     password: secretData("kept-tinyolly-redis"),
@@ -112,7 +113,7 @@ test("an upgrade from the previous chart keeps Redis, its password and its data,
   }).toEqual(before);
 
   run("kubectl", ["delete", "pod", "kept-tinyolly-redis-0", "--namespace=two"]);
-  await until("the data is back", 90, () => (trace() === before.traces ? true : undefined));
+  await until("the data is back", () => (trace() === before.traces ? true : undefined));
   expect(uidOf("pod", "kept-tinyolly-redis-0")).not.toBe(before.uid);
 
   const without = helm(
@@ -140,7 +141,7 @@ test("to uninstall leaves nothing but the data", async () => {
   expect(removed.status, removed.output).toBe(0);
   // The pod of a helm test is a hook, which helm leaves.
   const selector = "--selector=app.kubernetes.io/instance=kept,app.kubernetes.io/component!=test";
-  await until("the pods are gone", 60, () =>
+  await until("the pods are gone", () =>
     list("pods", "two", selector).length === 0 ? true : undefined,
   );
   const kinds = "deployments,statefulsets,services,configmaps,serviceaccounts,poddisruptionbudgets";

@@ -1,5 +1,4 @@
-// What previews and explanations say is what up does, on every machine, and registry and cluster are part of it. It runs
-// on the platform that delivery.test.ts leaves behind.
+// What previews and explanations say is what up does, on every machine, and registry and cluster are part of it.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -21,10 +20,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Explanation } from "../../explain/explanation";
 import { type LoggedBuild, loggedBuilds } from "../../platform/build-log";
 import { get } from "../../platform/http";
-import { buildkitAddress } from "../../platform/services";
 import { seededRandom } from "../random";
 import {
   type Run,
+  buildsOfStack,
   checkout,
   kubectl,
   manifestStatus,
@@ -33,6 +32,7 @@ import {
   previewChanges,
   read,
   run,
+  startDelivered,
   up,
   withConfig,
   withFile,
@@ -46,11 +46,12 @@ const changed = (text: string): string => `${text}\n# changed\n`;
 
 let work: string;
 
+startDelivered();
+
 beforeAll(() => {
   work = mkdtempSync(join(tmpdir(), "tinyolly-truth-"));
   // One test is another user.
   chmodSync(work, 0o755);
-  expect(up().status).toBe(0);
 });
 
 afterAll(() => {
@@ -157,7 +158,7 @@ describe("what is gone is noticed and put back with the least work", () => {
     const started = Date.now();
     const { output, status } = up();
     expect(output).toMatch(/warning: missing-image: tinyolly\/webui:\S+ is not in/);
-    const builds = loggedBuilds(buildkitAddress(platform), started);
+    const builds = buildsOfStack(started);
     expect(builds.map(({ image }) => image.split("/").at(-1))).toEqual([`webui:${tag}`]);
     expect(hasRun(builds, "npm ci")).toBe(false);
     expect(status).toBe(0);
