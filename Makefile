@@ -122,8 +122,8 @@ fix: $(PACKAGES) ## Format everything and mend what linters can
 	@node --require ./run-typescript.cjs test/check.ts --fix
 
 .PHONY: test
-test: $(PACKAGES) ## Run every test, on a platform of its own
-	@node --require ./run-typescript.cjs test/run.ts
+test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, SEED=N in that order
+	@node --require ./run-typescript.cjs test/run.ts $(SUITE)
 
 .PHONY: bench
 bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain' only shows that

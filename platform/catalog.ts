@@ -251,6 +251,9 @@ export const releaseTools: readonly Tool[] = [
 /** What the end-to-end tests look at pages with. */
 export const browser: Tool = { name: "chromium", version: "120", debian: "chromium" };
 
+/** What Go's race detector is linked by. */
+export const raceDetector: Tool = { name: "gcc", version: "12", debian: "gcc libc6-dev" };
+
 /** Programs that `make check` runs. */
 export const checkTools: readonly Tool[] = [
   { name: "shellcheck", version: "0.9", debian: "shellcheck" },

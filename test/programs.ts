@@ -3,19 +3,22 @@ import { constants } from "node:os";
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** Takes what a program prints, standard output and error alike. */
+export type Print = (text: string) => void;
+
 /**
- * Programs that this process runs one after another. A signal that would end this process goes to the one that runs, and no other is
- * begun after it, so that there is time to clean up.
+ * Programs that this process runs. A signal that would end this process goes to those that run, and no other is begun after it, so that
+ * there is time to clean up.
  */
 export class Programs {
-  #running: ChildProcess | undefined;
+  readonly #running = new Set<ChildProcess>();
   #signal: NodeJS.Signals | undefined;
 
   public constructor() {
     for (const signal of endingSignals)
       process.on(signal, () => {
         this.#signal ??= signal;
-        this.#forward(signal);
+        for (const { pid } of this.#running) forward(signal, pid);
       });
   }
 
@@ -29,16 +32,22 @@ export class Programs {
     return this.#signal && 128 + constants.signals[this.#signal];
   }
 
-  /** Runs a program; its output is shown, or handed to `collect`. Resolves to the exit code, which is 1 after a signal. */
-  public run(
+  /** Runs a program. Resolves to the exit code, which is 1 after a signal. */
+  public async run(
     name: string,
     args: readonly string[],
     cwd: string,
     env: NodeJS.ProcessEnv,
-    collect?: (text: string) => void,
+    print: Print,
   ): Promise<number> {
-    if (this.#signal) return Promise.resolve(1);
-    return start(name, args, cwd, env, collect, (child) => (this.#running = child));
+    if (this.#signal) return 1;
+    const { child, ended } = start(name, args, cwd, env, print);
+    this.#running.add(child);
+    try {
+      return await ended;
+    } finally {
+      this.#running.delete(child);
+    }
   }
 
   /** Runs a program that cleans up: to its end, also after a signal. Resolves to the exit code. */
@@ -47,19 +56,19 @@ export class Programs {
     args: readonly string[],
     cwd: string,
     env: NodeJS.ProcessEnv,
+    print: Print,
   ): Promise<number> {
-    return start(name, args, cwd, env);
+    return start(name, args, cwd, env, print).ended;
   }
+}
 
-  #forward(signal: NodeJS.Signals): void {
-    const pid = this.#running?.pid;
-    if (pid === undefined) return;
-    try {
-      // With all that it started.
-      process.kill(-pid, signal);
-    } catch {
-      // It has just ended.
-    }
+function forward(signal: NodeJS.Signals, pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    // With all that it started.
+    process.kill(-pid, signal);
+  } catch {
+    // It has just ended.
   }
 }
 
@@ -68,31 +77,30 @@ function start(
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv,
-  collect?: (text: string) => void,
-  running: (child: ChildProcess | undefined) => void = () => undefined,
-): Promise<number> {
-  return new Promise((resolve) => {
-    const output = collect ? "pipe" : "inherit";
-    const child = spawn(name, args, {
-      cwd,
-      env,
-      // The terminal sends Ctrl-C to a whole group: it would come twice, and to what cleans up.
-      detached: true,
-      stdio: ["ignore", output, output],
-    });
-    const end = (status: number): void => {
-      running(undefined);
-      resolve(status);
-    };
-    running(child);
-    child.stdout?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
-    child.stderr?.on("data", (chunk: Buffer) => collect?.(chunk.toString()));
+  print: Print,
+): { child: ChildProcess; ended: Promise<number> } {
+  const child = spawn(name, args, {
+    cwd,
+    env,
+    // The terminal sends Ctrl-C to a whole group: it would come twice, and to what cleans up.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", print);
+  const ended = new Promise<number>((resolve) => {
     child.once("error", (error) => {
-      process.stderr.write(`${name}: ${error.message}\n`);
-      end(1);
+      print(`${name}: ${error.message}\n`);
+      resolve(1);
     });
     child.once("close", (status) => {
-      end(status ?? 1);
+      resolve(status ?? 1);
+    });
+    child.once("exit", () => {
+      // What it left running may hold its output for ever.
+      setTimeout(() => {
+        for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      }, 2000).unref();
     });
   });
+  return { child, ended };
 }

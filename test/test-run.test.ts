@@ -1,0 +1,59 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { startTime } from "../platform/start-time";
+import { folderWith } from "./folders";
+import { TestRun } from "./test-run";
+
+/** Makes folders of runs with these owners the only ones of this machine. Returns the folder that they are in. */
+function haveRuns(owners: Readonly<Record<string, { pid: number; startTime?: string }>>): string {
+  const files = Object.entries(owners).map(
+    ([name, owner]) => [`tinyolly-test-${name}/owner`, JSON.stringify(owner)] as const,
+  );
+  const folder = folderWith({
+    ...Object.fromEntries(files),
+    "tinyolly-test-of-a-unit-test/file": "",
+    "else/owner": "",
+  });
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  return folder;
+}
+
+const own = { pid: process.pid, startTime: startTime(process.pid) ?? "" };
+
+test("a run is left behind once its process has ended, also where the pid is another's now", () => {
+  const { pid } = spawnSync("true");
+  const folder = haveRuns({
+    own,
+    ended: { pid, startTime: "5" },
+    again: { ...own, startTime: "5" },
+  });
+  const left = TestRun.leftBehind().map(({ checkout }) => checkout);
+  expect(left.sort()).toEqual(
+    ["again", "ended"].map((name) => join(folder, `tinyolly-test-${name}/checkout`)),
+  );
+});
+
+test("what a killed run has started is killed, and nothing else", async () => {
+  const folder = haveRuns({ killed: { pid: own.pid, startTime: "5" } });
+  const [left] = TestRun.leftBehind();
+  const start = (checkout: string) => {
+    const env = { ...process.env, TINYOLLY_TEST_CHECKOUT: checkout };
+    const child = spawn("sleep", ["600"], { env, detached: true });
+    onTestFinished(() => {
+      child.kill();
+    });
+    return child;
+  };
+  const ours = start(join(folder, "tinyolly-test-killed/checkout"));
+  const others = start(join(folder, "tinyolly-test-killed/checkout2"));
+  await Promise.all([once(ours, "spawn"), once(others, "spawn")]);
+  const ended = once(ours, "exit");
+  await left?.kill();
+  expect(await ended).toEqual([null, "SIGKILL"]);
+  expect(others.exitCode).toBeNull();
+});

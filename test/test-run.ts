@@ -1,0 +1,150 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { environment } from "../platform/environment";
+import { raisedPorts, readPlatformSettings } from "../platform/settings";
+import { startTime } from "../platform/start-time";
+import { copyProject } from "../rehearsal/stage";
+import type { Print, Programs } from "./programs";
+
+/** Apart from the ports of a platform in use. */
+const portOffset = 1100;
+
+const prefix = "tinyolly-test-";
+
+/** Who made a folder; it is left behind where that process is gone. */
+interface Owner {
+  readonly pid: number;
+  readonly startTime: string | undefined;
+}
+
+/** A folder in which everything of one run of the tests is: sources, platform, temporary files. */
+export class TestRun {
+  /** The sources as they are; nothing changes them. */
+  public readonly sources: string;
+  /** A copy of the sources in which tests edit files, with the platform's data. */
+  public readonly checkout: string;
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.sources = join(folder, "sources");
+    this.checkout = join(folder, "checkout");
+  }
+
+  /** Makes a folder, and copies the sources. */
+  public static make(): TestRun {
+    const folder = mkdtempSync(join(tmpdir(), prefix));
+    const owner: Owner = { pid: process.pid, startTime: startTime(process.pid) };
+    writeFileSync(join(folder, "owner"), JSON.stringify(owner));
+    const run = new TestRun(folder);
+    mkdirSync(join(folder, "tmp"));
+    for (const copy of [run.sources, run.checkout]) copyProject(copy);
+    return run;
+  }
+
+  /** Runs that ended without cleaning up. */
+  public static leftBehind(): TestRun[] {
+    return readdirSync(tmpdir())
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => join(tmpdir(), name))
+      .filter(isLeft)
+      .map((folder) => new TestRun(folder));
+  }
+
+  /** Variables for what needs no platform. */
+  public get basics(): NodeJS.ProcessEnv {
+    return { ...process.env, TMPDIR: join(this.#folder, "tmp") };
+  }
+
+  /** Variables that choose the platform of the tests. */
+  public get platform(): NodeJS.ProcessEnv {
+    return {
+      ...this.basics,
+      ...raisedPorts(portOffset),
+      TINYOLLY_STATE: join(this.checkout, ".tinyolly/platform"),
+      TINYOLLY_TEST_CHECKOUT: this.checkout,
+      TINYOLLY_TEST_SOURCES: this.sources,
+      // Registries on which releases are made.
+      TINYOLLY_REHEARSAL: "1",
+      CONTRACT_KUBECONFIG: join(this.checkout, ".tinyolly/platform/kubeconfig"),
+    };
+  }
+
+  /** The same with what the platform offers once it is up. */
+  public get served(): NodeJS.ProcessEnv {
+    return { ...this.platform, ...environment(readPlatformSettings(this.platform)) };
+  }
+
+  /** A new folder for a report. */
+  public folder(name: string): string {
+    return mkdtempSync(join(this.#folder, `${name}-`));
+  }
+
+  /** Copies the logs of the platform and of its pods to a folder, in the place of those of earlier runs. */
+  public saveLogs(target: string): void {
+    rmSync(target, { recursive: true, force: true });
+    for (const logs of ["logs", "node/logs"]) {
+      const from = join(this.checkout, ".tinyolly/platform", logs);
+      if (existsSync(from)) cpSync(from, join(target, logs), { recursive: true });
+    }
+  }
+
+  /** Stops the platform and removes the folder. Resolves to whether nothing was left. */
+  public async end(programs: Programs, print: Print): Promise<boolean> {
+    const reset = ["--require", "./run-typescript.cjs", "platform/cli.ts", "reset"];
+    const status = await programs.finish("node", reset, process.cwd(), this.platform, print);
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+    return status === 0;
+  }
+
+  /** Kills all processes that this run has started. */
+  public async kill(): Promise<void> {
+    const mark = `TINYOLLY_TEST_CHECKOUT=${this.checkout}`;
+    const marked = (): string[] =>
+      readdirSync("/proc").filter(
+        (name) =>
+          /^\d+$/.test(name) && Number(name) !== process.pid && environmentOf(name).includes(mark),
+      );
+    for (let found = marked(); found.length > 0; found = marked()) {
+      for (const pid of found) kill(Number(pid));
+      await sleep(20);
+    }
+  }
+}
+
+function isLeft(folder: string): boolean {
+  const file = join(folder, "owner");
+  if (!existsSync(file)) return false;
+  // TestRun.make writes exactly this type.
+  const { pid, startTime: started } = JSON.parse(readFileSync(file, "utf8")) as Owner;
+  return startTime(pid) !== started;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended in the meantime.
+  }
+}
+
+function environmentOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  } catch {
+    // It ended in the meantime, or is another user's.
+    return [];
+  }
+}
