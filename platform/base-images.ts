@@ -1,12 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { writeBaseLock } from "../components/base-lock";
 import { allOutsideBases } from "../components/plan";
@@ -15,6 +7,7 @@ import { deliverables } from "../deliverables";
 import { basePlatforms } from "./base-platforms";
 import { get } from "./http";
 import { dockerfileFrontend } from "./catalog";
+import { makeOnce } from "./draft";
 import { completeBase } from "./foreign-bases";
 import { mirrorLock } from "./mirror-lock";
 import { buildFolder, runTool } from "./run-tool";
@@ -150,18 +143,20 @@ async function buildBase(
   const [name = "", tag = ""] = base.split(":");
   const recipe = recipeOf(settings, base);
   const frontend = name === "docker/dockerfile" ? await provideFrontend(settings, log) : undefined;
+  const debian = base === root ? await debianRoot(settings, log) : undefined;
+  const npm = name === "library/node" ? await npmPackage(settings, log) : undefined;
   const version = /^\d+(?:\.\d+)*/.exec(tag)?.[0] ?? "";
   buildInto(
     settings,
     `mirror/${base}`,
     (context) => {
       copyFileSync(recipe, join(context, "Dockerfile"));
-      if (base === root) {
-        copyFileSync(debianRoot(settings, log), join(context, "root.tar"));
+      if (debian !== undefined) {
+        copyFileSync(debian, join(context, "root.tar"));
         copyFileSync(certificates, join(context, "ca-certificates.crt"));
       }
       if (frontend !== undefined) copyFileSync(frontend, join(context, dockerfileFrontend.name));
-      if (name === "library/node") copyFileSync(npmPackage(settings), join(context, "npm.tgz"));
+      if (npm !== undefined) copyFileSync(npm, join(context, "npm.tgz"));
     },
     [`--opt=build-arg:VERSION=${version}`],
   );
@@ -204,25 +199,28 @@ export function buildInto(
 }
 
 /** A minimal Debian as a tar file, made once for each user: the slowest part, and equal for all. */
-function debianRoot({ cache }: PlatformSettings, log: (line: string) => void): string {
-  const file = join(cache, "base-images", `debian-${suite}.tar`);
-  if (!existsSync(file)) {
-    mkdirSync(join(cache, "base-images"), { recursive: true });
+async function debianRoot(
+  { cache }: PlatformSettings,
+  log: (line: string) => void,
+): Promise<string> {
+  const path = join(cache, "base-images", `debian-${suite}.tar`);
+  await makeOnce({ path, label: `Debian ${suite}`, log }, (draft) => {
     log(`Debian ${suite}: fetching its packages`);
     const excluded = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*"];
+    const file = join(draft, "root.tar");
     runTool("mmdebstrap", [
       "--format=tar",
       "--variant=minbase",
       // The Release file of a suite in development can be older than it promises.
       `--aptopt=Acquire::Check-Valid-Until "false"`,
       "--include=ca-certificates",
-      ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
+      ...excluded.map((excludedPath) => `--dpkgopt=path-exclude=${excludedPath}`),
       suite,
-      `${file}.draft`,
+      file,
     ]);
-    renameSync(`${file}.draft`, file);
-  }
-  return file;
+    return file;
+  });
+  return path;
 }
 
 /** Path of BuildKit's Dockerfile frontend as a program, for Dockerfiles that ask for it by a `# syntax=` line. */
@@ -234,11 +232,16 @@ async function provideFrontend(
   return tools.get(dockerfileFrontend.name)?.path;
 }
 
-function npmPackage({ cache }: PlatformSettings): string {
-  const folder = join(cache, "base-images");
-  const file = join(folder, `npm-${npmVersion}.tgz`);
-  mkdirSync(folder, { recursive: true });
-  if (!existsSync(file))
-    runTool("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", folder]);
-  return file;
+/** Path of npm's package in the cache. */
+export async function npmPackage(
+  { cache }: PlatformSettings,
+  log: (line: string) => void,
+): Promise<string> {
+  const name = `npm-${npmVersion}.tgz`;
+  const path = join(cache, "base-images", name);
+  await makeOnce({ path, label: `npm ${npmVersion}`, log }, (draft) => {
+    runTool("npm", ["pack", `npm@${npmVersion}`, "--silent", "--pack-destination", draft]);
+    return join(draft, name);
+  });
+  return path;
 }

@@ -1,16 +1,8 @@
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fields } from "../components/json-fields";
+import { makeOnce } from "./draft";
 import { get } from "./http";
 import { buildFolder, runTool } from "./run-tool";
 import { PlatformError, type PlatformSettings, hostPlatform } from "./settings";
@@ -73,7 +65,13 @@ export async function completeBase(
   for (const platform of lacking) {
     const started = Date.now();
     log(`base image ${base.name} for ${platform}: making it from Debian ${base.suite}`);
-    const digest = makeForeign(settings, base, `${repository}@${native.digest}`, platform, log);
+    const digest = await makeForeign(
+      settings,
+      base,
+      `${repository}@${native.digest}`,
+      platform,
+      log,
+    );
     const { body, mediaType } = await readManifest(settings, repository, digest);
     made.push(describe(body, mediaType, platform));
     const seconds = ((Date.now() - started) / 1000).toFixed(0);
@@ -141,20 +139,21 @@ async function writeIndex(
  * packages, and all else, which scripts of packages and the recipe made, is text, and copied from this machine's image.
  * Emulation was rejected: configuring the packages of one base took longer than all of this. Returns the digest.
  */
-function makeForeign(
+async function makeForeign(
   settings: PlatformSettings,
   { recipes, suite }: Base,
   native: string,
   platform: string,
   log: (line: string) => void,
-): string {
+): Promise<string> {
   const context = mkdtempSync(join(settings.state, "image-"));
   const reference = `localhost:${settings.ports.registry}/${native}`;
   try {
     writeFileSync(join(context, "Dockerfile"), listDockerfile(reference));
     buildFolder(settings, context, [`--output=type=local,dest=${context}`]);
     const packages = readFileSync(join(context, "packages"), "utf8").trim().split("\n");
-    copyFileSync(unpacked(settings, suite, platform, packages, log), join(context, "root.tar"));
+    const root = await unpacked(settings, suite, platform, packages, log);
+    copyFileSync(root, join(context, "root.tar"));
     writeFileSync(join(context, "Dockerfile"), foreignDockerfile(reference, recipes));
     const name = reference.slice(0, reference.indexOf("@"));
     const metadata = join(context, "metadata.json");
@@ -211,30 +210,31 @@ export function configuration(recipe: string): string[] {
 }
 
 /** Packages of an architecture, unpacked and nothing more; made once for each user. */
-function unpacked(
+async function unpacked(
   { cache }: PlatformSettings,
   suite: string,
   platform: string,
   packages: readonly string[],
   log: (line: string) => void,
-): string {
+): Promise<string> {
   const architecture = debianNames[platform] ?? platform;
   const key = createHash("sha256").update(packages.join("\n")).digest("hex").slice(0, 12);
-  const folder = join(cache, "base-images");
-  const file = join(folder, `debian-${suite}-${architecture}-${key}.tar`);
-  if (existsSync(file)) return file;
-  mkdirSync(folder, { recursive: true });
-  log(`Debian ${suite} for ${architecture}: fetching ${packages.length} packages`);
-  runTool("mmdebstrap", [
-    `--architectures=${architecture}`,
-    "--format=tar",
-    "--variant=extract",
-    // The Release file of a suite in development can be older than it promises.
-    `--aptopt=Acquire::Check-Valid-Until "false"`,
-    `--include=${packages.join(",")}`,
-    suite,
-    `${file}.draft`,
-  ]);
-  renameSync(`${file}.draft`, file);
-  return file;
+  const path = join(cache, "base-images", `debian-${suite}-${architecture}-${key}.tar`);
+  const label = `Debian ${suite} for ${architecture}`;
+  await makeOnce({ path, label, log }, (draft) => {
+    log(`${label}: fetching ${packages.length} packages`);
+    const file = join(draft, "root.tar");
+    runTool("mmdebstrap", [
+      `--architectures=${architecture}`,
+      "--format=tar",
+      "--variant=extract",
+      // The Release file of a suite in development can be older than it promises.
+      `--aptopt=Acquire::Check-Valid-Until "false"`,
+      `--include=${packages.join(",")}`,
+      suite,
+      file,
+    ]);
+    return file;
+  });
+  return path;
 }

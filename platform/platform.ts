@@ -1,13 +1,5 @@
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { provideBases } from "./base-images";
@@ -15,6 +7,7 @@ import { cniPlugins, nodeTools, platformTools } from "./catalog";
 import { provideChartImages, providePause } from "./chart-images";
 import { kubeconfigFile } from "./cluster-access";
 import { clusterObjects } from "./cluster-objects";
+import { makeOnce } from "./draft";
 import { endEmulation, provideEmulation } from "./emulation";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
@@ -161,7 +154,7 @@ function requireRehearsingNode(settings: PlatformSettings): void {
 
 /** CRDs and settings that Argo CD needs before it starts. */
 async function provideArgoCdObjects(settings: PlatformSettings, log: Log): Promise<void> {
-  const folder = argocdCrds(settings, log);
+  const folder = await argocdCrds(settings, log);
   const files = readdirSync(folder).map((name) => `--filename=${join(folder, name)}`);
   kubectl(settings, [...serverSideApply, ...files]);
   const objects = `--filename=${join(project, "platform/argocd.yaml")}`;
@@ -181,22 +174,22 @@ const serverSideApply = [
 ];
 
 /** Folder with the CRDs that come in Argo CD's Go module. */
-function argocdCrds({ cache }: PlatformSettings, log: Log): string {
-  const folder = join(cache, `argocd-crds-${argocdModule.version}`);
-  if (existsSync(folder)) return folder;
-  log(`CRDs of Argo CD ${argocdModule.version}: fetching`);
-  const module = moduleFolder(argocdModule.path, join(project, "platform/tools/argocd"), {
-    ...process.env,
-    GOTOOLCHAIN: argocdModule.toolchain,
+async function argocdCrds({ cache }: PlatformSettings, log: Log): Promise<string> {
+  const path = join(cache, `argocd-crds-${argocdModule.version}`);
+  const label = `CRDs of Argo CD ${argocdModule.version}`;
+  await makeOnce({ path, label, log }, (draft) => {
+    log(`${label}: fetching`);
+    const module = moduleFolder(argocdModule.path, join(project, "platform/tools/argocd"), {
+      ...process.env,
+      GOTOOLCHAIN: argocdModule.toolchain,
+    });
+    cpSync(join(module, "manifests/crds"), draft, {
+      recursive: true,
+      filter: (file) => !file.endsWith("kustomization.yaml"),
+    });
+    return draft;
   });
-  const draft = `${folder}.draft`;
-  rmSync(draft, { recursive: true, force: true });
-  cpSync(join(module, "manifests/crds"), draft, {
-    recursive: true,
-    filter: (file) => !file.endsWith("kustomization.yaml"),
-  });
-  renameSync(draft, folder);
-  return folder;
+  return path;
 }
 
 function kubectl(settings: PlatformSettings, args: readonly string[], input?: string): void {

@@ -1,13 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
-  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,6 +13,7 @@ import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { given } from "../components/given";
 import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
+import { replace, whileAlone } from "./draft";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 import { cachedPath, provideTools } from "./tools";
 
@@ -49,17 +47,39 @@ export async function providePulumi(
   log: (line: string) => void,
 ): Promise<ReadyPlugin[]> {
   const home = pulumiHome(settings);
-  const missingCli = !existsSync(join(pulumiBin(home), "pulumi")) || isOutdatedCli(settings, home);
+  if (lacks(settings, home))
+    await whileAlone({ path: join(home, "platform"), label: "Pulumi", log }, () =>
+      fillHome(settings, home, log),
+    );
+  return pulumiPlugins.map((plugin) => ({ plugin, origin: originOf(home, plugin) }));
+}
+
+function lacks(settings: PlatformSettings, home: string): boolean {
+  return (
+    isCliMissing(settings, home) ||
+    !pulumiPlugins.every((plugin) => isInstalled(settings, home, plugin))
+  );
+}
+
+/** What another process has installed meanwhile stays. */
+async function fillHome(
+  settings: PlatformSettings,
+  home: string,
+  log: (line: string) => void,
+): Promise<void> {
+  const missingCli = isCliMissing(settings, home);
   const missing = pulumiPlugins.filter(
     (plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin),
   );
-  if (missingCli || missing.length > 0) {
-    const online = await installerAnswers();
-    if (missingCli) await provideCli(settings, home, online, log);
-    for (const plugin of missing)
-      if (!online || !download(home, plugin, log)) await substitute(settings, home, plugin, log);
-  }
-  return pulumiPlugins.map((plugin) => ({ plugin, origin: originOf(home, plugin) }));
+  if (!missingCli && missing.length === 0) return;
+  const online = await installerAnswers();
+  if (missingCli) await provideCli(settings, home, online, log);
+  for (const plugin of missing)
+    if (!online || !download(home, plugin, log)) await substitute(settings, home, plugin, log);
+}
+
+function isCliMissing(settings: PlatformSettings, home: string): boolean {
+  return !existsSync(join(pulumiBin(home), "pulumi")) || isOutdatedCli(settings, home);
 }
 
 async function provideCli(
@@ -71,10 +91,10 @@ async function provideCli(
   const bin = pulumiBin(home);
   if (online) {
     log(`pulumi ${pulumiVersion}: installing`);
-    if (replace(bin, install)) return;
+    if (await replace(bin, install)) return;
   }
   const tools = await provideTools(pulumiTools, settings.cache, log);
-  replace(bin, (draft) => {
+  await replace(bin, (draft) => {
     for (const { tool, path } of tools.values()) copyFileSync(path, join(draft, tool.name));
     writeFileSync(join(draft, dynamicProvider.name), dynamicProvider.script, { mode: 0o755 });
     writeFileSync(join(draft, noteName), cliRecipe(settings));
@@ -89,25 +109,6 @@ function install(home: string): string | undefined {
     stdio: "ignore",
   });
   return run.status === 0 ? pulumiBin(home) : undefined;
-}
-
-/**
- * Puts what `fill` makes in a draft folder, and returns the path of, in the place of `folder`: whole, since what is there is taken for
- * complete. Returns whether there was something.
- */
-function replace(folder: string, fill: (draft: string) => string | undefined): boolean {
-  mkdirSync(dirname(folder), { recursive: true });
-  const draft = mkdtempSync(join(dirname(folder), ".draft-"));
-  try {
-    const filled = fill(draft);
-    if (filled === undefined) return false;
-    chmodSync(filled, 0o755);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(filled, folder);
-    return true;
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
 }
 
 /** Runs the provider of dynamic resources, which the CLI wants beside itself. */
@@ -169,7 +170,7 @@ async function substitute(
   if (path === undefined)
     throw new PlatformError(`the plugin ${plugin.name} ${plugin.version} could not be had`);
   const folder = join(home, "plugins", folderName(plugin));
-  replace(folder, (draft) => {
+  await replace(folder, (draft) => {
     copyFileSync(path, join(draft, programName(plugin)));
     writeFileSync(join(draft, noteName), `${recipe(settings, plugin)} ${digest(path)}\n`);
     return draft;

@@ -2,22 +2,20 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   accessSync,
-  chmodSync,
   constants,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   realpathSync,
-  renameSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { makeOnce } from "./draft";
 import { PlatformError, project } from "./settings";
 
 /** A program that the platform needs, and where it may come from. */
@@ -92,8 +90,7 @@ export async function provideTools(
   const built = missing.filter(({ debian, go }) => debian === undefined && go !== undefined);
   for (const [i, tool] of built.entries()) {
     const label = `[${i + 1}/${built.length}] ${tool.name} ${tool.version}`;
-    const path = await buildTool(tool, cache, label, log);
-    found.set(tool.name, { tool, path, origin: "built" });
+    found.set(tool.name, await buildTool(tool, cache, label, log));
   }
   return found;
 }
@@ -189,7 +186,7 @@ async function buildTool(
   cache: string,
   label: string,
   log: (line: string) => void,
-): Promise<string> {
+): Promise<FoundTool> {
   const { go } = tool;
   if (!go) throw new PlatformError(`${tool.name} ${tool.version} is needed on PATH`);
   if (!isOnPath("go")) {
@@ -197,11 +194,25 @@ async function buildTool(
       `${tool.name} ${tool.version} is built from source, which needs Go 1.26 or newer on PATH`,
     );
   }
+  const target = cachedPath(tool, cache);
+  const made = await makeOnce(
+    { path: dirname(target), label, log },
+    (draft) => compile(tool, go, label, draft, log),
+    () => existsSync(target),
+  );
+  return { tool, path: target, origin: made ? "built" : "cache" };
+}
+
+/** Builds a tool in a folder, and returns the folder that holds the program alone. */
+async function compile(
+  { name }: Tool,
+  go: GoBuild,
+  label: string,
+  draft: string,
+  log: (line: string) => void,
+): Promise<string> {
   const started = Date.now();
   const seconds = (): string => `${((Date.now() - started) / 1000).toFixed(0)} s`;
-  const target = cachedPath(tool, cache);
-  mkdirSync(join(cache, "tools"), { recursive: true });
-  const draft = mkdtempSync(join(cache, "tools", ".draft-"));
   const env = {
     ...process.env,
     GOFLAGS: "",
@@ -210,9 +221,11 @@ async function buildTool(
     GOTOOLCHAIN: go.toolchain ?? "auto",
   };
   const variables = Object.entries(go.variables ?? {}).map(
-    ([name, value]) => `-X ${name}=${value}`,
+    ([variable, value]) => `-X ${variable}=${value}`,
   );
   const module = join(project, "platform", go.module);
+  const folder = join(draft, "tool");
+  mkdirSync(folder);
   log(`${label}: building`);
   const ticker = setInterval(() => {
     log(`${label}: still building after ${seconds()}`);
@@ -225,19 +238,15 @@ async function buildTool(
       "-buildvcs=false",
       `-ldflags=${["-s -w", ...variables].join(" ")}`,
       "-o",
-      join(draft, tool.name),
+      join(folder, name),
       go.package,
     ];
     const { status, output } = await run("go", args, module, env);
     if (status !== 0) throw new PlatformError(`${label} could not be built:\n${lastLines(output)}`);
-    chmodSync(draft, 0o755);
-    mkdirSync(join(target, ".."), { recursive: true });
-    renameSync(join(draft, tool.name), target);
     log(`${label}: built in ${seconds()}`);
-    return target;
+    return folder;
   } finally {
     clearInterval(ticker);
-    rmSync(draft, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { readBaseLock } from "../../components/base-lock";
-import { provideBases, requiredBases } from "../../platform/base-images";
+import { npmPackage, provideBases, requiredBases } from "../../platform/base-images";
 import { mirrorLock } from "../../platform/mirror-lock";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
 import { enterCheckout } from "../checkout";
@@ -79,4 +79,26 @@ test("a base that was made anew gets its new digest", async () => {
   await provideBases(settings, () => undefined);
   expect(before).not.toContain(moved);
   expect(readBaseLock(mirrorLock(settings)).get("python:3.14-slim")).toBe(moved);
+});
+
+test("half of npm's package is not taken for it", async () => {
+  const bin = folderWith({});
+  const cache = folderWith({});
+  const pack = (end: string): void => {
+    const script = `#!/bin/sh\nfor word; do folder=$word; done\necho half > "$folder/npm-11.6.2.tgz"\n${end}\n`;
+    writeFileSync(join(bin, "npm"), script, { mode: 0o755 });
+  };
+  vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const provide = (): Promise<string> => npmPackage({ ...settings, cache }, () => undefined);
+  pack("kill -9 $$");
+  await expect(provide()).rejects.toThrow("npm failed");
+  expect(readdirSync(join(cache, "base-images"))).toEqual([]);
+  pack('echo whole > "$folder/npm-11.6.2.tgz"');
+  const file = await provide();
+  expect(readFileSync(file, "utf8")).toBe("whole\n");
+  pack("exit 1");
+  expect(await provide()).toBe(file);
 });

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../platform/catalog";
 import { providePulumi, pulumiBin } from "../../platform/pulumi";
-import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
+import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
 import { cachedPath } from "../../platform/tools";
 import { folderWith, writeFiles } from "../folders";
 
@@ -127,6 +127,18 @@ describe("the CLI", () => {
     await provide();
     expect(cli()).toContain("# official");
   });
+});
+
+test("of two that fill one home at once, the later one waits and takes what is there then", async () => {
+  const fetched = vi.fn(() => Promise.reject(new Error("offline")));
+  vi.stubGlobal("fetch", fetched);
+  const [first, second] = await Promise.all([provide(), provide()]);
+  expect(fetched).toHaveBeenCalledTimes(1);
+  expect(first).toEqual([]);
+  expect(second).toEqual([
+    `Pulumi: waiting for the checkout ${project} (process ${process.pid}), which makes it`,
+  ]);
+  expect(readdirSync(home).sort()).toEqual(["plugins", "versions"]);
 });
 
 describe("a plugin", () => {

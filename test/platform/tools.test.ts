@@ -1,5 +1,7 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -7,7 +9,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
+import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   checkTools,
@@ -198,6 +201,100 @@ describe("the folder of a Go module", () => {
     expect(() => moduleFolder("a.test/b", path)).toThrow(
       new PlatformError("a.test/b could not be fetched: no such host"),
     );
+  });
+});
+
+describe("of two first starts at once with one cache", () => {
+  const program = `
+    const { provideTools } = require(${JSON.stringify(join(project, "platform/tools.ts"))});
+    const [tool, cache] = process.argv.slice(1);
+    provideTools([JSON.parse(tool)], cache, console.log).then((found) => {
+      for (const { path, origin } of found.values()) console.log(origin + " " + path);
+    });`;
+  let started: ChildProcess[] = [];
+  let gate = "";
+
+  /** A Go whose builds say in a file that they began, and end once the gate is opened. */
+  beforeEach(() => {
+    started = [];
+    gate = join(path, "gate");
+    spawnSync("/usr/bin/mkfifo", [gate]);
+    const script = `
+      PATH=/usr/bin:/bin
+      for word; do [ "$last" = -o ] && out=$word; last=$word; done
+      echo half > "$out"
+      echo $$ >> "${path}/builds"
+      read -r _ < "${gate}"
+      echo whole > "$out"`;
+    addProgram(join(path, "go"), script);
+  });
+
+  afterEach(() => {
+    for (const child of started) child.kill("SIGKILL");
+    builds().forEach(end);
+  });
+
+  function end(pid: number): void {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+
+  const target = (): string => cachedPath(tool, cache);
+
+  /** Pids of the builds that began. */
+  function builds(): number[] {
+    const file = join(path, "builds");
+    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").map(Number) : [];
+  }
+
+  function start(): { child: ChildProcess; lines: AsyncIterator<string> } {
+    const args = ["--require", join(project, "run-typescript.cjs"), "-e", program];
+    const child = spawn(process.execPath, [...args, JSON.stringify(tool), cache], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    started.push(child);
+    return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
+  }
+
+  async function next(lines: AsyncIterator<string>): Promise<unknown> {
+    return (await lines.next()).value;
+  }
+
+  test("one builds a tool, and the other waits, says for whom, and takes it", async () => {
+    const first = start();
+    expect(await next(first.lines)).toMatch(/: building$/);
+    const second = start();
+    expect(await next(second.lines)).toBe(
+      `[1/1] ${tool.name} 1.2.3: waiting for the checkout ${project} (process ${first.child.pid ?? 0}), which makes it`,
+    );
+    await vi.waitUntil(() => builds().length === 1, { timeout: 20_000 });
+    writeFileSync(gate, "");
+    expect(await next(first.lines)).toMatch(/: built in \d+ s$/);
+    expect(await next(first.lines)).toBe(`built ${target()}`);
+    expect(await next(second.lines)).toBe(`cache ${target()}`);
+    expect(readFileSync(target(), "utf8")).toBe("whole\n");
+    expect(builds()).toHaveLength(1);
+    expect(readdirSync(join(cache, "tools"))).toEqual([basename(dirname(target()))]);
+  });
+
+  test("the other builds it when the one is killed, whose half is gone", async () => {
+    const first = start();
+    expect(await next(first.lines)).toMatch(/: building$/);
+    await vi.waitUntil(() => builds().length === 1, { timeout: 20_000 });
+    const second = start();
+    expect(await next(second.lines)).toMatch(/: waiting for the checkout /);
+    first.child.kill("SIGKILL");
+    expect(await next(second.lines)).toMatch(/: building$/);
+    await vi.waitUntil(() => builds().length === 2, { timeout: 20_000 });
+    builds().slice(0, 1).forEach(end);
+    writeFileSync(gate, "");
+    expect(await next(second.lines)).toMatch(/: built in \d+ s$/);
+    expect(await next(second.lines)).toBe(`built ${target()}`);
+    expect(readFileSync(target(), "utf8")).toBe("whole\n");
+    expect(readdirSync(join(cache, "tools"))).toEqual([basename(dirname(target()))]);
   });
 });
 
