@@ -5,7 +5,7 @@ const commands = [
   "test/**/cli.test.ts",
   "test/watch/foreground.test.ts",
   "test/platform/processes.test.ts",
-  "test/platform/{lock-race,tools}.test.ts",
+  "test/platform/{hosts-race,lock-race,tools}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
   "test/components/{publish-chart,release-scripts}.test.ts",
@@ -20,7 +20,7 @@ const commands = [
 /** Tests that replace modules, which must not reach others in the same process. */
 const isolated = [
   "test/components/{digest-cache,file-digest,file-status}.test.ts",
-  "test/platform/{base-images,hosts,lock}.test.ts",
+  "test/platform/{base-images,lock}.test.ts",
 ];
 
 const setupFiles = ["test/leave-folders.ts"];

@@ -1,32 +1,74 @@
-import { beforeEach, expect, test, vi } from "vitest";
-import { forgetRegistry, forgetRehearsal, nameRegistry, nameRehearsal } from "../../platform/hosts";
-import { PlatformError, readPlatformSettings } from "../../platform/settings";
-
-const hosts = vi.hoisted(() => ({ text: "", writes: 0, readOnly: false }));
-
-// The machine's own /etc/hosts is nothing to try things on.
-vi.mock("node:fs", () => ({
-  readFileSync: () => hosts.text,
-  writeFileSync: (_: string, text: string) => {
-    if (hosts.readOnly) throw new Error("EACCES");
-    hosts.text = text;
-    hosts.writes++;
-  },
-  appendFileSync: (_: string, text: string) => {
-    if (hosts.readOnly) throw new Error("EACCES");
-    hosts.text += text;
-    hosts.writes++;
-  },
-}));
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import {
+  type HostsFile,
+  forgetRegistry as forgetRegistryIn,
+  forgetRehearsal as forgetRehearsalIn,
+  nameRegistry as nameRegistryIn,
+  nameRehearsal as nameRehearsalIn,
+} from "../../platform/hosts";
+import { mountPoints } from "../../platform/mounts";
+import {
+  PlatformError,
+  type PlatformSettings,
+  readPlatformSettings,
+} from "../../platform/settings";
+import { folderWith } from "../folders";
+import { leaveMounts, makeReadOnly, mount } from "../mounts";
 
 const localhost = "127.0.0.1 localhost\n";
 const settings = readPlatformSettings({ TINYOLLY_STATE: "/srv/one" });
 const other = readPlatformSettings({ TINYOLLY_STATE: "/srv/other" });
 const names = "registry.tinyolly.test docker-registry.registry.svc.cluster.local";
 
+// The machine's own /etc/hosts is nothing to try things on.
+let folder = "";
+let file: HostsFile;
+
 beforeEach(() => {
-  Object.assign(hosts, { text: localhost, writes: 0, readOnly: false });
+  folder = folderWith({ hosts: localhost });
+  file = { path: join(folder, "hosts"), lock: join(folder, "run/hosts.lock") };
 });
+
+const hosts = {
+  get text(): string {
+    return readFileSync(file.path, "utf8");
+  },
+  set text(text: string) {
+    writeFileSync(file.path, text);
+  },
+};
+
+const nameRegistry = (of: PlatformSettings): void => {
+  nameRegistryIn(of, file);
+};
+const nameRehearsal = (of: PlatformSettings): void => {
+  nameRehearsalIn(of, file);
+};
+const forgetRegistry = (of: PlatformSettings): void => {
+  forgetRegistryIn(of, file);
+};
+const forgetRehearsal = (of: PlatformSettings): void => {
+  forgetRehearsalIn(of, file);
+};
+
+/** Tells one file from another that took its place, and whether it was written. */
+function version(): unknown {
+  const { ino, mtimeNs } = statSync(file.path, { bigint: true });
+  return { ino, mtimeNs };
+}
 
 test("both names are added in one marked line", () => {
   nameRegistry(settings);
@@ -35,8 +77,9 @@ test("both names are added in one marked line", () => {
 
 test("names that are there are not written again", () => {
   hosts.text = `${localhost}127.0.0.1\tother ${names} # by hand\n`;
+  const before = version();
   nameRegistry(settings);
-  expect(hosts.writes).toBe(0);
+  expect(version()).toEqual(before);
 });
 
 test.each([
@@ -57,15 +100,34 @@ test("only the missing name is added", () => {
   );
 });
 
-test("who may not write is told the line to add", () => {
-  hosts.readOnly = true;
+test("who may not write is told the line to add, and how", () => {
+  makeReadOnly(file.path);
+  const line = `127.0.0.1 ${names} # TinyOlly platform 875fb59d`;
   expect(() => {
     nameRegistry(settings);
   }).toThrow(
     new PlatformError(
-      `/etc/hosts cannot be written; as root, add this line to it: 127.0.0.1 ${names} # TinyOlly platform 875fb59d`,
+      `${file.path} cannot be written; as root, add this line to it: ${line}, such as by ` +
+        `echo '${line}' | sudo tee -a ${file.path}`,
     ),
   );
+  expect(hosts.text).toBe(localhost);
+});
+
+test("who may not write is told how to take the lines out", () => {
+  nameRegistry(settings);
+  makeReadOnly(file.path);
+  let message = "";
+  try {
+    forgetRegistry(settings);
+  } catch (error) {
+    if (error instanceof PlatformError) ({ message } = error);
+  }
+  expect(message).toMatch(/ cannot be written; take this platform's names out of it: sudo sed -i /);
+  const command = message.slice(message.indexOf("sudo sed") + "sudo ".length);
+  leaveMounts();
+  expect(spawnSync("sh", ["-c", command]).status).toBe(0);
+  expect(hosts.text).toBe(localhost);
 });
 
 test("to forget takes the marked lines out and leaves the rest as it was", () => {
@@ -79,9 +141,10 @@ test("the rehearsal's name has a line of its own, which can be forgotten alone",
   const before = hosts.text;
   expect(before).not.toContain("ghcr.tinyolly.test");
   nameRehearsal(settings);
+  const named = version();
   nameRehearsal(settings);
+  expect(version()).toEqual(named);
   expect(hosts.text).toBe(`${before}127.0.0.1 ghcr.tinyolly.test # TinyOlly rehearsal 875fb59d\n`);
-  expect(hosts.writes).toBe(2);
   forgetRehearsal(settings);
   expect(hosts.text).toBe(before);
 });
@@ -109,9 +172,10 @@ test("each platform has lines of its own, which outlive the reset of another", (
 
 test("who may not write can use the names of another platform", () => {
   nameRegistry(other);
-  hosts.readOnly = true;
+  const before = hosts.text;
+  makeReadOnly(file.path);
   nameRegistry(settings);
-  expect(hosts.writes).toBe(1);
+  expect(hosts.text).toBe(before);
 });
 
 test("lines of earlier versions, which name no platform, go with the last platform", () => {
@@ -128,6 +192,76 @@ test("lines of earlier versions, which name no platform, go with the last platfo
 });
 
 test("to forget what is not there writes nothing", () => {
+  const before = version();
   forgetRegistry(settings);
-  expect(hosts.writes).toBe(0);
+  expect(version()).toEqual(before);
+});
+
+describe("the file is", () => {
+  test("replaced, so that nobody ever reads half of it, with mode and owner as they were", () => {
+    chmodSync(file.path, 0o664);
+    chownSync(file.path, 12, 34);
+    const { ino } = statSync(file.path);
+    nameRegistry(settings);
+    expect(statSync(file.path)).toMatchObject({ mode: 0o100664, uid: 12, gid: 34 });
+    expect(statSync(file.path).ino).not.toBe(ino);
+    expect(readdirSync(folder).sort()).toEqual(["hosts", "run"]);
+    expect(readdirSync(join(folder, "run"))).toEqual([]);
+  });
+
+  test("replaced where a link to it leads", () => {
+    const link: HostsFile = { ...file, path: join(folder, "link") };
+    symlinkSync("hosts", link.path);
+    nameRegistryIn(settings, link);
+    expect(readdirSync(folder).sort()).toEqual(["hosts", "link", "run"]);
+    expect(hosts.text).toContain(names);
+  });
+
+  test("replaced over the draft that a killed process left", () => {
+    writeFileSync(`${file.path}.tinyolly`, "half");
+    nameRegistry(settings);
+    expect(readdirSync(folder).sort()).toEqual(["hosts", "run"]);
+    expect(hosts.text).toContain(names);
+  });
+
+  test("written in its place where it is a mount, as in a container", () => {
+    const { ino } = statSync(file.path);
+    mount(["--bind", file.path], file.path);
+    nameRegistry(settings);
+    nameRegistry(other);
+    forgetRegistry(settings);
+    expect(hosts.text).toBe(`${localhost}127.0.0.1 ${names} # TinyOlly platform 1c8a9161\n`);
+    forgetRegistry(other);
+    expect(hosts.text).toBe(localhost);
+    expect(statSync(file.path).ino).toBe(ino);
+  });
+
+  test("written in its place where a builder has mounted its own upon it, which keeps that", async () => {
+    writeFileSync(join(folder, "builders"), "127.0.0.1 builder\n");
+    const script =
+      'mount --bind "$1/builders" "$1/hosts" && echo mounted && read -r _ && cat "$1/hosts"';
+    const builder = spawn("unshare", ["--mount", "sh", "-c", script, "sh", folder], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    onTestFinished(() => {
+      builder.kill("SIGKILL");
+    });
+    await once(builder.stdout, "data");
+    expect(mountPoints()).not.toContain(file.path);
+    nameRegistry(settings);
+    expect(hosts.text).toContain(names);
+    builder.stdin.write("\n");
+    const [seen] = (await once(builder.stdout, "data")) as [Buffer];
+    expect(seen.toString()).toBe("127.0.0.1 builder\n");
+  });
+
+  test("written where its folder is read-only, as with a container's read-only root", () => {
+    const inner = join(folder, "etc");
+    mkdirSync(inner);
+    writeFileSync(join(inner, "hosts"), "");
+    makeReadOnly(inner);
+    mount(["--bind", file.path], join(inner, "hosts"));
+    nameRegistryIn(settings, { ...file, path: join(inner, "hosts") });
+    expect(hosts.text).toContain(names);
+  });
 });
