@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { whileLocked } from "./process-lock";
 import { PlatformError, type PlatformSettings, hostPlatform } from "./settings";
 import { type Tool, provideTools } from "./tools";
 
 /** Where the kernel keeps its interpreters of foreign programs. */
 const kernelFolder = "/proc/sys/fs/binfmt_misc";
-/** Which platforms need them, and which of them were registered here; gone after a restart, as they are themselves. */
+/** Which platforms need them; gone after a restart, as they are themselves. */
 const notesFolder = "/run/tinyolly/emulation";
+const lock = "/run/tinyolly/emulation.lock";
 
 interface Emulator {
   /** Name of QEMU for this architecture. */
@@ -24,7 +26,7 @@ const emulators: Readonly<Record<string, Emulator>> = {
 
 /**
  * Lets this machine run programs of other platforms, by QEMU and the kernel's binfmt_misc; does nothing for its own.
- * What is registered already, by whomever, is used.
+ * What others have registered already is used, and never changed.
  *
  * @throws PlatformError where the machine does not allow it, with what to do.
  */
@@ -41,14 +43,16 @@ export async function provideEmulation(
     const tool = emulatorTool(emulator);
     const path = (await provideTools([tool], settings.cache, log)).get(tool.name)?.path;
     if (path === undefined) throw new PlatformError(`${tool.name} could not be had`);
-    const users = join(notesFolder, qemu);
-    mkdirSync(users, { recursive: true });
-    if (!existsSync(join(kernelFolder, qemu))) {
-      write(join(kernelFolder, "register"), registration(qemu, emulator.machine, path), platform);
-      writeFileSync(join(notesFolder, `${qemu}.registered`), "");
+    whileLocked(lock, "emulation", () => {
+      const users = join(notesFolder, qemu);
+      mkdirSync(users, { recursive: true });
+      // First, so that what a killed process registered has a user who takes it back.
+      writeFileSync(join(users, userName(settings)), settings.state);
+      if ([qemu, ownName(qemu)].some((name) => existsSync(join(kernelFolder, name)))) return;
+      const line = registration(ownName(qemu), emulator.machine, path);
+      write(join(kernelFolder, "register"), line, platform);
       log(`${platform}: emulated by ${path}`);
-    }
-    writeFileSync(join(users, userName(settings)), settings.state);
+    });
   }
 }
 
@@ -56,28 +60,19 @@ export async function provideEmulation(
 export function endEmulation(settings: PlatformSettings): void {
   for (const { qemu } of Object.values(emulators)) {
     const users = join(notesFolder, qemu);
-    if (!existsSync(join(users, userName(settings)))) continue;
-    rmSync(join(users, userName(settings)));
-    const registered = join(notesFolder, `${qemu}.registered`);
-    if (readdirSync(users).length > 0 || !existsSync(registered)) continue;
-    rmSync(registered);
-    // -1 removes an interpreter.
-    if (existsSync(join(kernelFolder, qemu))) writeFileSync(join(kernelFolder, qemu), "-1");
+    if (!existsSync(users)) continue;
+    whileLocked(lock, "emulation", () => {
+      rmSync(join(users, userName(settings)), { force: true });
+      const own = join(kernelFolder, ownName(qemu));
+      // -1 removes an interpreter.
+      if (readdirSync(users).length === 0 && existsSync(own)) writeFileSync(own, "-1");
+    });
   }
 }
 
-/**
- * Keeps programs of other platforms from being started, whoever registered their interpreter, until the returned
- * function is called.
- */
-export function suspendEmulation(): () => void {
-  const enabled = Object.values(emulators)
-    .map(({ qemu }) => join(kernelFolder, qemu))
-    .filter((file) => existsSync(file) && readFileSync(file, "utf8").startsWith("enabled"));
-  for (const file of enabled) writeFileSync(file, "0");
-  return () => {
-    for (const file of enabled) if (existsSync(file)) writeFileSync(file, "1");
-  };
+/** What platforms register has a name of its own, which tells it from what others did. */
+function ownName(qemu: string): string {
+  return `tinyolly-${qemu}`;
 }
 
 /**

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { suspendEmulation } from "../emulation";
 import { runTool } from "../run-tool";
 import { PlatformError, project } from "../settings";
 import { type Certificate, selfSigned } from "../state-files";
@@ -69,15 +68,13 @@ export interface Link {
  * this machine's end of the link carries connections to the registry and, as an HTTP proxy, to package registries.
  * Routing with address translation was rejected: it changes forwarding and firewall of the machine.
  *
- * Emulation is suspended meanwhile: BuildKit offers every platform that its machine can run, and docker-build gives all of
- * them to the first node that does. List the machine's own platform first, which every daemon here offers.
+ * Each offers its own platform and the machine's, whatever the machine emulates: docker-build gives every platform to the
+ * first node that offers it. So list the machine's own first.
  */
 export async function startBuilders(options: BuildersOptions): Promise<Builders> {
   const started: Stoppable[] = [];
-  const resumeEmulation = suspendEmulation();
   const stop = async (): Promise<void> => {
     for (const builder of started) await builder.stop();
-    resumeEmulation();
   };
   try {
     for (const platform of options.platforms) started.push(await startBuilder(options, platform));
@@ -189,8 +186,18 @@ async function startRelay(
   return child;
 }
 
-/** `ip netns exec` would hide the control groups, without which no build starts a process. */
-const enter = `hosts=$1 net=$2; shift 2; mount --bind "$hosts" /etc/hosts && exec nsenter --net="$net" "$@"`;
+/**
+ * Shell script that runs a command in a network namespace, with another hosts file and temporary folder.
+ *
+ * `ip netns exec` would hide the control groups, without which no build starts a process. BuildKit finds out what the
+ * machine emulates by starting a program of each platform in its temporary folder, which therefore lets none start.
+ */
+export const enter = [
+  `hosts=$1 net=$2 TMPDIR=$3; shift 3`,
+  `mount --bind "$hosts" /etc/hosts`,
+  `mount --bind "$TMPDIR" "$TMPDIR" && mount -o remount,bind,noexec "$TMPDIR" && export TMPDIR`,
+  `exec nsenter --net="$net" "$@"`,
+].join(" && ");
 
 function startDaemon(
   folder: string,
@@ -208,11 +215,14 @@ function startDaemon(
   writeFileSync(config, [...registries, ""].join("\n"));
   const hosts = join(folder, "hosts");
   writeFileSync(hosts, `127.0.0.1 localhost\n${hostAddress} ${names.join(" ")}\n`);
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary, { recursive: true });
   const log = openSync(join(folder, "buildkitd.log"), "a");
   const child = spawn(
     "unshare",
     [
-      ...["--mount", "sh", "-c", enter, "sh", hosts, `/run/netns/${namespace}`, "buildkitd"],
+      ...["--mount", "sh", "-c", enter, "sh", hosts, `/run/netns/${namespace}`, temporary],
+      "buildkitd",
       `--config=${config}`,
       `--root=${join(folder, "data")}`,
       `--addr=tcp://${address}:${port}`,

@@ -1,5 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { linkOf } from "../../../platform/rehearsal/builders";
+import { enter, linkOf } from "../../../platform/rehearsal/builders";
+import { folderWith } from "../../folders";
 
 const links = ["/a", "/b", "/c/d"].flatMap((folder) =>
   ["linux/amd64", "linux/arm64"].map((platform) => linkOf(folder, platform)),
@@ -22,4 +25,22 @@ test("a link has two neighbouring addresses of a range that is set aside for tes
 
 test("the name of a device is one that the kernel takes", () => {
   for (const { device } of links) expect(device).toMatch(/^[a-z0-9-]{1,15}$/);
+});
+
+test("a builder starts nothing in its temporary folder, where it would find out what is emulated", () => {
+  const folder = folderWith({ hosts: "127.0.0.1 builder\n", "tmp/keep": "" });
+  const command = `cat /etc/hosts; cp /bin/true "$TMPDIR/check"; "$TMPDIR/check"; echo $?`;
+  const args = [
+    join(folder, "hosts"),
+    "/proc/self/ns/net",
+    join(folder, "tmp"),
+    "sh",
+    "-c",
+    command,
+  ];
+  const run = spawnSync("unshare", ["--mount", "sh", "-c", enter, "sh", ...args], {
+    encoding: "utf8",
+  });
+  expect(run.stdout).toBe("127.0.0.1 builder\n126\n");
+  expect(run.stderr).toContain("Permission denied");
 });
