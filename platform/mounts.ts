@@ -1,4 +1,6 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs";
+import { PlatformError } from "./settings";
 
 /** Where something is mounted, as a process sees it, in the order in which it was; empty when the process is gone. */
 export function mountPoints(pid: number | "self" = "self"): string[] {
@@ -14,6 +16,22 @@ export function isMountedAnywhere(path: string): boolean {
   return readdirSync("/proc").some(
     (name) => /^\d+$/.test(name) && mountPoints(Number(name)).includes(path),
   );
+}
+
+/**
+ * Unmounts all that is mounted below a folder, such as what a killed BuildKit left: it could not be deleted, or what is
+ * mounted there would be deleted with it.
+ */
+export function unmountBelow(folder: string): void {
+  if (!existsSync(folder)) return;
+  const above = `${realpathSync(folder)}/`;
+  for (const path of mountPoints().reverse()) {
+    if (!path.startsWith(above)) continue;
+    // Lazily, since a program that was left with it may still be in there.
+    const { status, stderr } = spawnSync("umount", ["--lazy", "--", path], { encoding: "utf8" });
+    if (status !== 0)
+      throw new PlatformError(`${path} cannot be unmounted, which needs root: ${stderr.trim()}`);
+  }
 }
 
 function read(pid: number | "self"): string {

@@ -11,6 +11,7 @@ import { makeOnce } from "./draft";
 import { endEmulation, provideEmulation } from "./emulation";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
+import { unmountBelow } from "./mounts";
 import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder, node } from "./node";
@@ -94,6 +95,7 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
 /** Ends the platform and deletes its data: registry, builds, cluster and the local stack's state. */
 export async function platformReset(settings: PlatformSettings, log: Log): Promise<void> {
   await platformDown(settings, log);
+  unmountBelow(settings.state);
   rmSync(settings.state, { recursive: true, force: true });
   forgetRegistry(settings);
   log(`deleted ${settings.state}; tools stay in ${settings.cache}`);
