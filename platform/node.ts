@@ -162,13 +162,18 @@ export function kubelet(settings: PlatformSettings): Service {
     makeIPTablesUtilChains: false,
     oomScoreAdj: 0,
     serializeImagePulls: false,
-    // The disk is the host's, and others fill it as well.
+    // Age decides, since parts of a disk that others fill as well say nothing. The registry has every image.
     imageGCHighThresholdPercent: 100,
+    imageMaximumGCAge: "1h",
+    // So little that servers of the platform would fail next.
     evictionHard: {
-      "nodefs.available": "0%",
+      "nodefs.available": "256Mi",
+      "imagefs.available": "256Mi",
       "nodefs.inodesFree": "0%",
-      "imagefs.available": "0%",
     },
+    evictionPressureTransitionPeriod: "30s",
+    containerLogMaxSize: "10Mi",
+    containerLogMaxFiles: 2,
     shutdownGracePeriod: "0s",
   };
   return {

@@ -11,6 +11,7 @@ import { makeOnce } from "./draft";
 import { endEmulation, provideEmulation } from "./emulation";
 import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
+import { trimLogs } from "./logs";
 import { unmountBelow } from "./mounts";
 import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
@@ -50,6 +51,7 @@ const argocdModule = {
 export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
   requireMachine(settings);
   mkdirSync(settings.state, { recursive: true, mode: 0o755 });
+  trimLogs(join(settings.state, "logs"));
   const tools = await provideTools([...platformTools, ...nodeTools], settings.cache, log);
   linkTools(tools.values(), toolFolder(settings));
   linkTools((await provideTools(cniPlugins, settings.cache, log)).values(), cniFolder(settings));

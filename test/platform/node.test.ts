@@ -97,6 +97,16 @@ test("the kubelet asks the API who calls and what they may, and knows no anonymo
   });
 });
 
+test("unused images go by age, and pods only when the disk is nearly full, whatever its size", () => {
+  const settings = platform();
+  kubelet(settings);
+  expect(json(settings, "kubelet.json")).toMatchObject({
+    imageGCHighThresholdPercent: 100,
+    imageMaximumGCAge: "1h",
+    evictionHard: { "nodefs.available": "256Mi", "imagefs.available": "256Mi" },
+  });
+});
+
 test.each([
   ["kubelet", kubelet, "system:node:tinyolly"],
   ["proxy", kubeProxy, "system:kube-proxy"],
