@@ -22,6 +22,7 @@ import { rehearsalFactories } from "./rehearsal/servers";
 import { argocdFactories, nodeFactories, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
 import { type ServiceFactory, startAll } from "./start-services";
+import { requireClock } from "./state-files";
 import { linkTools, moduleFolder, provideTools } from "./tools";
 
 type Log = (line: string) => void;
@@ -50,6 +51,8 @@ const argocdModule = {
  */
 export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
   requireMachine(settings);
+  for (const folder of ["registry-tls", "kubernetes/pki", "rehearsal"])
+    requireClock(join(settings.state, folder));
   mkdirSync(settings.state, { recursive: true, mode: 0o755 });
   trimLogs(join(settings.state, "logs"));
   const tools = await provideTools([...platformTools, ...nodeTools], settings.cache, log);

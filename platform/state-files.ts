@@ -1,8 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { PlatformSettings } from "./settings";
+import { X509Certificate, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { PlatformError, type PlatformSettings } from "./settings";
 
 /** Makes a folder where it is missing, and returns it. */
 export function ensureFolder(folder: string): string {
@@ -27,7 +35,11 @@ export function writeIfOther(file: string, content: string): void {
 /** A random secret of 24 bytes in hexadecimal that stays the same for the life of the platform. */
 export function secret({ state }: PlatformSettings, name: string): string {
   const file = join(ensureFolder(join(state, "secrets")), name);
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString("hex"), { mode: 0o600 });
+  if (!existsSync(file)) {
+    const draft = `${file}.${process.pid}`;
+    writeFileSync(draft, randomBytes(24).toString("hex"), { mode: 0o600 });
+    renameSync(draft, file);
+  }
   return readFileSync(file, "utf8");
 }
 
@@ -63,6 +75,30 @@ export function signed(
   return certificate(folder, "tls.crt", subject, extensions, args);
 }
 
+const certificateNames = ["tls.crt", "ca.pem"];
+
+/**
+ * Refuses to go on while the clock is outside the life of a certificate that is below a folder: servers and their clients
+ * would refuse each other without a word of the clock.
+ *
+ * @throws PlatformError with the file, its life, the clock, and what to do.
+ */
+export function requireClock(folder: string, now = new Date()): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!certificateNames.includes(basename(name))) continue;
+    const file = join(folder, name);
+    const { validFrom, validTo } = new X509Certificate(readFileSync(file));
+    const [from, to] = [new Date(validFrom), new Date(validTo)];
+    if (from <= now && now <= to) continue;
+    const [start, end, clock] = [from, to, now].map((date) => date.toISOString());
+    throw new PlatformError(
+      `the clock of this machine says ${clock ?? ""}, but ${file} is valid from ${start ?? ""} to ${end ?? ""}; ` +
+        `set the clock, or make platform-reset and start again, which makes new certificates`,
+    );
+  }
+}
+
 function certificate(
   folder: string,
   name: string,
@@ -77,9 +113,11 @@ function certificate(
   const args = [
     ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650".split(" "),
     ...["-subj", subject, ...extensions.flatMap((extension) => ["-addext", extension]), ...more],
-    ...["-keyout", files.key, "-out", files.certificate],
+    ...["-keyout", files.key, "-out", `${file}.draft`],
   ];
   execFileSync("openssl", args, { stdio: "ignore" });
   chmodSync(files.key, 0o600);
+  // Whole, and last, since it says that the key is there as well.
+  renameSync(`${file}.draft`, file);
   return files;
 }
