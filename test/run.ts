@@ -36,7 +36,7 @@ async function main(): Promise<number> {
     await left.kill();
     await left.end(programs, say);
   }
-  const run = TestRun.make();
+  const run = await TestRun.make();
   const outcomes: Outcome[] = [];
   try {
     const chosen = choose(suitesOf(run, programs), positionals);

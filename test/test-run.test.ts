@@ -9,7 +9,8 @@ import { TestRun } from "./test-run";
 /** Makes folders of runs with these owners the only ones of this machine. Returns the folder that they are in. */
 function haveRuns(owners: Readonly<Record<string, { pid: number; startTime?: string }>>): string {
   const files = Object.entries(owners).map(
-    ([name, owner]) => [`tinyolly-test-${name}/owner`, JSON.stringify(owner)] as const,
+    ([name, owner]) =>
+      [`tinyolly-test-${name}/owner`, JSON.stringify({ ...owner, portOffset: 1100 })] as const,
   );
   const folder = folderWith({
     ...Object.fromEntries(files),

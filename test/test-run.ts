@@ -11,14 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { InputError } from "../components/input-error";
 import { environment } from "../platform/environment";
+import { accepts } from "../platform/http";
 import { raisedPorts, readPlatformSettings } from "../platform/settings";
 import { startTime } from "../platform/start-time";
 import { copyProject } from "../rehearsal/stage";
 import type { Print, Programs } from "./programs";
-
-/** Apart from the ports of a platform in use. */
-const portOffset = 1100;
 
 const prefix = "tinyolly-test-";
 
@@ -26,6 +25,7 @@ const prefix = "tinyolly-test-";
 interface Owner {
   readonly pid: number;
   readonly startTime: string | undefined;
+  readonly portOffset: number;
 }
 
 /** A folder in which everything of one run of the tests is: sources, platform, temporary files. */
@@ -35,19 +35,22 @@ export class TestRun {
   /** A copy of the sources in which tests edit files, with the platform's data. */
   public readonly checkout: string;
   readonly #folder: string;
+  readonly #portOffset: number;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, portOffset: number) {
     this.#folder = folder;
+    this.#portOffset = portOffset;
     this.sources = join(folder, "sources");
     this.checkout = join(folder, "checkout");
   }
 
   /** Makes a folder, and copies the sources. */
-  public static make(): TestRun {
+  public static async make(): Promise<TestRun> {
+    const portOffset = await freeOffset();
     const folder = mkdtempSync(join(tmpdir(), prefix));
-    const owner: Owner = { pid: process.pid, startTime: startTime(process.pid) };
+    const owner: Owner = { pid: process.pid, startTime: startTime(process.pid), portOffset };
     writeFileSync(join(folder, "owner"), JSON.stringify(owner));
-    const run = new TestRun(folder);
+    const run = new TestRun(folder, portOffset);
     mkdirSync(join(folder, "tmp"));
     for (const copy of [run.sources, run.checkout]) copyProject(copy);
     return run;
@@ -57,9 +60,12 @@ export class TestRun {
   public static leftBehind(): TestRun[] {
     return readdirSync(tmpdir())
       .filter((name) => name.startsWith(prefix))
-      .map((name) => join(tmpdir(), name))
-      .filter(isLeft)
-      .map((folder) => new TestRun(folder));
+      .flatMap((name) => {
+        const folder = join(tmpdir(), name);
+        const owner = readOwner(folder);
+        const left = owner && startTime(owner.pid) !== owner.startTime;
+        return left ? [new TestRun(folder, owner.portOffset)] : [];
+      });
   }
 
   /** Variables for what needs no platform. */
@@ -71,7 +77,7 @@ export class TestRun {
   public get platform(): NodeJS.ProcessEnv {
     return {
       ...this.basics,
-      ...raisedPorts(portOffset),
+      ...raisedPorts(this.#portOffset),
       TINYOLLY_STATE: join(this.checkout, ".tinyolly/platform"),
       TINYOLLY_TEST_CHECKOUT: this.checkout,
       TINYOLLY_TEST_SOURCES: this.sources,
@@ -124,12 +130,20 @@ export class TestRun {
   }
 }
 
-function isLeft(folder: string): boolean {
+function readOwner(folder: string): Owner | undefined {
   const file = join(folder, "owner");
-  if (!existsSync(file)) return false;
   // TestRun.make writes exactly this type.
-  const { pid, startTime: started } = JSON.parse(readFileSync(file, "utf8")) as Owner;
-  return startTime(pid) !== started;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Owner) : undefined;
+}
+
+/** The first offset at whose ports nobody listens; others may test as well. */
+async function freeOffset(): Promise<number> {
+  for (let offset = 1100; offset < 2200; offset += 100) {
+    const ports = Object.values(raisedPorts(offset)).map(Number);
+    const taken = await Promise.all(ports.map((port) => accepts({ host: "127.0.0.1", port })));
+    if (!taken.includes(true)) return offset;
+  }
+  throw new InputError("eleven platforms of other tests run here; end one of them");
 }
 
 function kill(pid: number): void {
