@@ -8,6 +8,8 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
+  renameSync,
   realpathSync,
   rmSync,
   statSync,
@@ -100,11 +102,28 @@ export function cachedPath(tool: Tool, cache: string): string {
   return join(cache, "tools", `${tool.name}-${tool.version}-${recipeKey(tool)}`, tool.name);
 }
 
-/** Makes `folder` hold exactly one link for each tool, so that PATH needs one entry. */
+/** Makes `folder` hold exactly one link for each tool, so that PATH needs one entry. Links that are right stay: they may be in use. */
 export function linkTools(found: Iterable<FoundTool>, folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const { tool, path } of found) symlinkSync(path, join(folder, tool.name));
+  const links = new Map([...found].map(({ tool, path }) => [tool.name, path]));
+  for (const name of readdirSync(folder))
+    if (!links.has(name)) rmSync(join(folder, name), { recursive: true });
+  for (const [name, path] of links) {
+    const link = join(folder, name);
+    if (isLinkTo(link, path)) continue;
+    const draft = `${link}.${process.pid}`;
+    rmSync(draft, { force: true });
+    symlinkSync(path, draft);
+    renameSync(draft, link);
+  }
+}
+
+function isLinkTo(link: string, path: string): boolean {
+  try {
+    return readlinkSync(link) === path;
+  } catch {
+    return false;
+  }
 }
 
 function recipeKey({ version, go }: Tool): string {

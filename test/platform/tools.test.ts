@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
+  lstatSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -376,6 +377,18 @@ test("the folder of links has exactly one for each tool", () => {
   linkTools([{ tool, path: "/somewhere/tool", origin: "PATH" }], bin);
   expect(readdirSync(bin)).toEqual([tool.name]);
   expect(readlinkSync(join(bin, tool.name))).toBe("/somewhere/tool");
+});
+
+test("a link that is right is never away, and a wrong one is replaced", () => {
+  const bin = join(folderWith({}), "bin");
+  const link = (path: string): number => {
+    linkTools([{ tool, path, origin: "PATH" }], bin);
+    return lstatSync(join(bin, tool.name)).ino;
+  };
+  const first = link("/somewhere/tool");
+  expect(link("/somewhere/tool")).toBe(first);
+  expect(link("/elsewhere/tool")).not.toBe(first);
+  expect(readlinkSync(join(bin, tool.name))).toBe("/elsewhere/tool");
 });
 
 describe("the catalog", () => {
