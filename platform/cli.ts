@@ -1,13 +1,13 @@
-/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|destroy`. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|preview|destroy`. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../components/command-line";
 import { given } from "../components/given";
-import { fields, parseJson } from "../components/json-fields";
 import { readPlan } from "../components/saved-plan";
 import { readTimings, timingsVariable } from "../components/timings";
 import { breakdown } from "./breakdown";
 import { buildTimes, failedBuilds } from "./build-log";
+import { crashText, unseenCrashes } from "./crashes";
 import { readDeployment, deploymentTable } from "./deployment";
 import { requireSpace } from "./disk";
 import { stackEnvironment } from "./environment";
@@ -17,6 +17,7 @@ import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
+import { hasResources } from "./stack-end";
 import { formatBytes, table } from "./table";
 
 const commands: Readonly<
@@ -44,11 +45,7 @@ const commands: Readonly<
     await up(settings);
     return runPulumi(["preview", "--diff", "--stack", localStack]);
   },
-  destroy: async (settings) => {
-    if (!hasResources(settings)) return 0;
-    await up(settings);
-    return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
-  },
+  destroy,
 };
 
 /** What users type for the commands that change the platform: one at a time. */
@@ -86,17 +83,18 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
     process.stdout.write(table(["service", "pid", "address", "health", "memory"], rows));
     const total = services.reduce((sum, { memory }) => sum + memory, 0);
     process.stdout.write(`${formatBytes(total)} in all\n`);
+    for (const { name, crash, log: file } of services)
+      if (crash) process.stdout.write(`${crashText(name, crash, file)}\n`);
+    if (services.some(({ pid }) => pid === undefined))
+      process.stdout.write("make platform-up starts what does not run\n");
   }
   return services.every(({ health }) => health === "ready") ? 0 : 1;
 }
 
-/** Whether the local stack has made anything, as Pulumi's folder of states says. */
-function hasResources({ state }: PlatformSettings): boolean {
-  const file = join(state, `pulumi/.pulumi/stacks/tinyolly/${localStack}.json`);
-  if (!existsSync(file)) return false;
-  const { checkpoint } = fields(parseJson(readFileSync(file)));
-  const { resources, pending_operations: pending } = fields(fields(checkpoint)["latest"]);
-  return [resources, pending].some((list) => Array.isArray(list) && list.length > 0);
+async function destroy(settings: PlatformSettings): Promise<number> {
+  if (!hasResources(settings)) return 0;
+  await up(settings);
+  return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
 }
 
 async function deploy(settings: PlatformSettings): Promise<number> {
@@ -138,6 +136,25 @@ function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** A server that crashes in the middle makes something else fail, which does not tell. */
+async function namingCrashes(
+  { state }: PlatformSettings,
+  body: () => Promise<number>,
+): Promise<number> {
+  const name = (): void => {
+    for (const crash of unseenCrashes(state)) log(`${crash}; the next make up starts it again`);
+  };
+  let status: number;
+  try {
+    status = await body();
+  } catch (error) {
+    name();
+    throw error;
+  }
+  if (status !== 0) name();
+  return status;
+}
+
 async function main(): Promise<number> {
   const [name = "", ...flags] = process.argv.slice(2);
   const command = commands[name];
@@ -149,7 +166,8 @@ async function main(): Promise<number> {
   if (starting.has(name)) requireSpace(settings);
   const body = (): Promise<number> => command(settings, flags.includes("--json"));
   const typed = changing[name];
-  return typed === undefined ? body() : withLock(settings.state, typed, body);
+  if (typed === undefined) return body();
+  return withLock(settings.state, typed, () => namingCrashes(settings, body));
 }
 
 runMain("platform", main);

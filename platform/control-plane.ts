@@ -46,6 +46,7 @@ export function etcd(settings: PlatformSettings): Service {
       `--log-level=warn`,
     ],
     address: client,
+    ports: [ports.etcd, ports.etcdPeer],
     ready: async () => {
       const [cert, key] = [readFileSync(known.certificate), readFileSync(known.key)];
       return (await get(`${client}/health`, {}, { cert, key })).status === 200;
@@ -90,6 +91,7 @@ export function apiServer(settings: PlatformSettings): Service {
       `--v=1`,
     ],
     address,
+    ports: [ports.apiServer],
     ready: async () => {
       const authorization = `Bearer ${token(settings, "admin")}`;
       return (await get(`${address}/readyz`, { authorization })).status === 200;
@@ -134,6 +136,7 @@ export function controllerManager(settings: PlatformSettings): Service {
       `--v=1`,
     ],
     address,
+    ports: [ports.controllerManager],
     ready: async () => (await get(`${address}/healthz`)).status === 200,
     patience: 60,
   };

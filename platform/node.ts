@@ -9,7 +9,7 @@ import {
   token,
 } from "./cluster-access";
 import { accepts, get, getInNode } from "./http";
-import type { Service } from "./processes";
+import { type Service, servicePid } from "./processes";
 import {
   type PlatformSettings,
   clusterDomain,
@@ -21,6 +21,7 @@ import {
   serviceRange,
   sockets,
 } from "./settings";
+import { statFields } from "./start-time";
 import { ensureFolder, writeConfig } from "./state-files";
 
 /** Image of every pod's sandbox, in the platform's registry. */
@@ -69,7 +70,10 @@ export function node(settings: PlatformSettings): Service {
       `--publish=${address}=${uiTarget}`,
     ],
     address,
-    ready: async () => (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
+    ports: [ports.ui],
+    ready: async () =>
+      initPid(settings) !== "0" &&
+      (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
     patience: 20,
   };
 }
@@ -304,10 +308,12 @@ function inNode(
   ];
 }
 
-/** The first process of the namespaces; 0 before there is one. */
+/** The first process of the namespaces; 0 before there is one, whoever has the pid of an earlier one now. */
 function initPid(settings: PlatformSettings): string {
   const file = join(nodeFolder(settings), "init.pid");
-  return existsSync(file) ? readFileSync(file, "utf8") : "0";
+  const pid = existsSync(file) ? readFileSync(file, "utf8") : "0";
+  const parent = statFields(Number(pid))?.[1];
+  return parent === String(servicePid(settings.state, "node")) ? pid : "0";
 }
 
 async function isNodeReady(settings: PlatformSettings): Promise<boolean> {

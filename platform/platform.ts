@@ -13,7 +13,16 @@ import { environment, toolFolder } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
 import { trimLogs } from "./logs";
 import { unmountBelow } from "./mounts";
-import { type Service, knownServices, memoryBytes, servicePid, stopService } from "./processes";
+import {
+  type Crash,
+  type Service,
+  knownServices,
+  logFile,
+  memoryBytes,
+  serviceCrash,
+  servicePid,
+  stopService,
+} from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder, node } from "./node";
 import { reservePorts } from "./reserved-ports";
@@ -112,9 +121,13 @@ export interface ServiceStatus {
   readonly address: string;
   /** Undefined when it does not run. */
   readonly pid: number | undefined;
-  readonly health: "ready" | "not ready" | "stopped";
+  readonly health: "ready" | "not ready" | "stopped" | "crashed";
   /** Bytes, with what it started; pages shared with others count in part. */
   readonly memory: number;
+  /** File to which it writes. */
+  readonly log: string;
+  /** How it ended; undefined unless it crashed. */
+  readonly crash?: Crash;
 }
 
 /** State of every server, in start order. */
@@ -127,9 +140,16 @@ export async function platformStatus(settings: PlatformSettings): Promise<Servic
 async function statusOf(settings: PlatformSettings, service: Service): Promise<ServiceStatus> {
   const { name, address } = service;
   const pid = servicePid(settings.state, name);
-  if (pid === undefined) return { name, address, pid, health: "stopped", memory: 0 };
-  const ready = await service.ready().catch(() => false);
-  return { name, address, pid, health: ready ? "ready" : "not ready", memory: memoryBytes(pid) };
+  const log = logFile(settings.state, name);
+  if (pid === undefined) {
+    const crash = serviceCrash(settings.state, name);
+    const ended = crash
+      ? ({ health: "crashed", crash } as const)
+      : ({ health: "stopped" } as const);
+    return { name, address, pid, memory: 0, log, ...ended };
+  }
+  const health = (await service.ready().catch(() => false)) ? "ready" : "not ready";
+  return { name, address, pid, health, memory: memoryBytes(pid), log };
 }
 
 function requireMachine({ state }: PlatformSettings): void {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -6,14 +6,16 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isFree, portHolder } from "./port-holder";
 import { PlatformError } from "./settings";
-import { startTime, statFields } from "./start-time";
+import { groupMembers, isOfEarlierBoot, processes, startTime } from "./start-time";
 
 /** A server that the platform runs in the background. */
 export interface Service {
@@ -22,70 +24,96 @@ export interface Service {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it listens, for messages. */
   readonly address: string;
+  /** Ports of 127.0.0.1 on which it listens. @default - none */
+  readonly ports?: readonly number[];
   /** Whether it does its job; asked until it does. Errors count as not yet. */
   readonly ready: () => Promise<boolean>;
   /** Seconds to become ready. */
   readonly patience: number;
 }
 
-/** A running process: pids are used again, so its start time goes with it. */
+/** What is on record of a server from its start to its stop: pids are used again, so its start time goes with it. */
 interface Running {
   readonly pid: number;
   readonly startTime: string;
+  /** How it ended, where somebody saw it. */
+  readonly exit?: string;
+}
+
+/** A server that ended although nobody stopped it. */
+export interface Crash {
+  /** Such as `exit code 1`; undefined where nobody saw it. */
+  readonly exit: string | undefined;
+  /** When it wrote its last line. */
+  readonly lastLine: Date | undefined;
+}
+
+/** A server that was just started. */
+interface Launched extends Running {
+  /** Resolves to how it ended. */
+  readonly end: Promise<string>;
+  /** Bytes that its log had before. */
+  readonly logStart: number;
+}
+
+type Log = (line: string) => void;
+
+/** What stays of a connection is in the way for another minute. */
+const connectionPatienceMs = 90_000;
+
+/** A port that is lost to a connection between the last look and the server's start. */
+const mostTries = 3;
+
+/**
+ * Starts a service unless it runs already, and waits until it is ready. Where a connection sits on its port, it waits for the end of
+ * that as well, and says so.
+ *
+ * @returns whether it had to be started.
+ * @throws PlatformError with the end of its log when it does not become ready, or with who has its address.
+ */
+export async function startService(
+  state: string,
+  service: Service,
+  log: Log = () => undefined,
+): Promise<boolean> {
+  const { name, ports = [] } = service;
+  const running = readRunning(state, name);
+  if (running) {
+    if (!(await becomesReady(state, service, running))) throw endError(state, service, undefined);
+    return false;
+  }
+  // What a crashed server has started may still have its port.
+  await stopService(state, name);
+  if (ports.length === 0 && (await service.ready().catch(() => false)))
+    throw takenError(`something else answers on ${service.address} already`);
+  for (let tries = 1; ; tries++) {
+    for (const port of ports) await awaitPort(port, name, log);
+    const launched = await launch(state, service);
+    if (await becomesReady(state, service, launched)) return true;
+    const exit = await launched.end;
+    note(state, name, { pid: launched.pid, startTime: launched.startTime, exit });
+    if (tries === mostTries || !(await lostPort(state, service, launched.logStart)))
+      throw endError(state, service, exit);
+  }
 }
 
 /**
- * Starts a service unless it runs already, and waits until it is ready.
- *
- * @returns whether it had to be started.
- * @throws PlatformError with the end of its log when it does not become ready, or when another server has its address.
+ * Ends a service and what it started; nothing happens when it does not run. Also ends what a service that crashed has left. Returns
+ * whether there was anything.
  */
-export async function startService(state: string, service: Service): Promise<boolean> {
-  const running = readRunning(state, service.name);
-  if (running) {
-    await waitReady(state, service, running.pid);
-    return false;
-  }
-  if (await service.ready().catch(() => false)) {
-    throw new PlatformError(
-      `something else answers on ${service.address} already, perhaps the platform of another checkout; ` +
-        `end it there with make platform-down, or give this one other ports (TINYOLLY_PORT_OFFSET=100 and so on, see docs/platform.md)`,
-    );
-  }
-  mkdirSync(join(state, "logs"), { recursive: true });
-  mkdirSync(join(state, "pids"), { recursive: true });
-  const log = openSync(logFile(state, service.name), "a");
-  const [command, ...args] = service.command;
-  const child = spawn(command, args, {
-    detached: true,
-    stdio: ["ignore", log, log],
-    env: { ...process.env, ...service.env },
-  });
-  closeSync(log);
-  const pid = await new Promise<number>((resolve, reject) => {
-    child.once("spawn", () => {
-      resolve(child.pid ?? 0);
-    });
-    child.once("error", (error) => {
-      reject(new PlatformError(`${service.name} cannot be started: ${error.message}`));
-    });
-  });
-  child.unref();
-  writeFileSync(pidFile(state, service.name), JSON.stringify({ pid, startTime: startTime(pid) }));
-  await waitReady(state, service, pid);
-  return true;
-}
-
-/** Ends a service and what it started, by pid; nothing happens when it does not run. Returns whether it ran. */
 export async function stopService(state: string, name: string): Promise<boolean> {
-  const running = readRunning(state, name);
-  rmSync(pidFile(state, name), { force: true });
-  if (!running) return false;
-  signal(running.pid, "SIGTERM");
-  for (let i = 0; i < 100 && isAlive(running); i++) await sleep(100);
-  if (isAlive(running)) signal(running.pid, "SIGKILL");
-  for (let i = 0; i < 50 && isAlive(running); i++) await sleep(100);
-  return true;
+  const record = readRecord(state, name);
+  const members = (): number[] => (record ? membersOf(record) : []);
+  const found = members().length > 0;
+  if (record && found) {
+    signal(record.pid, "SIGTERM");
+    for (let i = 0; i < 100 && members().length > 0; i++) await sleep(100);
+    if (members().length > 0) signal(record.pid, "SIGKILL");
+    for (let i = 0; i < 50 && members().length > 0; i++) await sleep(100);
+  }
+  // Only now: a stop that is cut off can be done again. What cannot be killed stays known.
+  if (members().length === 0) rmSync(recordFile(state, name), { force: true });
+  return found;
 }
 
 /** Pid of a service; undefined when it does not run. */
@@ -93,11 +121,22 @@ export function servicePid(state: string, name: string): number | undefined {
   return readRunning(state, name)?.pid;
 }
 
+/** How a service that was not stopped ended; undefined when it runs, or was stopped, by whomever or with the machine. */
+export function serviceCrash(state: string, name: string): Crash | undefined {
+  const record = readRecord(state, name);
+  if (!record || isAlive(record) || isOfEarlierBoot(record.startTime)) return undefined;
+  const file = logFile(state, name);
+  const lastLine = existsSync(file) ? statSync(file).mtime : undefined;
+  return { exit: record.exit, lastLine };
+}
+
 /** Names of services that were started and not stopped. */
 export function knownServices(state: string): string[] {
   const folder = join(state, "pids");
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).map((file) => file.replace(/\.json$/, ""));
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => file.replace(/\.json$/, ""));
 }
 
 /**
@@ -106,12 +145,9 @@ export function knownServices(state: string): string[] {
  */
 export function memoryBytes(pid: number): number {
   const children = new Map<number, number[]>();
-  for (const name of readdirSync("/proc")) {
-    const parent = /^\d+$/.test(name) ? statFields(Number(name))?.[1] : undefined;
-    if (parent === undefined) continue;
-    const siblings = children.get(Number(parent)) ?? [];
-    siblings.push(Number(name));
-    children.set(Number(parent), siblings);
+  for (const { pid: child, fields } of processes()) {
+    const parent = Number(fields[1]);
+    children.set(parent, [...(children.get(parent) ?? []), child]);
   }
   const sum = (one: number): number =>
     (children.get(one) ?? []).reduce((total, child) => total + sum(child), ownBytes(one));
@@ -133,16 +169,93 @@ export function logFile(state: string, name: string): string {
   return join(state, "logs", `${name}.log`);
 }
 
-async function waitReady(state: string, service: Service, pid: number): Promise<void> {
+/**
+ * Waits until nobody has a port, where a connection has it.
+ *
+ * @throws PlatformError with who has it, where a server does, and where it takes too long.
+ */
+async function awaitPort(port: number, name: string, log: Log): Promise<void> {
+  const deadline = Date.now() + connectionPatienceMs;
+  for (let told = false; !(await isFree(port));) {
+    const holder = portHolder(port);
+    if (holder?.listens === true || Date.now() > deadline)
+      throw takenError(`port ${port} of ${name} is taken by ${holder?.name ?? "somebody"}`);
+    if (!told && holder) {
+      log(`port ${port} of ${name} is taken by ${holder.name}; trying again until it ends`);
+      told = true;
+    }
+    await sleep(200);
+  }
+}
+
+function takenError(what: string): PlatformError {
+  return new PlatformError(
+    `${what}, perhaps of the platform of another checkout; end it there with make platform-down, or give this one other ports ` +
+      `(TINYOLLY_PORT_OFFSET=100 and so on, see docs/platform.md)`,
+  );
+}
+
+/** Whether a service that ended had lost its port since it was free. */
+async function lostPort(
+  state: string,
+  { name, ports = [] }: Service,
+  logStart: number,
+): Promise<boolean> {
+  for (const port of ports) if (!(await isFree(port))) return true;
+  return /address already in use|EADDRINUSE/i.test(readLog(state, name).slice(logStart));
+}
+
+/**
+ * Starts a server in a process group of its own, so that what it starts ends with it. The shell waits for a word before it becomes the
+ * server, and that comes when the pid is on record; where this process is killed before, the shell ends. So no server ever
+ * runs that is not on record.
+ */
+async function launch(state: string, { name, command, env }: Service): Promise<Launched> {
+  mkdirSync(join(state, "logs"), { recursive: true });
+  mkdirSync(join(state, "pids"), { recursive: true });
+  const file = logFile(state, name);
+  const logStart = existsSync(file) ? statSync(file).size : 0;
+  const log = openSync(file, "a");
+  const child = spawn("sh", ["-c", 'read -r _ && exec "$@" < /dev/null', name, ...command], {
+    detached: true,
+    stdio: ["pipe", log, log],
+    env: { ...process.env, ...env },
+  });
+  closeSync(log);
+  const end = new Promise<string>((resolve) => {
+    child.once("exit", (code, killedBy) => {
+      resolve(killedBy ?? `exit code ${code ?? ""}`);
+    });
+  });
+  const pid = await pidOf(child, name);
+  const launched = { pid, startTime: startTime(pid) ?? "" };
+  note(state, name, launched);
+  // It may be killed before it reads.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end("\n");
+  child.unref();
+  return { ...launched, end, logStart };
+}
+
+function pidOf(child: ChildProcess, name: string): Promise<number> {
+  return new Promise<number>((resolve, reject) => {
+    child.once("spawn", () => {
+      resolve(child.pid ?? 0);
+    });
+    child.once("error", (error) => {
+      reject(new PlatformError(`${name} cannot be started: ${error.message}`));
+    });
+  });
+}
+
+/** Whether a service becomes ready before it ends. */
+async function becomesReady(state: string, service: Service, running: Running): Promise<boolean> {
   const deadline = Date.now() + service.patience * 1000;
   for (let pause = 20; Date.now() < deadline; pause = Math.min(pause * 1.5, 250)) {
-    if (await service.ready().catch(() => false)) return;
-    if (startTime(pid) === undefined) {
-      rmSync(pidFile(state, service.name), { force: true });
-      throw new PlatformError(
-        `${service.name} ended instead of listening on ${service.address}:\n${logEnd(state, service.name)}`,
-      );
-    }
+    const ready = await service.ready().catch(() => false);
+    // Another server may have answered in its place.
+    if (!isAlive(running)) return false;
+    if (ready) return true;
     await sleep(pause);
   }
   throw new PlatformError(
@@ -150,39 +263,65 @@ async function waitReady(state: string, service: Service, pid: number): Promise<
   );
 }
 
-function logEnd(state: string, name: string): string {
-  const file = logFile(state, name);
-  const lines =
-    existsSync(file) && statSync(file).size > 0
-      ? readFileSync(file, "utf8").trimEnd().split("\n")
-      : [];
-  return `${lines.slice(-10).join("\n")}\nThe whole log is ${file}`;
+function endError(state: string, service: Service, exit: string | undefined): PlatformError {
+  const how = exit === undefined ? "" : ` (${exit})`;
+  return new PlatformError(
+    `${service.name} ended${how} instead of listening on ${service.address}:\n${logEnd(state, service.name)}`,
+  );
 }
 
-function pidFile(state: string, name: string): string {
+function logEnd(state: string, name: string): string {
+  const lines = readLog(state, name).trimEnd().split("\n");
+  return `${lines.slice(-10).join("\n")}\nThe whole log is ${logFile(state, name)}`;
+}
+
+function readLog(state: string, name: string): string {
+  const file = logFile(state, name);
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+function recordFile(state: string, name: string): string {
   return join(state, "pids", `${name}.json`);
 }
 
-function readRunning(state: string, name: string): Running | undefined {
-  const file = pidFile(state, name);
+/** Puts a server on record, in one step. */
+function note(state: string, name: string, record: Running): void {
+  const file = recordFile(state, name);
+  writeFileSync(`${file}.draft`, JSON.stringify(record));
+  renameSync(`${file}.draft`, file);
+}
+
+function readRecord(state: string, name: string): Running | undefined {
+  const file = recordFile(state, name);
   if (!existsSync(file)) return undefined;
   try {
-    // startService writes exactly this type.
-    const running = JSON.parse(readFileSync(file, "utf8")) as Running;
-    return isAlive(running) ? running : undefined;
+    // note() writes exactly this type.
+    return JSON.parse(readFileSync(file, "utf8")) as Running;
   } catch {
     return undefined;
   }
+}
+
+function readRunning(state: string, name: string): Running | undefined {
+  const record = readRecord(state, name);
+  return record && isAlive(record) ? record : undefined;
 }
 
 function isAlive(running: Running): boolean {
   return startTime(running.pid) === running.startTime;
 }
 
-/** Servers lead their own process group, so that what they started ends with them. */
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Processes of a server's group, whether it still leads them or not. While there is one, the kernel gives its pid to nobody else. */
+function membersOf(record: Running): number[] {
+  const leader = startTime(record.pid);
+  const isReused = leader !== undefined && leader !== record.startTime;
+  return isReused || isOfEarlierBoot(record.startTime) ? [] : groupMembers(record.pid);
+}
+
+/** Signals all of a server's group. */
+function signal(group: number, name: NodeJS.Signals): void {
   try {
-    process.kill(-pid, name);
+    process.kill(-group, name);
   } catch {
     // It ended in the meantime.
   }

@@ -48,6 +48,7 @@ export function registryServer(
     command: ["registry", "serve", file],
     env: { OTEL_TRACES_EXPORTER: "none" },
     address: `127.0.0.1:${port}`,
+    ports: [port],
     ready: async () => (await get(url)).status === (tokens ? 401 : 200),
     patience: 20,
   };

@@ -126,6 +126,7 @@ function redis(settings: PlatformSettings): Service {
     name: "argocd-redis",
     command: ["redis-server", writeConfig(settings, "redis.conf", `${config.join("\n")}\n`)],
     address: `127.0.0.1:${ports.redis}`,
+    ports: [ports.redis],
     ready: () => accepts({ host: "127.0.0.1", port: ports.redis }),
     patience: 20,
   };
@@ -162,6 +163,7 @@ function repoServer(settings: PlatformSettings): Service {
       HOME: folder,
     },
     address: `127.0.0.1:${ports.repoServer}`,
+    ports: [ports.repoServer, ports.repoServerMetrics],
     ready: async () =>
       (await get(`http://127.0.0.1:${ports.repoServerMetrics}/healthz`)).status === 200,
     patience: 60,
@@ -193,6 +195,7 @@ function applicationController(settings: PlatformSettings): Service {
       KUBECONFIG: kubeconfigFile(settings),
     },
     address: `127.0.0.1:${ports.controllerMetrics}`,
+    ports: [ports.controllerMetrics],
     ready: async () =>
       (await get(`http://127.0.0.1:${ports.controllerMetrics}/healthz`)).status === 200,
     patience: 60,

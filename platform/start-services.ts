@@ -14,7 +14,7 @@ export async function startAll(
     // Only now, since it may ask for what the ones before it left.
     const service = factory(settings);
     const started = Date.now();
-    if (!(await startService(settings.state, service))) continue;
+    if (!(await startService(settings.state, service, log))) continue;
     log(
       `started ${service.name} on ${service.address} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
     );

@@ -46,6 +46,7 @@ function tokenService(settings: PlatformSettings): Service {
       writeConfig(settings, `${name}.json`, JSON.stringify(config, undefined, 2)),
     ],
     address: `127.0.0.1:${port}`,
+    ports: [port],
     ready: async () => (await get(`https://127.0.0.1:${port}/token`)).status === 200,
     patience: 30,
   };

@@ -1,12 +1,15 @@
 // Needs root, as the platform does: it mounts a file system of a few megabytes.
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { lockFolder } from "../../platform/lock";
+import { logFile, servicePid, startService, stopService } from "../../platform/processes";
 import { startTime } from "../../platform/start-time";
 import { folderWith, writeFiles } from "../folders";
 import { runTypeScript } from "../run-typescript";
+
+const stackFile = "pulumi/.pulumi/stacks/tinyolly/local.json";
 
 const all = ["up", "deploy", "preview", "destroy", "down", "reset"];
 
@@ -71,12 +74,80 @@ test.each([
   ["has no resources", { version: 3, checkpoint: { latest: { resources: [] } } }],
 ])("destroy starts nothing where the stack %s", async (_, checkpoint) => {
   const state = join(folderWith({}), "state");
-  const file = "pulumi/.pulumi/stacks/tinyolly/local.json";
-  if (checkpoint) writeFiles(state, { [file]: JSON.stringify(checkpoint) });
+  if (checkpoint) writeFiles(state, { [stackFile]: JSON.stringify(checkpoint) });
   const env = { TINYOLLY_STATE: state };
   expect(await runTypeScript("platform/cli.ts", ["destroy"], env)).toEqual({
     status: 0,
     stdout: "",
     stderr: "",
   });
+});
+
+/** A server of a platform with this state: it does nothing, and ends with the test. */
+async function startServer(state: string, name: string): Promise<void> {
+  await startService(state, {
+    name,
+    command: ["sleep", "60"],
+    address: "",
+    ready: () => Promise.resolve(existsSync(join(state, "pids"))),
+    patience: 10,
+  });
+  onTestFinished(async () => {
+    await stopService(state, name);
+  });
+}
+
+/** The status of one server, and all that is printed. */
+async function statusOf(
+  state: string,
+  name: string,
+): Promise<{ readonly one: unknown; readonly code: number; readonly text: string }> {
+  const env = { TINYOLLY_STATE: state };
+  const text = await runTypeScript("platform/cli.ts", ["status"], env);
+  const json = await runTypeScript("platform/cli.ts", ["status", "--json"], env);
+  // The command's own output.
+  const services = JSON.parse(json.stdout) as { name: string }[];
+  expect(json.status).toBe(text.status);
+  return {
+    one: services.find((service) => service.name === name),
+    code: json.status,
+    text: text.stdout,
+  };
+}
+
+test("the status names a server that crashed, since when, its log and what starts it again", async () => {
+  const state = folderWith({});
+  await startServer(state, "etcd");
+  const pid = servicePid(state, "etcd") ?? 0;
+  process.kill(pid, "SIGKILL");
+  await vi.waitUntil(() => startTime(pid) === undefined);
+  const log = logFile(state, "etcd");
+  writeFileSync(log, "the last line\n");
+  utimesSync(log, new Date(), new Date("2026-11-30T04:12:11.5Z"));
+  const { one, code, text } = await statusOf(state, "etcd");
+  expect(code).toBe(1);
+  expect(one).toEqual({
+    name: "etcd",
+    address: "https://127.0.0.1:12379",
+    memory: 0,
+    log,
+    health: "crashed",
+    crash: { lastLine: "2026-11-30T04:12:11.500Z" },
+  });
+  expect(text).toMatch(/^etcd +- +https:\/\/127.0.0.1:12379 +crashed +-$/m);
+  expect(text).toMatch(/^kube-apiserver +- +https:\/\/127.0.0.1:6443 +stopped +-$/m);
+  expect(text.split("\n").slice(-3)).toEqual([
+    `etcd crashed; its log ends at 2026-11-30T04:12:11Z: ${log}`,
+    "make platform-up starts what does not run",
+    "",
+  ]);
+});
+
+test("a server that was stopped is no crashed one", async () => {
+  const state = folderWith({});
+  await startServer(state, "etcd");
+  await stopService(state, "etcd");
+  const { one, text } = await statusOf(state, "etcd");
+  expect(one).toMatchObject({ health: "stopped" });
+  expect(text).not.toContain("crashed");
 });

@@ -1,10 +1,12 @@
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { tokenFile } from "../../platform/cluster-access";
 import { containerd, coreDns, kubeProxy, kubelet, node, scheduler } from "../../platform/node";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
-import { folderWith } from "../folders";
+import { startTime } from "../../platform/start-time";
+import { folderWith, writeFiles } from "../folders";
 
 function platform(env: NodeJS.ProcessEnv = {}): PlatformSettings {
   return readPlatformSettings({ TINYOLLY_STATE: folderWith({}), ...env });
@@ -138,10 +140,27 @@ test("what runs in the node enters its namespaces by the first process in them",
     "--ipc",
     "--",
   ]);
-  const started = readPlatformSettings({
-    TINYOLLY_STATE: folderWith({ "node/init.pid": "4711" }),
+  // A pid of this process's children stands for one of the node's.
+  const child = spawn("sleep", ["60"]);
+  onTestFinished(() => {
+    child.kill("SIGKILL");
   });
-  expect(kubeProxy(started).command[1]).toBe("--target=4711");
+  const node = { pid: process.pid, startTime: startTime(process.pid) };
+  writeFiles(settings.state, {
+    "node/init.pid": String(child.pid),
+    "pids/node.json": JSON.stringify(node),
+  });
+  expect(kubeProxy(settings).command[1]).toBe(`--target=${child.pid ?? ""}`);
+});
+
+test("a process that got the pid of an earlier first process is not entered", () => {
+  const settings = platform();
+  const node = { pid: process.pid, startTime: startTime(process.pid) };
+  writeFiles(settings.state, {
+    "node/init.pid": String(process.ppid),
+    "pids/node.json": JSON.stringify(node),
+  });
+  expect(kubeProxy(settings).command[1]).toBe("--target=0");
 });
 
 test("pods have addresses from the node's range, and a route to everything through it", () => {

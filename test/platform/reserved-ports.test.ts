@@ -1,11 +1,11 @@
 // The last tests need root, as the platform does: they have namespaces of their own.
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { reservePorts } from "../../platform/reserved-ports";
-import { project, readPlatformSettings } from "../../platform/settings";
+import { readPlatformSettings } from "../../platform/settings";
 import { folderWith } from "../folders";
+import { runApart } from "../run-apart";
 
 /** What is reserved after a platform with these variables asked a kernel with such settings. */
 function reservedBy(env: NodeJS.ProcessEnv, reserved = "\n", range = "32768\t60999\n"): string {
@@ -40,16 +40,6 @@ test("the range is the kernel's own", () => {
   expect(reservedBy({}, "\n", "5001 6500\n")).toBe("6443,5002");
 });
 
-/** Runs a script in a network namespace of its own. */
-function runApart(script: string, prefix: readonly string[] = []): string {
-  const node = [process.execPath, "--require", "./run-typescript.cjs", "--eval", script];
-  const run = spawnSync("unshare", ["--net", "--mount", ...prefix, ...node], {
-    cwd: project,
-    encoding: "utf8",
-  });
-  return `${run.stdout}${run.stderr}`;
-}
-
 const reserve = `
   const { readFileSync, writeFileSync } = require("node:fs");
   const { reservePorts } = require("./platform/reserved-ports.ts");
@@ -59,7 +49,6 @@ test("the kernel gives no connection a port that is reserved", () => {
   // Of the two ports that connections may have, one is the platform's.
   const script = `${reserve}
     const { createServer, connect } = require("node:net");
-    require("node:child_process").execFileSync("ip", ["link", "set", "lo", "up"]);
     writeFileSync("/proc/sys/net/ipv4/ip_local_port_range", "49443 49444");
     reservePorts(readPlatformSettings({}));
     createServer().listen(1024, "127.0.0.1", () => {
