@@ -1,9 +1,23 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { type PlatformSettings, kubeContext, nodeAddress, nodeName } from "./settings";
-import { type Certificate, ensureFolder, secret, selfSigned, writeConfig } from "./state-files";
+import {
+  type PlatformSettings,
+  apiServiceAddress,
+  clusterDomain,
+  kubeContext,
+  nodeAddress,
+  nodeName,
+} from "./settings";
+import {
+  type Certificate,
+  ensureFolder,
+  secret,
+  selfSigned,
+  writeConfig,
+  writeIfOther,
+} from "./state-files";
 
 /** Who talks to the cluster's API, with the groups that give the rights. */
 const users = {
@@ -39,6 +53,25 @@ export function pkiFolder({ state }: PlatformSettings): string {
   return ensureFolder(join(state, "kubernetes", "pki"));
 }
 
+/** Certificate of the API server; everybody who is to trust it is given its file. */
+export function apiServerCertificate(settings: PlatformSettings): Certificate {
+  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  const addresses = ["127.0.0.1", nodeAddress, apiServiceAddress];
+  const altName = [
+    ...[...names, `kubernetes.default.svc.${clusterDomain}`, "localhost"].map(
+      (one) => `DNS:${one}`,
+    ),
+    ...addresses.map((one) => `IP:${one}`),
+  ];
+  const subject = "/CN=tinyolly:kube-apiserver";
+  return selfSigned(pkiFolder(settings), subject, altName.join(","), "apiserver.crt");
+}
+
+/** For a request to the API server that carries a token, which nobody else may get. */
+export function apiServerTrust(settings: PlatformSettings): { readonly ca: string } {
+  return { ca: readFileSync(apiServerCertificate(settings).certificate, "utf8") };
+}
+
 /** Certificate by which the kubelet knows the API server. */
 export function kubeletClient(settings: PlatformSettings): Certificate {
   const subject = "/CN=tinyolly:kube-apiserver";
@@ -67,9 +100,11 @@ export function accountKey(settings: PlatformSettings): string {
   const file = join(pkiFolder(settings), "service-accounts.key");
   if (!existsSync(file)) {
     // Not genpkey: the API server takes no public key out of PKCS #8.
-    const args = ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file];
+    const draft = `${file}.draft`;
+    const args = ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", draft];
     execFileSync("openssl", args, { stdio: "ignore" });
-    chmodSync(file, 0o600);
+    chmodSync(draft, 0o600);
+    renameSync(draft, file);
   }
   return file;
 }
@@ -123,7 +158,7 @@ function writeKubeconfig(
   server: string,
   user: User,
 ): void {
-  const authority = join(pkiFolder(settings), "apiserver.crt");
+  const authority = apiServerCertificate(settings).certificate;
   const config = {
     apiVersion: "v1",
     kind: "Config",
@@ -132,5 +167,5 @@ function writeKubeconfig(
     contexts: [{ name: kubeContext, context: { cluster: kubeContext, user: kubeContext } }],
     "current-context": kubeContext,
   };
-  writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 });
+  writeIfOther(file, JSON.stringify(config, undefined, 2));
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import {
   accountKey,
   apiAddress,
+  apiServerCertificate,
+  apiServerTrust,
   encryptionFile,
   etcdClient,
   etcdServer,
@@ -49,7 +51,8 @@ export function etcd(settings: PlatformSettings): Service {
     ports: [ports.etcd, ports.etcdPeer],
     ready: async () => {
       const [cert, key] = [readFileSync(known.certificate), readFileSync(known.key)];
-      return (await get(`${client}/health`, {}, { cert, key })).status === 200;
+      const ca = readFileSync(own.certificate);
+      return (await get(`${client}/health`, {}, { ca, cert, key })).status === 200;
     },
     patience: 30,
   };
@@ -60,6 +63,7 @@ export function apiServer(settings: PlatformSettings): Service {
   const key = accountKey(settings);
   const client = kubeletClient(settings);
   const store = etcdClient(settings);
+  const serving = apiServerCertificate(settings);
   const address = apiAddress(settings);
   writeAdminKubeconfig(settings);
   return {
@@ -73,7 +77,8 @@ export function apiServer(settings: PlatformSettings): Service {
       `--secure-port=${ports.apiServer}`,
       // Where pods reach it: the node carries their connections out.
       `--advertise-address=${nodeAddress}`,
-      `--cert-dir=${pkiFolder(settings)}`,
+      `--tls-cert-file=${serving.certificate}`,
+      `--tls-private-key-file=${serving.key}`,
       `--service-cluster-ip-range=${serviceRange}`,
       `--authorization-mode=Node,RBAC`,
       `--enable-admission-plugins=NodeRestriction`,
@@ -94,7 +99,8 @@ export function apiServer(settings: PlatformSettings): Service {
     ports: [ports.apiServer],
     ready: async () => {
       const authorization = `Bearer ${token(settings, "admin")}`;
-      return (await get(`${address}/readyz`, { authorization })).status === 200;
+      const trust = apiServerTrust(settings);
+      return (await get(`${address}/readyz`, { authorization }, trust)).status === 200;
     },
     patience: 90,
   };
@@ -131,7 +137,7 @@ export function controllerManager(settings: PlatformSettings): Service {
       `--cert-dir=${join(pkiFolder(settings), "controller-manager")}`,
       `--service-account-private-key-file=${accountKey(settings)}`,
       `--use-service-account-credentials`,
-      `--root-ca-file=${join(pkiFolder(settings), "apiserver.crt")}`,
+      `--root-ca-file=${apiServerCertificate(settings).certificate}`,
       `--leader-elect=false`,
       `--v=1`,
     ],

@@ -13,15 +13,23 @@ export interface Answer {
 
 const patienceMs = 2000;
 
-/** GET without checking certificates: these are the platform's own servers on loopback. */
+/**
+ * GET from one of the platform's own servers on loopback. Its certificate is checked where `ca` is given, and a token is sent to no
+ * server that could be somebody else's.
+ *
+ * @throws Error where a token would go to a server that is not verified.
+ */
 export function get(
   url: string,
   headers: Record<string, string> = {},
   options: RequestOptions = {},
 ): Promise<Answer> {
+  const verified = options.ca !== undefined;
   return new Promise((resolve, reject) => {
+    if (headers["authorization"] !== undefined && !(verified && url.startsWith("https:")))
+      throw new Error(`a token is meant for ${url}, which is not verified; give its authority`);
     const send = url.startsWith("https:") ? httpsRequest : httpRequest;
-    const all = { headers, rejectUnauthorized: false, timeout: patienceMs, ...options };
+    const all = { headers, rejectUnauthorized: verified, timeout: patienceMs, ...options };
     const sent = send(url, all, (response) => {
       collect(response, resolve, reject);
     });

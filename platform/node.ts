@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   apiAddress,
+  apiServerTrust,
   kubeletClient,
   kubeletServer,
   serverKubeconfig,
@@ -319,7 +320,7 @@ function initPid(settings: PlatformSettings): string {
 async function isNodeReady(settings: PlatformSettings): Promise<boolean> {
   const authorization = `Bearer ${token(settings, "admin")}`;
   const url = `${apiAddress(settings)}/api/v1/nodes/${nodeName}`;
-  const { status, body } = await get(url, { authorization });
+  const { status, body } = await get(url, { authorization }, apiServerTrust(settings));
   if (status !== 200) return false;
   const health = await getInNode(settings, "http://127.0.0.1:10248/healthz");
   // A Node as the API has it.

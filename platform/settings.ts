@@ -83,6 +83,7 @@ export const nodeName = "tinyolly";
 export const nodeAddress = "10.244.0.1";
 export const podRange = "10.244.0.0/24";
 export const serviceRange = "10.96.0.0/16";
+export const apiServiceAddress = "10.96.0.1";
 export const dnsAddress = "10.96.0.10";
 export const clusterDomain = "cluster.local";
 

@@ -7,6 +7,7 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
@@ -28,18 +29,24 @@ export function writeConfig({ state }: PlatformSettings, name: string, content: 
 
 /** Writes a file that only its owner may read, unless it has this content already. */
 export function writeIfOther(file: string, content: string): void {
-  if (!existsSync(file) || readFileSync(file, "utf8") !== content)
-    writeFileSync(file, content, { mode: 0o600 });
+  if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeWhole(file, content);
+}
+
+/** In one step: whatever ends this program or the machine, there is never half a file. */
+function writeWhole(file: string, content: string): void {
+  const draft = `${file}.${process.pid}`;
+  try {
+    writeFileSync(draft, content, { mode: 0o600, flush: true });
+    renameSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 /** A random secret of 24 bytes in hexadecimal that stays the same for the life of the platform. */
 export function secret({ state }: PlatformSettings, name: string): string {
   const file = join(ensureFolder(join(state, "secrets")), name);
-  if (!existsSync(file)) {
-    const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, randomBytes(24).toString("hex"), { mode: 0o600 });
-    renameSync(draft, file);
-  }
+  if (!existsSync(file)) writeWhole(file, randomBytes(24).toString("hex"));
   return readFileSync(file, "utf8");
 }
 
@@ -50,8 +57,13 @@ export interface Certificate {
 }
 
 /** A self-signed certificate, made once: who trusts it is told so by its file. `altName` is such as `IP:127.0.0.1`. */
-export function selfSigned(folder: string, subject: string, altName: string): Certificate {
-  return certificate(folder, "tls.crt", subject, [`subjectAltName=${altName}`]);
+export function selfSigned(
+  folder: string,
+  subject: string,
+  altName: string,
+  name = "tls.crt",
+): Certificate {
+  return certificate(folder, name, subject, [`subjectAltName=${altName}`]);
 }
 
 /** A certificate authority of this platform alone, made once; who trusts it is given `ca.pem`. */
@@ -75,7 +87,7 @@ export function signed(
   return certificate(folder, "tls.crt", subject, extensions, args);
 }
 
-const certificateNames = ["tls.crt", "ca.pem"];
+const certificateNames = ["tls.crt", "ca.pem", "apiserver.crt"];
 
 /**
  * Refuses to go on while the clock is outside the life of a certificate that is below a folder: servers and their clients

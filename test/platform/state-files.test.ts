@@ -1,8 +1,10 @@
-import { spawnSync } from "node:child_process";
+// Needs root, as the platform does: it mounts a file system of one page.
+import { execFileSync, spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { accountKey } from "../../platform/cluster-access";
 import { PlatformError, project, readPlatformSettings } from "../../platform/settings";
 import { requireClock, secret, selfSigned } from "../../platform/state-files";
 import { folderWith } from "../folders";
@@ -62,18 +64,52 @@ describe("the clock", () => {
   });
 });
 
-test("a certificate is believed when its key is there as well", () => {
-  const folder = folderWith({});
+/** Puts an openssl first on PATH that is killed in the middle of what it was to write; returns what takes it away. */
+function killOpenssl(): () => void {
   const bin = folderWith({});
-  // Killed after the key, in the middle of the certificate.
   const half = `#!/bin/sh\nfor word; do [ "$last" = -out ] && echo half > "$word"; last=$word; done\nkill -9 $$\n`;
   writeFileSync(join(bin, "openssl"), half, { mode: 0o755 });
   vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
+  const end = (): void => void vi.unstubAllEnvs();
+  onTestFinished(end);
+  return end;
+}
+
+test("half a key that signs tokens is not believed", () => {
+  const settings = readPlatformSettings({ TINYOLLY_STATE: folderWith({}) });
+  const mend = killOpenssl();
+  expect(() => accountKey(settings)).toThrow();
+  mend();
+  const key = accountKey(settings);
+  execFileSync("openssl", ["ec", "-noout", "-in", key], { stdio: "ignore" });
+  expect(statSync(key).mode & 0o777).toBe(0o600);
+});
+
+test("a secret that could not be written whole is made anew", () => {
+  const state = folderWith({});
+  const settings = readPlatformSettings({ TINYOLLY_STATE: state });
+  const folder = join(state, "secrets");
+  mkdirSync(folder);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k", "tinyolly-test", folder]);
+  try {
+    writeFileSync(join(folder, "filler"), "x".repeat(4096));
+    expect(() => secret(settings, "token")).toThrow("ENOSPC");
+    expect(readdirSync(folder)).toEqual(["filler"]);
+    rmSync(join(folder, "filler"));
+    const made = secret(settings, "token");
+    expect(made).toMatch(/^[0-9a-f]{48}$/);
+    expect(secret(settings, "token")).toBe(made);
+  } finally {
+    execFileSync("umount", [folder]);
+  }
+});
+
+test("a certificate is believed when its key is there as well", () => {
+  const folder = folderWith({});
+  // Killed after the key, in the middle of the certificate.
+  const mend = killOpenssl();
   expect(() => selfSigned(folder, "/CN=a", "DNS:a")).toThrow();
-  vi.unstubAllEnvs();
+  mend();
   const { certificate, key } = selfSigned(folder, "/CN=a", "DNS:a");
   expect(new X509Certificate(readFileSync(certificate)).subject).toBe("CN=a");
   expect(readFileSync(key, "utf8")).toContain("PRIVATE KEY");
