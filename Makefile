@@ -90,8 +90,7 @@ release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
-	@$(PLATFORM_CLI) destroy
-	@$(PLATFORM_CLI) down
+	@$(PLATFORM_CLI) end
 
 .PHONY: env
 env: $(PACKAGES) ## Print the environment for pulumi, helm and kubectl: eval "$$(make -s env)"; STACK=

@@ -1,4 +1,4 @@
-/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|preview|destroy`. */
+/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|preview|destroy|end`. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../components/command-line";
@@ -17,7 +17,7 @@ import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
-import { hasResources } from "./stack-end";
+import { endStack, hasResources } from "./stack-end";
 import { formatBytes, table } from "./table";
 
 const commands: Readonly<
@@ -46,6 +46,16 @@ const commands: Readonly<
     return runPulumi(["preview", "--diff", "--stack", localStack]);
   },
   destroy,
+  end: (settings) =>
+    endStack(settings, {
+      destroy: async () => {
+        // Without it, the servers can be stopped all the same.
+        if (hasResources(settings)) requireSpace(settings);
+        return destroy(settings);
+      },
+      stop: (say) => platformDown(settings, say),
+      log,
+    }),
 };
 
 /** What users type for the commands that change the platform: one at a time. */
@@ -56,6 +66,7 @@ const changing: Readonly<Record<string, string>> = {
   deploy: "make up",
   preview: "make preview",
   destroy: "make down",
+  end: "make down",
 };
 
 /** Those that start it. */

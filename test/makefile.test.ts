@@ -20,6 +20,7 @@ test.each<[what: string, words: readonly string[], command: string]>([
     ["gc", "KEEP=-1", "STACK=prod"],
     "--platform --stack='prod' --keep='-1'",
   ],
+  ["one command for all that ends", ["down"], "end"],
   ["a switch", ["gc", "DELETE=1"], "--platform --delete"],
   ["a switch by another word", ["gc", "DELETE=yes"], "--platform --delete"],
   ["no switch by 0", ["gc", "DELETE=0", "JSON=0"], "--platform"],

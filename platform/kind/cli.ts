@@ -1,6 +1,6 @@
 /**
  * The platform's commands for a kind cluster, as the Makefile calls them with PLATFORM=kind:
- * `node --require ./run-typescript.cjs platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy [--json] [--dry-run]`.
+ * `node --require ./run-typescript.cjs platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy|end [--json] [--dry-run]`.
  *
  * With --dry-run, up, down and reset do nothing and need nothing: the commands go to standard error, the manifests to
  * standard output.
@@ -12,6 +12,7 @@ import { stackEnvironment } from "../environment";
 import { awaitRollouts } from "../rollouts";
 import { PlatformError, type PlatformSettings, localStack } from "../settings";
 import { printVariables, runPulumi, stackOf } from "../shell";
+import { endStack } from "../stack-end";
 import { table } from "../table";
 import { downSteps, resetSteps, upSteps } from "./plan";
 import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
@@ -63,12 +64,15 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       return runPulumi(["preview", "--diff", "--stack", localStack]);
     },
   },
-  destroy: {
+  destroy: { changes: "make down", run: destroy },
+  end: {
     changes: "make down",
-    run: async (settings) => {
-      await up(settings);
-      return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
-    },
+    run: (settings) =>
+      endStack(settings, {
+        destroy: () => destroy(settings),
+        stop: (say) => kindDown(settings, say),
+        log,
+      }),
   },
 };
 
@@ -76,6 +80,11 @@ async function up(settings: PlatformSettings): Promise<number> {
   await kindUp(settings, log);
   Object.assign(process.env, kindEnvironment(settings));
   return 0;
+}
+
+async function destroy(settings: PlatformSettings): Promise<number> {
+  await up(settings);
+  return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
 }
 
 async function deploy(settings: PlatformSettings): Promise<number> {

@@ -4,14 +4,20 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { lockFolder } from "../../platform/lock";
-import { logFile, servicePid, startService, stopService } from "../../platform/processes";
+import {
+  knownServices,
+  logFile,
+  servicePid,
+  startService,
+  stopService,
+} from "../../platform/processes";
 import { startTime } from "../../platform/start-time";
 import { folderWith, writeFiles } from "../folders";
 import { runTypeScript } from "../run-typescript";
 
 const stackFile = "pulumi/.pulumi/stacks/tinyolly/local.json";
 
-const all = ["up", "deploy", "preview", "destroy", "down", "reset"];
+const all = ["up", "deploy", "preview", "destroy", "end", "down", "reset"];
 
 test.each(all)("%s waits for nobody who holds the lock", async (command) => {
   const state = join(folderWith({}), "state");
@@ -72,15 +78,16 @@ test.each([
   ["never ran", undefined],
   ["was destroyed", { version: 3, checkpoint: { latest: { manifest: {} } } }],
   ["has no resources", { version: 3, checkpoint: { latest: { resources: [] } } }],
-])("destroy starts nothing where the stack %s", async (_, checkpoint) => {
+])("destroy and end start nothing where the stack %s", async (_, checkpoint) => {
   const state = join(folderWith({}), "state");
   if (checkpoint) writeFiles(state, { [stackFile]: JSON.stringify(checkpoint) });
   const env = { TINYOLLY_STATE: state };
-  expect(await runTypeScript("platform/cli.ts", ["destroy"], env)).toEqual({
-    status: 0,
-    stdout: "",
-    stderr: "",
-  });
+  for (const command of ["destroy", "end"])
+    expect(await runTypeScript("platform/cli.ts", [command], env)).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "",
+    });
 });
 
 /** A server of a platform with this state: it does nothing, and ends with the test. */
@@ -95,6 +102,44 @@ async function startServer(state: string, name: string): Promise<void> {
   onTestFinished(async () => {
     await stopService(state, name);
   });
+}
+
+test("make down stops the servers where nothing can be destroyed, and says last what is left and why", async () => {
+  const small = folderWith({});
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tinyolly-test", small]);
+  try {
+    await endOn(small);
+  } finally {
+    const state = join(small, "state");
+    for (const name of knownServices(state)) await stopService(state, name);
+    execFileSync("umount", [small]);
+  }
+});
+
+async function endOn(small: string): Promise<void> {
+  const state = join(small, "state");
+  const urn = (type: string): string => `urn:pulumi:local::tinyolly::${type}`;
+  const resources = [
+    { urn: urn("pulumi:pulumi:Stack::tinyolly-local") },
+    { urn: urn("tinyolly:index:Application::webui") },
+    { urn: urn("tinyolly:index:Application$kubernetes:yaml:Object::webui") },
+  ];
+  const checkpoint = { version: 3, checkpoint: { latest: { resources } } };
+  writeFiles(state, { [stackFile]: JSON.stringify(checkpoint) });
+  await startServer(state, "etcd");
+  const pid = servicePid(state, "etcd") ?? 0;
+  const env = { TINYOLLY_STATE: state, TINYOLLY_CACHE: join(small, "cache") };
+  const { status, stdout, stderr } = await runTypeScript("platform/cli.ts", ["end"], env);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toMatch(
+    new RegExp(
+      "^platform: there are only 4\\.\\d MB free for .*\\n" +
+        "The servers are stopped all the same\\. The state of the stack local still has 3 resources, with Application webui: " +
+        "make down tries again, make up brings back what is missing, and make platform-reset deletes it all with its data\\.\\n$",
+    ),
+  );
+  expect(startTime(pid)).toBeUndefined();
+  expect(knownServices(state)).toEqual([]);
 }
 
 /** The status of one server, and all that is printed. */

@@ -67,13 +67,13 @@ test.each([
   ],
   [
     ["upp"],
-    'platform: "upp" is not a command; there are up, down, reset, status, env, deploy, preview, destroy\n',
+    'platform: "upp" is not a command; there are up, down, reset, status, env, deploy, preview, destroy, end\n',
   ],
 ])("%j is refused", async (args, message) => {
   expect(await kind(...args)).toEqual({ status: 1, stdout: "", stderr: message });
 });
 
-test.each(["up", "deploy", "preview", "destroy", "down", "reset"])(
+test.each(["up", "deploy", "preview", "destroy", "end", "down", "reset"])(
   "%s waits for nobody who holds the lock",
   async (command) => {
     const own = `${process.pid}-${startTime(process.pid) ?? ""}`;
