@@ -69,8 +69,8 @@ bundle: $(PACKAGES) ## Put a release into one file: RELEASE=v2.1.8; FILE=, STACK
 	@$(RELEASE_CLI) bundle $(RELEASE_FLAGS) --release='$(RELEASE)' $(call option,FILE,file)
 
 .PHONY: load
-load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http); KEY=FILE
-	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file='$(FILE)' $(call option,REGISTRY,registry) $(call option,TLS,tls) $(call option,KEY,key)
+load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK= or REGISTRY=host/path (TLS=plain-http); KEY=FILE, or TRUST=1 for an unsigned one
+	@$(RELEASE_CLI) load --platform $(STACK_FLAG) --file='$(FILE)' $(call option,REGISTRY,registry) $(call option,TLS,tls) $(call option,KEY,key) $(if $(call on,TRUST),--trust)
 
 .PHONY: rehearse
 rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1

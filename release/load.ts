@@ -11,6 +11,7 @@ import { type StoredRelease, recordText, releaseParts } from "../components/rele
 import { readStackConfiguration } from "../explain/stack-configuration";
 import { enterReleaseTools } from "../platform/release-tools";
 import { moveAliases } from "../components/release-aliases";
+import type { Authority } from "./authority";
 import { type AuthorityOptions, authorityOptions, readOptionalAuthority } from "./stack-authority";
 import { verify } from "./verify";
 import { OciLayout } from "./oci-layout";
@@ -24,13 +25,15 @@ const declared = {
   file: { type: "string", default: "" },
   registry: { type: "string", default: "" },
   tls: { type: "string", default: "verify" },
+  trust: { type: "boolean", default: false },
   ...authorityOptions,
 } as const;
 
 /**
- * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http]) [--key cosign.pub]`: brings a
- * release out of a file into a registry, with the digests that it had. A file that was damaged or lacks something, or whose
- * signatures do not hold, is refused before anything is pushed.
+ * `load --file F (--stack airgap | --registry host/namespace [--tls verify|skip-verify|plain-http]) [--key cosign.pub]
+ * [--trust]`: brings a release out of a file into a registry, with the digests that it had. A file that was damaged or lacks something, or
+ * whose signatures do not hold, is refused before anything is pushed; so is every file where nobody is named who must have signed
+ * it, unless it is to be trusted.
  */
 export async function load(args: string[]): Promise<number> {
   const options = readOptions(declared, args);
@@ -43,12 +46,14 @@ export async function load(args: string[]): Promise<number> {
   const { client, namespace, aliases } = openTarget(options);
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-load-"));
   try {
+    const authority = readSigner(options);
     await unpack(file, folder);
     const layout = await OciLayout.open(folder, file);
     const { record, digest } = await recordOf(layout, file);
     for (const part of [...releaseParts(record), { path: releaseRepository, digest }])
       await layout.requireWhole(part.path, part.digest);
-    await requireSignatures(layout, options, record.release);
+    if (authority) await requireSignatures(layout, authority, record.release, options.platform);
+    else log("its signatures are not checked, since it is to be trusted");
     const transfer: Transfer = {
       ...{ record, source: layout, from: "", target: client, to: namespace, log },
     };
@@ -75,25 +80,40 @@ function log(line: string): void {
 }
 
 /**
- * Checks everything that a bundle's record lists against the signatures beside it, where it is known whose must be there.
+ * Whose signatures a bundle must have; undefined where it is to be trusted.
  *
+ * @throws InputError where nobody is named and it is not.
+ */
+function readSigner(
+  options: AuthorityOptions & {
+    readonly stack: string;
+    readonly file: string;
+    readonly trust: boolean;
+  },
+): Authority | undefined {
+  const configuration = options.stack === "" ? {} : readStackConfiguration(options.stack);
+  const setting = (key: string): string => configuration[`tinyolly:${key}`] ?? "";
+  const authority = readOptionalAuthority(options, setting);
+  if (authority || options.trust) return authority;
+  throw new InputError(
+    `nobody is named who must have signed ${options.file}, so nothing was loaded; name the public key with KEY=cosign.pub, or ` +
+      `load it unverified with TRUST=1`,
+  );
+}
+
+/**
+ * Checks everything that a bundle's record lists against the signatures beside it.
+ *
+ * @param platform whether the platform's own cosign may be used.
  * @throws InputError that names what does not hold.
  */
 async function requireSignatures(
   layout: OciLayout,
-  options: AuthorityOptions & { readonly stack: string; readonly platform: boolean },
+  authority: Authority,
   release: string,
+  platform: boolean,
 ): Promise<void> {
-  const configuration = options.stack === "" ? {} : readStackConfiguration(options.stack);
-  const setting = (key: string): string => configuration[`tinyolly:${key}`] ?? "";
-  const authority = readOptionalAuthority(options, setting);
-  if (!authority) {
-    log(
-      "its signatures are not checked, since nobody is named who must have signed; KEY=cosign.pub does",
-    );
-    return;
-  }
-  if (options.platform && authority.kind === "keyless") await enterReleaseTools();
+  if (platform && authority.kind === "keyless") await enterReleaseTools();
   // Only its path is looked at.
   const ref = `bundle.invalid/${releaseRepository}:${release}`;
   const { checks, holds } = await verify({ ref, authority, reader: layout });

@@ -21,6 +21,16 @@ test.each<[what: string, words: readonly string[], command: string]>([
     "--platform --stack='prod' --keep='-1'",
   ],
   ["one command for all that ends", ["down"], "end"],
+  [
+    "trust in a bundle only where it is said",
+    ["load", "FILE=a.tar", "STACK=airgap", "TRUST=0"],
+    "load --platform --stack='airgap' --file='a.tar'",
+  ],
+  [
+    "trust in a bundle",
+    ["load", "FILE=a.tar", "STACK=airgap", "TRUST=1"],
+    "load --platform --stack='airgap' --file='a.tar' --trust",
+  ],
   ["a switch", ["gc", "DELETE=1"], "--platform --delete"],
   ["a switch by another word", ["gc", "DELETE=yes"], "--platform --delete"],
   ["no switch by 0", ["gc", "DELETE=0", "JSON=0"], "--platform"],

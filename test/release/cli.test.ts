@@ -126,7 +126,7 @@ describe("a bundle", () => {
     expect(sha256(readFileSync("one.tar"))).toBe(sha256(readFileSync("two.tar")));
     expect(readdirSync(".").filter((file) => file.includes("draft"))).toEqual([]);
 
-    const loaded = await release("load", "--file=one.tar", "--stack=airgap");
+    const loaded = await release("load", "--file=one.tar", "--stack=airgap", "--trust");
     expect(loaded.stdout).toContain(digest);
     expect(loaded.status).toBe(0);
     await asked(there, async (client) => {
@@ -156,9 +156,10 @@ describe("a bundle", () => {
       "--file=one.tar",
       `--registry=${there.host}/far/away`,
       "--tls=plain-http",
+      "--trust",
     );
     expect(again.stderr).toMatch(
-      /^its signatures are not checked, .*\nimage api: is there\nimage web: is there\nchart shop: is there\n$/,
+      /^its signatures are not checked, since it is to be trusted\nimage api: is there\nimage web: is there\nchart shop: is there\n$/,
     );
     expect(again.status).toBe(0);
     expect(writes(there)).toEqual(before);
@@ -207,12 +208,14 @@ describe("a bundle", () => {
       await extract({ file: "good.tar", cwd: folder });
       change(folder);
       await create({ file: `${folder}.tar`, cwd: folder }, readdirSync(folder));
-      const { status, stderr } = await release("load", `--file=${folder}.tar`, "--stack=airgap");
+      const target = [`--file=${folder}.tar`, "--stack=airgap", "--trust"];
+      const { status, stderr } = await release("load", ...target);
       expect(stderr).toMatch(message);
       expect(status).toBe(1);
     }
     writeFileSync("none.tar", "no tar");
-    expect((await release("load", "--file=none.tar", "--stack=airgap")).stderr).toMatch(
+    const none = await release("load", "--file=none.tar", "--stack=airgap", "--trust");
+    expect(none.stderr).toMatch(
       /^release: none.tar (cannot be unpacked|does not hold|is not the bundle)/,
     );
     expect(writes(there)).toEqual([]);
@@ -230,6 +233,22 @@ describe("a bundle", () => {
     expect(named.status).toBe(1);
     stack("airgap", there, "far/away", { signing: "key" });
     expect((await release("load", "--file=a.tar", "--stack=airgap")).stderr).toMatch(refusal);
+    const trusted = await release("load", "--file=a.tar", "--stack=airgap", "--trust");
+    expect(trusted.stderr).toMatch(refusal);
+    expect(writes(there)).toEqual([]);
+  });
+
+  test("is loaded unverified only where it is said that it is to be trusted", async () => {
+    await putRelease(here);
+    await release("bundle", "--release=v2.1.8", "--file=a.tar");
+    for (const target of [["--stack=airgap"], [`--registry=${there.host}/far/away`]]) {
+      const { status, stderr } = await release("load", "--file=a.tar", ...target);
+      expect(stderr).toBe(
+        "release: nobody is named who must have signed a.tar, so nothing was loaded; name the public key with KEY=cosign.pub, or " +
+          "load it unverified with TRUST=1\n",
+      );
+      expect(status).toBe(1);
+    }
     expect(writes(there)).toEqual([]);
   });
 
@@ -237,7 +256,7 @@ describe("a bundle", () => {
     await putRelease(here);
     await release("bundle", "--release=v2.1.8", "--file=a.tar");
     const other = there.setManifest("far/away/web", "v2.1.8", manifestOf("other"));
-    const { status, stderr } = await release("load", "--file=a.tar", "--stack=airgap");
+    const { status, stderr } = await release("load", "--file=a.tar", "--stack=airgap", "--trust");
     expect(stderr.replace(/^its signatures .*\n/, "")).toBe(
       `release: ${there.host}/far/away has other content under the same versions: image web v2.1.8 (${other}); published ` +
         "versions are never overwritten, and nothing was copied, so give the release another version\n",
