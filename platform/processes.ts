@@ -202,7 +202,7 @@ async function lostPort(
   logStart: number,
 ): Promise<boolean> {
   for (const port of ports) if (!(await isFree(port))) return true;
-  return /address already in use|EADDRINUSE/i.test(readLog(state, name).slice(logStart));
+  return /address already in use|EADDRINUSE/i.test(readLog(state, name, logStart));
 }
 
 /**
@@ -275,9 +275,10 @@ function logEnd(state: string, name: string): string {
   return `${lines.slice(-10).join("\n")}\nThe whole log is ${logFile(state, name)}`;
 }
 
-function readLog(state: string, name: string): string {
+/** What a log has from a byte on. */
+function readLog(state: string, name: string, from = 0): string {
   const file = logFile(state, name);
-  return existsSync(file) ? readFileSync(file, "utf8") : "";
+  return existsSync(file) ? readFileSync(file).subarray(from).toString() : "";
 }
 
 function recordFile(state: string, name: string): string {
