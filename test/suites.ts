@@ -32,6 +32,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   gc: "platform",
   outages: "alone",
   failures: "alone",
+  servers: "alone",
   down: "alone",
 };
 

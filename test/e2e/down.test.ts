@@ -1,7 +1,7 @@
 // The end: what `make down` leaves.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import {
   checkout,
   deploy,
@@ -39,6 +39,28 @@ test("make up after a stop waits for the pods, although there is nothing to chan
   expect(output).toMatch(/^total +\d/m);
   expect(output).toContain(`http://127.0.0.1:${platform.ports.ui}`);
   expect([isHealthy("tinyolly"), isHealthy("tinyolly-demos")]).toEqual([true, true]);
+});
+
+test("make down stops all servers where Pulumi cannot destroy, and says last what is left", () => {
+  const folder = join(platform.state, "pulumi/.pulumi/locks/organization/tinyolly/local");
+  const lock = join(folder, "other.json");
+  mkdirSync(folder, { recursive: true });
+  onTestFinished(() => {
+    rmSync(lock, { force: true });
+  });
+  // Of somebody at work on another machine.
+  const holder = { pid: 1, username: "alice", hostname: "elsewhere", timestamp: new Date() };
+  writeFileSync(lock, JSON.stringify(holder));
+  const { status, output } = platformCommand("end");
+  expect(status, output).not.toBe(0);
+  expect(output).toContain("alice@elsewhere");
+  expect(output.trimEnd().split("\n").at(-1)).toMatch(
+    /^The servers are stopped all the same\. The state of the stack local still has \d+ resources, with .*Application tinyolly-demos.*: make down tries again, /,
+  );
+  expect(processes()).toEqual([]);
+  rmSync(lock);
+  const again = deploy();
+  expect(again.status, again.output).toBe(0);
 });
 
 test("make down removes the workloads through Argo CD, and keeps what was published and stored", () => {
