@@ -1,5 +1,6 @@
 import { existsSync, statSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isWritable } from "./ownership";
 import { PlatformError, type PlatformSettings } from "./settings";
 import { formatBytes } from "./table";
 
@@ -28,7 +29,8 @@ export function requireSpace(
   const inState = read(nearest(state));
   const inCache = read(nearest(cache));
   const fullState = inState.free < neededBytes;
-  const fullCache = inCache.free < neededBytes;
+  // All tools may be in a cache that is only read, which has nothing free.
+  const fullCache = isWritable(cache) && inCache.free < neededBytes;
   if (!fullState && !fullCache) return;
   const one = inState.device === inCache.device;
   const full = [

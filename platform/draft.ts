@@ -12,8 +12,9 @@ import {
   rmSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { awaitLock } from "./process-lock";
-import { project } from "./settings";
+import { isWritable, ownerOf } from "./ownership";
+import { type Release, awaitLock, codeOf, userName } from "./process-lock";
+import { PlatformError, project } from "./settings";
 
 /** A file or folder that checkouts share. */
 export interface Shared {
@@ -32,6 +33,7 @@ export type Fill = (draft: string) => string | undefined | Promise<string | unde
  *
  * @param isThere whether what is there is complete. @default - whether something is there
  * @returns whether it was made here.
+ * @throws PlatformError where it is missing and its folder cannot be written.
  */
 export async function makeOnce(
   shared: Shared,
@@ -47,13 +49,27 @@ export async function whileAlone<T>(
   { path, label, log }: Shared,
   body: () => Promise<T>,
 ): Promise<T> {
-  const release = await awaitLock(`${path}.lock`, `the checkout ${project}`, (holder) => {
-    log(`${label}: waiting for ${holder.command} (process ${holder.pid}), which makes it`);
-  });
+  const release = await lockOf({ path, label, log });
   try {
     return await body();
   } finally {
     release();
+  }
+}
+
+async function lockOf({ path, label, log }: Shared): Promise<Release> {
+  try {
+    return await awaitLock(`${path}.lock`, `the checkout ${project}`, ({ command, pid }) => {
+      log(`${label}: waiting for ${command} (process ${pid}), which makes it`);
+    });
+  } catch (error) {
+    const folder = dirname(path);
+    if (codeOf(error) === "" || isWritable(folder)) throw error;
+    const owner = ownerOf(folder);
+    throw new PlatformError(
+      `${label} is missing in ${folder}, which belongs to ${owner} and cannot be written by ${userName()}; ` +
+        `set TINYOLLY_CACHE to a folder of your own, or have the cache filled there by make platform-up, as ${owner} and where it is writable`,
+    );
   }
 }
 

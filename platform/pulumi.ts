@@ -14,6 +14,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { given } from "../components/given";
 import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "./catalog";
 import { replace, whileAlone } from "./draft";
+import { isWritable, requireOwn } from "./ownership";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 import { cachedPath, provideTools } from "./tools";
 
@@ -25,11 +26,19 @@ export interface ReadyPlugin {
 
 const noteName = "made-here";
 
-/** Folder that `PULUMI_HOME` names: an own one, so that no stand-in gets in the way of other projects. */
+/**
+ * Folder that `PULUMI_HOME` names: an own one, so that no stand-in gets in the way of other projects. Pulumi writes in
+ * it, so where it cannot be written the platform's state has another one.
+ */
 export function pulumiHome(
-  { cache }: PlatformSettings,
+  settings: PlatformSettings,
   env: NodeJS.ProcessEnv = process.env,
 ): string {
+  const shared = sharedHome(settings, env);
+  return isWritable(shared) ? shared : join(settings.state, "pulumi-home");
+}
+
+function sharedHome({ cache }: PlatformSettings, env: NodeJS.ProcessEnv = process.env): string {
   return given(env, "PULUMI_HOME") ?? join(cache, "pulumi");
 }
 
@@ -47,6 +56,14 @@ export async function providePulumi(
   log: (line: string) => void,
 ): Promise<ReadyPlugin[]> {
   const home = pulumiHome(settings);
+  const shared = sharedHome(settings);
+  if (shared === join(settings.cache, "pulumi"))
+    requireOwn(settings.cache, [
+      settings.cache,
+      shared,
+      pulumiBin(shared),
+      join(shared, "plugins"),
+    ]);
   if (lacks(settings, home))
     await whileAlone({ path: join(home, "platform"), label: "Pulumi", log }, () =>
       fillHome(settings, home, log),
@@ -67,9 +84,9 @@ async function fillHome(
   home: string,
   log: (line: string) => void,
 ): Promise<void> {
-  const missingCli = isCliMissing(settings, home);
+  const missingCli = isCliMissing(settings, home) && !adoptCli(settings, home);
   const missing = pulumiPlugins.filter(
-    (plugin) => !isInstalled(settings, home, plugin) && !adopt(home, plugin),
+    (plugin) => !isInstalled(settings, home, plugin) && !adopt(settings, home, plugin),
   );
   if (!missingCli && missing.length === 0) return;
   const online = await installerAnswers();
@@ -133,16 +150,30 @@ function readText(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
-/** Takes an official plugin that the user has from other work. Returns whether there is one. */
-function adopt(home: string, plugin: Plugin): boolean {
-  const folder = folderName(plugin);
-  const users = join(homedir(), ".pulumi/plugins", folder);
-  if (!isComplete(users, plugin)) return false;
-  mkdirSync(join(home, "plugins"), { recursive: true });
-  rmSync(join(home, "plugins", folder), { recursive: true, force: true });
-  symlinkSync(users, join(home, "plugins", folder));
-  rmSync(partialMark(join(home, "plugins", folder)), { force: true });
+/** Takes the CLI of the shared home, where that cannot be written. Returns whether it has one. */
+function adoptCli(settings: PlatformSettings, home: string): boolean {
+  const shared = sharedHome(settings);
+  if (shared === home || isCliMissing(settings, shared)) return false;
+  link(pulumiBin(shared), pulumiBin(home));
   return true;
+}
+
+/** Takes a plugin of the shared home, or an official one that the user has from other work. Returns whether there is one. */
+function adopt(settings: PlatformSettings, home: string, plugin: Plugin): boolean {
+  const folder = join("plugins", folderName(plugin));
+  const shared = sharedHome(settings);
+  const isShared = shared !== home && isInstalled(settings, shared, plugin);
+  const source = join(isShared ? shared : join(homedir(), ".pulumi"), folder);
+  if (!isComplete(source, plugin)) return false;
+  link(source, join(home, folder));
+  rmSync(partialMark(join(home, folder)), { force: true });
+  return true;
+}
+
+function link(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { recursive: true, force: true });
+  symlinkSync(target, path);
 }
 
 function download(home: string, { name, version }: Plugin, log: (line: string) => void): boolean {

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { makeOnce } from "./draft";
+import { requireOwn } from "./ownership";
 import { PlatformError, project } from "./settings";
 
 /** A program that the platform needs, and where it may come from. */
@@ -67,7 +68,8 @@ export interface FoundTool {
  * Finds each tool on PATH, in the cache, among Debian's packages or by a build from Go modules, in this order, and
  * says on standard error what takes time.
  *
- * @throws PlatformError that names what is missing and the command that installs it.
+ * @throws PlatformError that names what is missing and the command that installs it; or the owner of a cache that somebody
+ *   else could have filled.
  */
 export async function provideTools(
   tools: readonly Tool[],
@@ -80,8 +82,10 @@ export async function provideTools(
     const path = findOnPath(tool);
     const cached = cachedPath(tool, cache);
     if (path !== undefined) found.set(tool.name, { tool, path, origin: "PATH" });
-    else if (existsSync(cached)) found.set(tool.name, { tool, path: cached, origin: "cache" });
-    else missing.push(tool);
+    else if (existsSync(cached)) {
+      requireOwn(cache, [cache, join(cache, "tools"), dirname(cached), cached]);
+      found.set(tool.name, { tool, path: cached, origin: "cache" });
+    } else missing.push(tool);
   }
   const packaged = missing.filter(({ debian }) => debian !== undefined);
   if (packaged.length > 0) {

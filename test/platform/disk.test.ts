@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { type FileSystem, neededBytes, requireSpace } from "../../platform/disk";
 import { PlatformError, readPlatformSettings } from "../../platform/settings";
 import { folderWith } from "../folders";
+import { makeReadOnly } from "../mounts";
 
 const enough = neededBytes;
 const less = 512_000_000;
@@ -30,6 +31,12 @@ test("1 GiB is enough, asked of the nearest folders that exist", () => {
   );
   check();
   expect(asked).toEqual([made, cache]);
+});
+
+test("a tool cache that is only read needs no space", () => {
+  const { cache, check } = machine({ device: 1, free: enough }, { device: 2, free: 0 });
+  makeReadOnly(cache);
+  check();
 });
 
 test.each<[string, FileSystem, FileSystem, (state: string, cache: string) => string]>([

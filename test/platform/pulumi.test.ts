@@ -1,11 +1,20 @@
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../platform/catalog";
-import { providePulumi, pulumiBin } from "../../platform/pulumi";
+import { providePulumi, pulumiBin, pulumiHome } from "../../platform/pulumi";
 import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
 import { cachedPath } from "../../platform/tools";
 import { folderWith, writeFiles } from "../folders";
+import { makeReadOnly } from "../mounts";
 
 let home = "";
 let path = "";
@@ -139,6 +148,38 @@ test("of two that fill one home at once, the later one waits and takes what is t
     `Pulumi: waiting for the checkout ${project} (process ${process.pid}), which makes it`,
   ]);
   expect(readdirSync(home).sort()).toEqual(["plugins", "versions"]);
+});
+
+describe("a home that cannot be written", () => {
+  const own = (): string => join(settings.state, "pulumi-home");
+
+  test("is linked into one of the platform's state, where Pulumi can write", async () => {
+    await provide();
+    makeReadOnly(settings.cache);
+    expect(pulumiHome(settings)).toBe(own());
+    expect(await provide()).toEqual([]);
+    const links = [
+      join("versions", pulumiVersion, "bin"),
+      ...readdirSync(join(home, "plugins")).map((name) => join("plugins", name)),
+    ];
+    expect(links).toHaveLength(1 + pulumiPlugins.length);
+    for (const path of links) expect(readlinkSync(join(own(), path))).toBe(join(home, path));
+    writeFiles(own(), { "workspaces/a.json": "" });
+    expect(await provide()).toEqual([]);
+  });
+
+  test("is not needed where the tools are there", async () => {
+    makeReadOnly(settings.cache);
+    await provide();
+    expect(readFileSync(join(pulumiBin(own()), "pulumi"), "utf8")).toContain("# pulumi made here");
+    expect(readdirSync(join(own(), "plugins"))).toHaveLength(pulumiPlugins.length);
+  });
+});
+
+test("a home that another user could have filled is refused", async () => {
+  await provide();
+  chownSync(join(home, "plugins"), 65534, 65534);
+  await expect(provide()).rejects.toThrow(`${join(home, "plugins")} belongs to 65534; `);
 });
 
 describe("a plugin", () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   lstatSync,
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -10,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { userInfo } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -24,6 +26,7 @@ import {
 import { PlatformError, project } from "../../platform/settings";
 import { type Tool, cachedPath, linkTools, moduleFolder, provideTools } from "../../platform/tools";
 import { folderWith, writeFiles } from "../folders";
+import { makeReadOnly } from "../mounts";
 
 let cache = "";
 let path = "";
@@ -296,6 +299,62 @@ describe("of two first starts at once with one cache", () => {
     expect(await next(second.lines)).toBe(`built ${target()}`);
     expect(readFileSync(target(), "utf8")).toBe("whole\n");
     expect(readdirSync(join(cache, "tools"))).toEqual([basename(dirname(target()))]);
+  });
+});
+
+describe("a tool cache", () => {
+  const target = (): string => cachedPath(tool, cache);
+
+  beforeEach(() => {
+    vi.stubEnv("PATH", `${path}:/usr/bin:/bin`);
+    addProgram(target(), "");
+  });
+
+  test("that cannot be written is used as it is", async () => {
+    makeReadOnly(cache);
+    expect(await provide(tool)).toEqual({ tool, path: target(), origin: "cache" });
+  });
+
+  test("that cannot be written and lacks something is named, with its owner and what to do", async () => {
+    addProgram(join(path, "go"), "");
+    chownSync(join(cache, "tools"), 65534, 65534);
+    makeReadOnly(cache);
+    await expect(provide({ ...tool, version: "1.2.4" })).rejects.toThrow(
+      new PlatformError(
+        `[1/1] ${tool.name} 1.2.4 is missing in ${join(cache, "tools")}, which belongs to nobody and cannot be written by ` +
+          `${userInfo().username}; set TINYOLLY_CACHE to a folder of your own, or have the cache filled there by ` +
+          `make platform-up, as nobody and where it is writable`,
+      ),
+    );
+  });
+
+  test.each([
+    ["the cache", () => cache],
+    ["the folder of tools", () => join(cache, "tools")],
+    ["the tool's folder", () => dirname(target())],
+    ["the program", target],
+  ])("that another user could have filled is refused: %s", async (_, of) => {
+    chownSync(of(), 65534, 65534);
+    await expect(provide(tool)).rejects.toThrow(
+      new PlatformError(
+        `the programs of the tool cache ${cache} run as root, but ${of()} belongs to nobody; set TINYOLLY_CACHE to a folder ` +
+          `of your own, or, if you trust what is in there, sudo chown -R root ${cache}`,
+      ),
+    );
+  });
+
+  test("of the user who called sudo is used", async () => {
+    chownSync(cache, 65534, 65534);
+    vi.stubEnv("SUDO_UID", "65534");
+    expect((await provide(tool))?.origin).toBe("cache");
+  });
+
+  test("that anybody may write is refused", async () => {
+    chmodSync(cache, 0o777);
+    await expect(provide(tool)).rejects.toThrow(
+      `but ${cache} may be written by anybody; set TINYOLLY_CACHE to a folder of your own, ` +
+        `or, if you trust what is in there, chmod o-w ${cache}`,
+    );
   });
 });
 
