@@ -19,6 +19,7 @@ import {
   readPlatformSettings,
   registryHosts,
 } from "./settings";
+import { toolFolder } from "./tools";
 
 /** Names the file that Pulumi reads instead of a stack's own. */
 const configVariable = "PULUMI_OPTION_CONFIG_FILE";
@@ -104,11 +105,6 @@ function registryVariables(stack: string, env: NodeJS.ProcessEnv): Record<string
     // Pulumi is asked for a token only where there is one; a shell may have another stack's.
     TINYOLLY_STACK: hasSecret(stack, "registryToken", env) ? stack : "",
   };
-}
-
-/** Folder with a link to each tool. */
-export function toolFolder({ state }: PlatformSettings): string {
-  return join(state, "bin");
 }
 
 /**

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import {
   apiAddress,
   apiServerTrust,
@@ -24,6 +31,7 @@ import {
 } from "./settings";
 import { statFields } from "./start-time";
 import { ensureFolder, writeConfig } from "./state-files";
+import { toolFolder } from "./tools";
 
 /** Image of every pod's sandbox, in the platform's registry. */
 export const pauseRepository = "platform/pause";
@@ -68,6 +76,7 @@ export function node(settings: PlatformSettings): Service {
       `--services=${serviceRange}`,
       `--cgroup=${controlGroup(settings)}`,
       ...reach,
+      ...hostPaths(settings),
       `--publish=${address}=${uiTarget}`,
     ],
     address,
@@ -77,6 +86,23 @@ export function node(settings: PlatformSettings): Service {
       (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
     patience: 20,
   };
+}
+
+/** What the node sees of this machine beside its programs in /usr: nothing else could a pod with a volume of it have. */
+function hostPaths(settings: PlatformSettings): string[] {
+  const { state, cache } = settings;
+  const written = [nodeFolder(settings), volumesFolder(settings)];
+  const links = [toolFolder(settings), cniFolder(settings)].filter((folder) => existsSync(folder));
+  const tools = links.flatMap((folder) =>
+    readdirSync(folder).map((name) => dirname(realpathSync(join(folder, name)))),
+  );
+  const shared = join(cache, "tools");
+  const others = tools.filter((folder) => !`${folder}/`.startsWith(`${shared}/`));
+  const read = ["bin", "config", "kubernetes/pki", "rehearsal"].map((name) => join(state, name));
+  return [
+    ...written.map((path) => `--write=${path}`),
+    ...[...read, shared, ...new Set(others)].map((path) => `--read=${path}`),
+  ];
 }
 
 /** The name of the rehearsal's registry means loopback in the node as well, and so does `localhost`. */
@@ -159,6 +185,8 @@ export function kubelet(settings: PlatformSettings): Service {
     // The host's name servers are out of reach for pods.
     resolvConf: "",
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
+    // Its default is beside the programs, which the node may not write.
+    volumePluginDir: ensureFolder(join(nodeFolder(settings), "volume-plugins")),
     podLogsDir: ensureFolder(join(nodeFolder(settings), "logs")),
     cgroupDriver: "cgroupfs",
     cgroupRoot: `/${controlGroup(settings)}`,
@@ -277,7 +305,7 @@ export function volumes(settings: PlatformSettings): Service {
     command: [
       "tinyolly-volumes",
       `--kubeconfig=${serverKubeconfig(settings, "volumes")}`,
-      `--folder=${ensureFolder(join(settings.state, "volumes"))}`,
+      `--folder=${volumesFolder(settings)}`,
       `--node=${nodeName}`,
       `--socket=${socket}`,
     ],
@@ -285,6 +313,10 @@ export function volumes(settings: PlatformSettings): Service {
     ready: () => accepts({ path: socket }),
     patience: 20,
   };
+}
+
+function volumesFolder({ state }: PlatformSettings): string {
+  return ensureFolder(join(state, "volumes"));
 }
 
 /** Address of the API as the node reaches it. */

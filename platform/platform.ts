@@ -9,7 +9,7 @@ import { kubeconfigFile } from "./cluster-access";
 import { clusterObjects } from "./cluster-objects";
 import { makeOnce } from "./draft";
 import { endEmulation, provideEmulation } from "./emulation";
-import { environment, toolFolder } from "./environment";
+import { environment } from "./environment";
 import { forgetRegistry, nameRegistry } from "./hosts";
 import { trimLogs } from "./logs";
 import { unmountBelow } from "./mounts";
@@ -32,7 +32,7 @@ import { argocdFactories, nodeFactories, serviceFactories } from "./services";
 import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
 import { type ServiceFactory, startAll } from "./start-services";
 import { requireClock } from "./state-files";
-import { linkTools, moduleFolder, provideTools } from "./tools";
+import { linkTools, moduleFolder, provideTools, toolFolder } from "./tools";
 
 type Log = (line: string) => void;
 

@@ -19,7 +19,7 @@ import {
 import { delimiter, dirname, join } from "node:path";
 import { makeOnce } from "./draft";
 import { requireOwn } from "./ownership";
-import { PlatformError, project } from "./settings";
+import { PlatformError, type PlatformSettings, project } from "./settings";
 
 /** A program that the platform needs, and where it may come from. */
 export interface Tool {
@@ -104,6 +104,11 @@ export async function provideTools(
 /** Path of a tool in the cache: its folder is named by all that decides the build. */
 export function cachedPath(tool: Tool, cache: string): string {
   return join(cache, "tools", `${tool.name}-${tool.version}-${recipeKey(tool)}`, tool.name);
+}
+
+/** Folder with a link to each tool of a platform. */
+export function toolFolder({ state }: PlatformSettings): string {
+  return join(state, "bin");
 }
 
 /** Makes `folder` hold exactly one link for each tool, so that PATH needs one entry. Links that are right stay: they may be in use. */

@@ -1,6 +1,6 @@
 // What Argo CD and the node make of a delivery: the product runs, follows changes, and is put right.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { get, getInNode } from "../../platform/http";
@@ -126,6 +126,15 @@ test("a pod reaches nothing outside the platform", () => {
     "    except OSError: pass",
   ].join("\n");
   expect(python("tinyolly", "deploy/tinyolly-frontend", code)).toBe("");
+});
+
+test("the node has a root of its own, in which a pod finds none of this machine's folders", () => {
+  const init = readFileSync(join(platform.state, "node/init.pid"), "utf8");
+  const root = `/proc/${init}/root`;
+  for (const folder of ["home", "boot", "srv", "etc/ssh", "var/lib/dpkg", "dev/disk"])
+    expect(existsSync(join(root, folder)), folder).toBe(false);
+  expect(existsSync(join(root, platform.state, "secrets"))).toBe(false);
+  expect(existsSync(join(root, platform.state, "node"))).toBe(true);
 });
 
 test("anonymous requests are refused by API server and kubelet, and the node may not read other Secrets", async () => {

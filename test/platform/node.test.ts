@@ -6,6 +6,7 @@ import { tokenFile } from "../../platform/cluster-access";
 import { containerd, coreDns, kubeProxy, kubelet, node, scheduler } from "../../platform/node";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
 import { startTime } from "../../platform/start-time";
+import { linkTools, toolFolder } from "../../platform/tools";
 import { folderWith, writeFiles } from "../folders";
 
 function platform(env: NodeJS.ProcessEnv = {}): PlatformSettings {
@@ -46,6 +47,29 @@ test("with a rehearsal, its registries are also at the node's loopback, where th
     "--reach=127.0.0.1:49500=127.0.0.1:49500",
     "--reach=127.0.0.1:49501=127.0.0.1:49501",
     "--reach=127.0.0.1:49502=127.0.0.1:49502",
+  ]);
+});
+
+test("the node sees of this machine what it writes, what its servers read, and the tools' folders", () => {
+  const elsewhere = folderWith({ helm: "" });
+  const cache = folderWith({ "tools/etcd-1/etcd": "" });
+  const settings = platform({ TINYOLLY_CACHE: cache });
+  const { state } = settings;
+  const found = (name: string, path: string) => ({
+    tool: { name, version: "1" },
+    path,
+    origin: "cache" as const,
+  });
+  linkTools(
+    [found("etcd", join(cache, "tools/etcd-1/etcd")), found("helm", join(elsewhere, "helm"))],
+    toolFolder(settings),
+  );
+  expect(node(settings).command.filter((word) => /^--(?:read|write)/.test(word))).toEqual([
+    `--write=${state}/node`,
+    `--write=${state}/volumes`,
+    ...["bin", "config", "kubernetes/pki", "rehearsal"].map((name) => `--read=${state}/${name}`),
+    `--read=${cache}/tools`,
+    `--read=${elsewhere}`,
   ]);
 });
 

@@ -28,6 +28,16 @@ func (p pairs) Set(text string) error {
 	return nil
 }
 
+// paths is a flag that may be given several times.
+type paths []string
+
+func (p *paths) String() string { return "" }
+
+func (p *paths) Set(path string) error {
+	*p = append(*p, path)
+	return nil
+}
+
 func main() {
 	settings := inside.Settings{Reach: pairs{}}
 	publish := pairs{}
@@ -36,6 +46,8 @@ func main() {
 	flag.StringVar(&settings.Services, "services", "10.96.0.0/16", "addresses of Services")
 	flag.Var(pairs(settings.Reach), "reach", "[address:]port=address: port of the node that leads to an address of the host")
 	flag.Var(publish, "publish", "address=target: address of the host that leads to a target in the node")
+	flag.Var((*paths)(&settings.Host.Written), "write", "path of the host that the node writes")
+	flag.Var((*paths)(&settings.Host.Read), "read", "path of the host that the node reads")
 	group := flag.String("cgroup", "", "control group of the pods")
 	flag.Parse()
 

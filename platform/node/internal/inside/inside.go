@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"tinyolly.dev/platform/node/internal/root"
 	"tinyolly.dev/platform/node/internal/tunnel"
 )
 
@@ -37,6 +38,8 @@ type Settings struct {
 	// Reach maps a port of the node, or one at another address of its network such as "127.0.0.1:443", to an address
 	// outside.
 	Reach map[string]string
+	// Host has the paths of the host that the node sees; the folder of the sockets must be among the written ones.
+	Host root.Paths
 }
 
 // kubeletFolder is short, since the sockets in it have a limit; what it holds is in the node's folder.
@@ -52,7 +55,7 @@ func Run(settings Settings, ready *os.File) error {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	if err := mounts(settings.Folder); err != nil {
+	if err := mounts(settings); err != nil {
 		return err
 	}
 	if err := network(settings); err != nil {
@@ -70,18 +73,11 @@ func Run(settings Settings, ready *os.File) error {
 	return nil
 }
 
-func mounts(folder string) error {
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+func mounts(settings Settings) error {
+	if err := root.Enter(settings.Host); err != nil {
+		return err
 	}
-	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w", err)
-	}
-	// What containerd and CNI keep there must not outlive the node.
-	if err := syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("mount /run: %w", err)
-	}
-	kept := filepath.Join(folder, "kubelet")
+	kept := filepath.Join(settings.Folder, "kubelet")
 	if err := errors.Join(os.MkdirAll(kept, 0o755), os.Mkdir(kubeletFolder, 0o755)); err != nil {
 		return err
 	}
