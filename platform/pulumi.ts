@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
-  mkdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -84,10 +84,11 @@ async function fillHome(
   home: string,
   log: (line: string) => void,
 ): Promise<void> {
-  const missingCli = isCliMissing(settings, home) && !adoptCli(settings, home);
-  const missing = pulumiPlugins.filter(
-    (plugin) => !isInstalled(settings, home, plugin) && !adopt(settings, home, plugin),
-  );
+  const missingCli = isCliMissing(settings, home) && !(await adoptCli(settings, home));
+  const missing: Plugin[] = [];
+  for (const plugin of pulumiPlugins)
+    if (!isInstalled(settings, home, plugin) && !(await adopt(settings, home, plugin)))
+      missing.push(plugin);
   if (!missingCli && missing.length === 0) return;
   const online = await installerAnswers();
   if (missingCli) await provideCli(settings, home, online, log);
@@ -151,29 +152,30 @@ function readText(file: string): string | undefined {
 }
 
 /** Takes the CLI of the shared home, where that cannot be written. Returns whether it has one. */
-function adoptCli(settings: PlatformSettings, home: string): boolean {
+async function adoptCli(settings: PlatformSettings, home: string): Promise<boolean> {
   const shared = sharedHome(settings);
   if (shared === home || isCliMissing(settings, shared)) return false;
-  link(pulumiBin(shared), pulumiBin(home));
-  return true;
+  return linkFolder(pulumiBin(shared), pulumiBin(home));
 }
 
 /** Takes a plugin of the shared home, or an official one that the user has from other work. Returns whether there is one. */
-function adopt(settings: PlatformSettings, home: string, plugin: Plugin): boolean {
+async function adopt(settings: PlatformSettings, home: string, plugin: Plugin): Promise<boolean> {
   const folder = join("plugins", folderName(plugin));
   const shared = sharedHome(settings);
   const isShared = shared !== home && isInstalled(settings, shared, plugin);
   const source = join(isShared ? shared : join(homedir(), ".pulumi"), folder);
   if (!isComplete(source, plugin)) return false;
-  link(source, join(home, folder));
+  await linkFolder(source, join(home, folder));
   rmSync(partialMark(join(home, folder)), { force: true });
   return true;
 }
 
-function link(target: string, path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  rmSync(path, { recursive: true, force: true });
-  symlinkSync(target, path);
+/** Makes a folder with a link to each file of another one: Pulumi overlooks plugins whose folder is itself a link. */
+function linkFolder(source: string, folder: string): Promise<boolean> {
+  return replace(folder, (draft) => {
+    for (const name of readdirSync(source)) symlinkSync(join(source, name), join(draft, name));
+    return draft;
+  });
 }
 
 function download(home: string, { name, version }: Plugin, log: (line: string) => void): boolean {
