@@ -15,6 +15,8 @@ extensions[".js"] = (module, file) => {
 // Node would read the maps of the whole SDK, and the SDK takes a stack trace, mapped line by line, for each promise.
 process.setSourceMapsEnabled(sourceMaps);
 
+require("./components/engine-watch").endWithEngine();
+
 // The SDK loads a compiler and a package manager at its start, which take as long as all the rest of it, and uses them
 // only to serialize functions of dynamic resources. They are loaded when they are first used.
 const seldomUsed = new Set(["typescript", "@npmcli/arborist"]);

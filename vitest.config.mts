@@ -8,6 +8,7 @@ const commands = [
   "test/platform/{hosts-race,lock-race,reset,tools}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
+  "test/components/{engine,parent}-watch.test.ts",
   "test/components/{publish-chart,release-scripts}.test.ts",
   "test/platform/disk-full.test.ts",
   "test/workflow-steps.test.ts",

@@ -10,6 +10,7 @@ import { ApplicationWatch, applicationKind } from "./application-watch";
 import { type ClusterAccess, KubectlError, accessFlags, installKubectl, kubectl } from "./kubectl";
 import { Rollout, type WantedRollout, describeState } from "./rollout";
 import { diagnose } from "./rollout-diagnosis";
+import { runScript } from "./script";
 import { noteTiming } from "./timings";
 
 /** What to wait for, and where. */
@@ -152,6 +153,6 @@ function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-void main().then((status) => {
-  process.exitCode = status;
+runScript(async () => {
+  process.exitCode = await main();
 });

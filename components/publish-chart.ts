@@ -5,7 +5,7 @@
  * chart's sources as they are. An existing version is left alone when its bytes are the same, and never overwritten.
  * Credentials come from helm's and Docker's own configuration.
  */
-import { spawnSync } from "node:child_process";
+import { type ExecFileException, execFile, spawnSync } from "node:child_process";
 import {
   mkdtempSync,
   readFileSync,
@@ -26,6 +26,7 @@ import { keyAnnotation } from "./presence";
 import { askForAll } from "./published";
 import type { PushRef, Tls } from "./references";
 import { RegistryClient, RegistryError } from "./registry-client";
+import { runScript } from "./script";
 import { sha256 } from "./source-tree";
 import { sourceDateEpoch, stageFiles } from "./staging";
 import { noteTiming } from "./timings";
@@ -76,9 +77,9 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-chart-"));
   try {
     await checkImages(request, client);
-    const archive = packageChart(request, folder);
+    const archive = await packageChart(request, folder);
     const found = await findPublished(request, archive, client, `${charts}/${request.chart}`);
-    const published: PublishedChart = { digest: found ?? push(request, archive, folder) };
+    const published: PublishedChart = { digest: found ?? (await push(request, archive, folder)) };
     noteTiming("package", start);
     process.stdout.write(`${JSON.stringify(published)}\n`);
   } catch (error) {
@@ -118,7 +119,7 @@ function pathOf(repository: string): string {
 }
 
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
-function packageChart(request: PublishRequest, folder: string): string {
+async function packageChart(request: PublishRequest, folder: string): Promise<string> {
   const copy = join(folder, request.chart);
   stageFiles(request.path, readChartSources(request.path), copy);
   edit(join(copy, "Chart.yaml"), {
@@ -129,7 +130,7 @@ function packageChart(request: PublishRequest, folder: string): string {
   edit(join(copy, "values.yaml"), request.images);
   utimesSync(copy, sourceDateEpoch, sourceDateEpoch);
 
-  runHelm(["package", copy, "--destination", folder], folder);
+  await runHelm(["package", copy, "--destination", folder], folder);
   const name = readdirSync(folder).find((entry) => entry.endsWith(".tgz"));
   if (name === undefined)
     throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
@@ -171,12 +172,12 @@ async function findPublished(
   );
 }
 
-function push(request: PublishRequest, archive: string, folder: string): string {
+async function push(request: PublishRequest, archive: string, folder: string): Promise<string> {
   process.stderr.write(
     `pushing ${request.pushFolder}/${request.chart}:${request.version} (${statSync(archive).size} bytes)\n`,
   );
   return digestOf(
-    runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder),
+    await runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder),
   );
 }
 
@@ -193,29 +194,26 @@ function requireHelm4(archive: string): void {
   );
 }
 
-function runHelm(args: readonly string[], folder: string): string {
-  const run = helm(args, folder);
-  if (run.status !== 0)
-    throw new InputError(`helm ${args[0] ?? ""} failed: ${lastLines(run.output)}`);
-  return run.output;
+/** Runs helm with caches of its own, since charts are published side by side. Resolves to what it prints. */
+function runHelm(args: readonly string[], folder: string): Promise<string> {
+  const env = {
+    ...process.env,
+    HELM_CACHE_HOME: join(folder, "cache"),
+    HELM_DATA_HOME: join(folder, "data"),
+  };
+  return new Promise((resolve, reject) => {
+    const child = execFile("helm", args, { env }, (error, stdout, stderr) => {
+      if (!error) resolve(`${stdout}${stderr}`);
+      else reject(new InputError(helmProblem(args, error, `${stdout}${stderr}`)));
+    });
+    child.stdin?.end();
+  });
 }
 
-/** Runs helm with caches of its own, since charts are published side by side. */
-function helm(args: readonly string[], folder: string): { status: number | null; output: string } {
-  const run = spawnSync("helm", args, {
-    encoding: "utf8",
-    env: {
-      ...process.env,
-      HELM_CACHE_HOME: join(folder, "cache"),
-      HELM_DATA_HOME: join(folder, "data"),
-    },
-  });
-  if (run.error) {
-    throw new InputError(
-      `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`,
-    );
-  }
-  return { status: run.status, output: `${run.stdout}${run.stderr}` };
+function helmProblem(args: readonly string[], error: ExecFileException, output: string): string {
+  return error.code === "ENOENT"
+    ? `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`
+    : `helm ${args[0] ?? ""} failed: ${lastLines(output)}`;
 }
 
 function digestOf(output: string): string {
@@ -228,4 +226,4 @@ function lastLines(output: string): string {
   return output.trim().split("\n").slice(-5).join("\n");
 }
 
-void main();
+runScript(main);
