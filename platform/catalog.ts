@@ -144,6 +144,9 @@ export const dockerfileFrontend: Tool = {
 /** Version of the Pulumi CLI; package.json pins the same for `npx pulumi`. */
 export const pulumiVersion = "3.259.0";
 
+/** Has a plugin see within a second that its engine was killed, which it outlives by up to five minutes otherwise. */
+const endWithEngine = ["5*time.Minute", "time.Second"] as const;
+
 /** Programs of the Pulumi CLI, for machines that cannot download it. */
 export const pulumiTools: readonly Tool[] = [
   {
@@ -177,6 +180,7 @@ export const pulumiTools: readonly Tool[] = [
         module: "github.com/pulumi/pulumi/sdk/v3",
         file: "nodejs/cmd/pulumi-language-nodejs/main.go",
         edits: [
+          endWithEngine,
           ['"typescript", true,', '"typescript", false,'],
           [
             "nodeargs = append(nodeargs, args...)",
@@ -216,6 +220,11 @@ export const pulumiPlugins: readonly Plugin[] = [
         module: "tools/docker-build",
         package: "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
         variables: { "github.com/pulumi/pulumi-docker-build/provider.Version": "0.0.22" },
+        patch: {
+          module: "github.com/pulumi/pulumi/pkg/v3",
+          file: "resource/provider/main.go",
+          edits: [endWithEngine],
+        },
       },
     },
   },

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -13,11 +14,18 @@ import (
 )
 
 func main() {
-	err := provider.Main(standin.Kubernetes.Name, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
-		return kubernetes.NewServer(host), nil
-	})
-	if err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func serve() error {
+	ctx, err := standin.UntilEngineEnds(context.Background())
+	if err != nil {
+		return err
+	}
+	return provider.MainContext(ctx, standin.Kubernetes.Name, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
+		return kubernetes.NewServer(host), nil
+	})
 }

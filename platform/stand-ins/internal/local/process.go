@@ -22,7 +22,8 @@ type process struct {
 	stderr io.Writer
 }
 
-// run waits for the process to end. Once ctx is done the whole group is asked to end and, after the grace, killed.
+// run waits for the process to end. Once ctx is done the whole group is asked to end and, where it does not within the
+// grace, killed.
 func (p process) run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
 	cmd.Dir, cmd.Env = p.dir, p.env
@@ -31,7 +32,11 @@ func (p process) run(ctx context.Context) error {
 		cmd.Stdin = strings.NewReader(p.stdin)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	var deadline time.Time
+	cmd.Cancel = func() error {
+		deadline = time.Now().Add(grace)
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
 	cmd.WaitDelay = grace
 
 	if err := cmd.Start(); err != nil {
@@ -39,15 +44,15 @@ func (p process) run(ctx context.Context) error {
 	}
 	err := cmd.Wait()
 	if ctx.Err() != nil {
-		endGroup(cmd.Process.Pid)
+		endGroup(cmd.Process.Pid, deadline)
 		return ctx.Err()
 	}
 	return err
 }
 
-// endGroup gives what outlives the leader of a process group the same grace, then kills it.
-func endGroup(leader int) {
-	for end := time.Now().Add(grace); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+// endGroup waits until the deadline for what outlives the leader of a process group, then kills it.
+func endGroup(leader int, deadline time.Time) {
+	for ; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if syscall.Kill(-leader, 0) != nil {
 			return
 		}

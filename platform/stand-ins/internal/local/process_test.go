@@ -49,6 +49,7 @@ func TestCancellationEndsTheWholeProcessGroup(t *testing.T) {
 				ended <- child.run(ctx)
 			}()
 			pid := waitForPid(t, pidFile)
+			cancelled := time.Now()
 			cancel()
 
 			select {
@@ -58,6 +59,9 @@ func TestCancellationEndsTheWholeProcessGroup(t *testing.T) {
 				}
 			case <-time.After(grace + 5*time.Second):
 				t.Fatal("the command outlives its cancellation")
+			}
+			if took := time.Since(cancelled); took >= 2*grace {
+				t.Errorf("the end took %v, want one grace of %v", took, grace)
 			}
 			if !endsSoon(pid) {
 				t.Errorf("process %d outlives the cancellation", pid)
