@@ -5,7 +5,7 @@ const commands = [
   "test/**/cli.test.ts",
   "test/watch/foreground.test.ts",
   "test/platform/processes.test.ts",
-  "test/platform/{hosts-race,lock-race,reset,tools}.test.ts",
+  "test/platform/{hosts-race,lock-race,reset,shell,tools}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
   "test/components/{engine,parent}-watch.test.ts",

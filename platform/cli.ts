@@ -118,7 +118,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   rmSync(timings, { force: true });
   process.env[timingsVariable] = timings;
   const start = Date.now();
-  const status = runPulumi([
+  const status = await runPulumi([
     "up",
     "--stack",
     localStack,

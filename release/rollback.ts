@@ -37,7 +37,7 @@ export async function rollback(args: string[]): Promise<number> {
   const command = preview
     ? ["preview", "--diff"]
     : ["up", "--yes", "--skip-preview", "--suppress-outputs"];
-  const status = runPulumi([...command, "--stack", stack, "--target", applications], {
+  const status = await runPulumi([...command, "--stack", stack, "--target", applications], {
     TINYOLLY_RELEASE: to,
   });
   if (status === 0 && !preview) {

@@ -22,7 +22,7 @@ export async function up(args: string[]): Promise<number> {
   // Where it must be built, that takes minutes.
   if (platform) await enterSigner(stack);
   if (preview) return runPulumi(["preview", "--diff", "--stack", stack]);
-  const status = runPulumi([
+  const status = await runPulumi([
     "up",
     "--stack",
     stack,

@@ -91,7 +91,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   const before = await readDeployment(settings);
   const args = ["--yes", "--skip-preview", "--suppress-outputs"];
-  const status = runPulumi(["up", "--stack", localStack, ...args]);
+  const status = await runPulumi(["up", "--stack", localStack, ...args]);
   if (status !== 0) {
     log("What was published before the failure is kept; mend the cause and run make up again.");
     return status;
