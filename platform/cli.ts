@@ -13,12 +13,14 @@ import { requireSpace } from "./disk";
 import { stackEnvironment } from "./environment";
 import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
+import { clearEndedLocks } from "./pulumi-lock";
 import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
 import { printVariables, runPulumi, stackOf } from "./shell";
 import { endStack, hasResources } from "./stack-end";
 import { formatBytes, table } from "./table";
+import { forgetUnfinished } from "./unfinished";
 
 const commands: Readonly<
   Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>
@@ -43,6 +45,7 @@ const commands: Readonly<
   deploy,
   preview: async (settings) => {
     await up(settings);
+    clearEndedLocks(settings, log);
     return runPulumi(["preview", "--diff", "--stack", localStack]);
   },
   destroy,
@@ -102,9 +105,16 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
   return services.every(({ health }) => health === "ready") ? 0 : 1;
 }
 
+/** Takes what a run that was killed left in the way of the next one. */
+function recover(settings: PlatformSettings): void {
+  clearEndedLocks(settings, log);
+  forgetUnfinished(settings, log);
+}
+
 async function destroy(settings: PlatformSettings): Promise<number> {
   if (!hasResources(settings)) return 0;
   await up(settings);
+  recover(settings);
   return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
 }
 
@@ -113,6 +123,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   const plan = given(process.env, "TINYOLLY_PLAN");
   if (plan !== undefined) readPlan(plan);
   await up(settings);
+  recover(settings);
   const before = await readDeployment(settings);
   const timings = join(settings.state, "timings");
   rmSync(timings, { force: true });

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { InputError } from "../components/input-error";
-import { fields, parseJson } from "../components/json-fields";
+import { fields } from "../components/json-fields";
+import { readLocalState } from "./local-state";
 import { PlatformError, type PlatformSettings, localStack } from "./settings";
 
 type Log = (line: string) => void;
@@ -40,12 +39,12 @@ export async function endStack(
 
 /** Whether the local stack has made anything, or was about to. */
 export function hasResources(settings: PlatformSettings): boolean {
-  const { resources, pending } = readStack(settings);
+  const { resources, pending } = readLocalState(settings);
   return resources.length + pending.length > 0;
 }
 
 function remainder(settings: PlatformSettings): string {
-  const { resources } = readStack(settings);
+  const { resources } = readLocalState(settings);
   const names = resources.flatMap((resource) => {
     const [, type, name] =
       /::tinyolly:index:(\w+)::(.+)$/.exec(String(fields(resource)["urn"])) ?? [];
@@ -56,20 +55,4 @@ function remainder(settings: PlatformSettings): string {
     `The servers are stopped all the same. The state of the stack ${localStack} still has ${resources.length} resources${among}: ` +
     `make down tries again, make up brings back what is missing, and make platform-reset deletes it all with its data.`
   );
-}
-
-interface StackResources {
-  readonly resources: readonly unknown[];
-  /** Operations that were cut off. */
-  readonly pending: readonly unknown[];
-}
-
-/** What Pulumi's folder of states has for the local stack. */
-function readStack({ state }: PlatformSettings): StackResources {
-  const file = join(state, `pulumi/.pulumi/stacks/tinyolly/${localStack}.json`);
-  if (!existsSync(file)) return { resources: [], pending: [] };
-  const { checkpoint } = fields(parseJson(readFileSync(file)));
-  const latest = fields(fields(checkpoint)["latest"]);
-  const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-  return { resources: list(latest["resources"]), pending: list(latest["pending_operations"]) };
 }
