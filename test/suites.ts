@@ -25,6 +25,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   cluster: "stack",
   releases: "stack",
   truth: "stack",
+  kills: "stack",
   builders: "platform",
   rehearsal: "platform",
   "release-failures": "platform",
