@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../components/input-error";
 import { environment } from "../platform/environment";
 import { accepts } from "../platform/http";
+import { unmountBelow } from "../platform/mounts";
 import { raisedPorts, readPlatformSettings } from "../platform/settings";
 import { startTime } from "../platform/start-time";
 import { copyProject } from "../rehearsal/stage";
@@ -111,6 +112,8 @@ export class TestRun {
     const reset = ["--require", "./run-typescript.cjs", "platform/cli.ts", "reset"];
     const status = await programs.finish("node", reset, process.cwd(), this.platform, print);
     await this.kill();
+    // A builder that is killed leaves mounts in its folder for temporary files.
+    unmountBelow(this.#folder);
     rmSync(this.#folder, { recursive: true, force: true });
     return status === 0;
   }
