@@ -129,15 +129,19 @@ function total(outcomes: readonly Outcome[], count: "passed" | "failed"): number
   return outcomes.reduce((sum, outcome) => sum + outcome[count], 0);
 }
 
-function choose(suites: readonly Suite[], parts: readonly string[]): Suite[] {
-  for (const part of parts)
-    if (!suites.some(({ name }) => name.includes(part)))
+/** Suites of these names, or else those that have them in theirs; all where there are none. */
+function choose(suites: readonly Suite[], words: readonly string[]): Suite[] {
+  if (words.length === 0) return [...suites];
+  const found = words.flatMap((word) => {
+    const exact = suites.filter(({ name }) => name.split(": ").at(-1) === word);
+    const named = exact.length > 0 ? exact : suites.filter(({ name }) => name.includes(word));
+    if (named.length === 0)
       throw new InputError(
-        `SUITE is "${part}", but must be a part of one of: ${suites.map(({ name }) => name).join(", ")}`,
+        `SUITE is "${word}", but must be a part of one of: ${suites.map(({ name }) => name).join(", ")}`,
       );
-  return suites.filter(
-    ({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)),
-  );
+    return named;
+  });
+  return [...new Set(found)];
 }
 
 function readSeed(text: string | undefined): number {
