@@ -34,6 +34,20 @@ export function unmountBelow(folder: string): void {
   }
 }
 
+/** Processes whose root is written below a folder: what containers of a BuildKit that was killed leave running. */
+export function processesRootedBelow(folder: string): number[] {
+  if (!existsSync(folder)) return [];
+  const written = `upperdir=${realpathSync(folder)}/`;
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) =>
+      read(pid)
+        .split("\n")
+        .some((line) => line.split(" ")[4] === "/" && unescaped(line).includes(written)),
+    );
+}
+
 function read(pid: number | "self"): string {
   try {
     return readFileSync(`/proc/${pid}/mountinfo`, "utf8");

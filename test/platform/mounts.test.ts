@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { isMountedAnywhere, mountPoints, unmountBelow } from "../../platform/mounts";
+import {
+  isMountedAnywhere,
+  mountPoints,
+  processesRootedBelow,
+  unmountBelow,
+} from "../../platform/mounts";
 import { folderWith } from "../folders";
 import { mount } from "../mounts";
 
@@ -60,4 +65,22 @@ test("a mount of another namespace is seen", async () => {
   await once(other.stdout, "data");
   expect(mountPoints()).not.toContain(target);
   expect(isMountedAnywhere(target)).toBe(true);
+});
+
+test("processes whose root is written below a folder are found, and no others", async () => {
+  const folder = folderWith({ "state/upper/a": "", "state/work/a": "", "root/a": "" });
+  const [state, root] = [join(folder, "state"), join(folder, "root")];
+  const options = `lowerdir=/,upperdir=${state}/upper,workdir=${state}/work`;
+  rmSync(join(state, "work/a"));
+  mount(["-t", "overlay", "overlay", "-o", options], root);
+  const inside = spawn("chroot", [root, "sh", "-c", "echo there; read -r _"]);
+  const beside = spawn("sh", ["-c", "echo there; read -r _"], { cwd: root });
+  for (const child of [inside, beside]) {
+    onTestFinished(() => {
+      child.kill("SIGKILL");
+    });
+    await once(child.stdout, "data");
+  }
+  expect(processesRootedBelow(state)).toEqual([inside.pid]);
+  expect(processesRootedBelow(join(folder, "sta"))).toEqual([]);
 });
