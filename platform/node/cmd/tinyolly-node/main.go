@@ -42,6 +42,7 @@ func main() {
 	settings := inside.Settings{Reach: pairs{}}
 	publish := pairs{}
 	flag.StringVar(&settings.Folder, "folder", "", "folder for sockets and init.pid")
+	flag.IntVar(&settings.Owner, "owner", os.Getuid(), "user who may connect into the node")
 	flag.StringVar(&settings.Address, "address", "10.244.0.1", "address of the node")
 	flag.StringVar(&settings.Services, "services", "10.96.0.0/16", "addresses of Services")
 	flag.Var(pairs(settings.Reach), "reach", "[address:]port=address: port of the node that leads to an address of the host")

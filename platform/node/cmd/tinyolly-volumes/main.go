@@ -27,14 +27,15 @@ func main() {
 	flag.StringVar(&provisioner.Folder, "folder", "", "folder that holds the volumes")
 	flag.StringVar(&provisioner.Node, "node", "", "node on which the folder is")
 	socket := flag.String("socket", "", "Unix socket that accepts connections while it works")
+	owner := flag.Int("owner", os.Getuid(), "user who may connect to it")
 	flag.Parse()
-	if err := run(*kubeconfig, *socket, provisioner); err != nil {
+	if err := run(*kubeconfig, *socket, *owner, provisioner); err != nil {
 		slog.Error("volumes cannot be made", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(kubeconfig, socket string, provisioner volumes.Provisioner) error {
+func run(kubeconfig, socket string, owner int, provisioner volumes.Provisioner) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -45,7 +46,7 @@ func run(kubeconfig, socket string, provisioner volumes.Provisioner) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	if err := tellHealth(socket); err != nil {
+	if err := tellHealth(socket, owner); err != nil {
 		return err
 	}
 	// There is one of it.
@@ -54,12 +55,15 @@ func run(kubeconfig, socket string, provisioner volumes.Provisioner) error {
 }
 
 // tellHealth accepts connections, which is all that a caller wants to know.
-func tellHealth(socket string) error {
+func tellHealth(socket string, owner int) error {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
+		return err
+	}
+	if err := os.Chown(socket, owner, -1); err != nil {
 		return err
 	}
 	go func() {

@@ -31,6 +31,8 @@ const (
 type Settings struct {
 	// Folder of the sockets.
 	Folder string
+	// Owner is the user who may connect into the namespaces.
+	Owner int
 	// Address of the node in its own network.
 	Address string
 	// Services is the range of addresses of Kubernetes Services.
@@ -101,11 +103,15 @@ func network(settings Settings) error {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return fmt.Errorf("let packets pass between pods: %w", err)
 	}
+	// CoreDNS need not be root.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("53"), 0o644); err != nil {
+		return fmt.Errorf("let port 53 be listened on: %w", err)
+	}
 	return nil
 }
 
 func serve(settings Settings) error {
-	inward, err := tunnel.Listen(filepath.Join(settings.Folder, Socket))
+	inward, err := tunnel.Listen(filepath.Join(settings.Folder, Socket), settings.Owner)
 	if err != nil {
 		return err
 	}

@@ -73,11 +73,11 @@ func startInside(settings inside.Settings) (*exec.Cmd, error) {
 		return nil, errors.New("unexpected message from the first process")
 	}
 	pid := []byte(strconv.Itoa(child.Process.Pid))
-	return child, os.WriteFile(filepath.Join(settings.Folder, "init.pid"), pid, 0o600)
+	return child, os.WriteFile(filepath.Join(settings.Folder, "init.pid"), pid, 0o644)
 }
 
 func serve(settings inside.Settings, publish map[string]string) error {
-	outward, err := tunnel.Listen(filepath.Join(settings.Folder, inside.OutsideSocket))
+	outward, err := tunnel.Listen(filepath.Join(settings.Folder, inside.OutsideSocket), os.Getuid())
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,8 @@ func Serve(listener net.Listener, dial Dial) error {
 	})
 }
 
-// Listen listens on a Unix socket that only its owner may use, in the place of one that an ended process left.
-func Listen(socket string) (net.Listener, error) {
+// Listen listens on a Unix socket that only the user `owner` may use, in the place of one that an ended process left.
+func Listen(socket string, owner int) (net.Listener, error) {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func Listen(socket string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener, os.Chmod(socket, 0o600)
+	return listener, errors.Join(os.Chmod(socket, 0o600), os.Chown(socket, owner, -1))
 }
 
 // Go serves in the background, and logs why it ends.

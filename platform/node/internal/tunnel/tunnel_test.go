@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,5 +175,26 @@ func TestRequestsOtherThanConnectAreRefused(t *testing.T) {
 	}
 	if got := say(t, conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 405 ") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestASocketIsOpenToItsOwnerOnly(t *testing.T) {
+	const user = 1000
+	if os.Getuid() != 0 {
+		t.Skip("only root may give a file away")
+	}
+	socket := filepath.Join(t.TempDir(), "x.sock")
+	for range 2 {
+		// The second one takes the place of the first, as after a killed node.
+		if _, err := tunnel.Listen(socket, user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Stat(socket, &stat); err != nil {
+		t.Fatal(err)
+	}
+	if stat.Uid != user || stat.Mode&0o777 != 0o600 {
+		t.Errorf("owner %d, mode %o", stat.Uid, stat.Mode&0o777)
 	}
 }
