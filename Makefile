@@ -12,6 +12,12 @@ STACK_FLAG := $(call option,STACK,stack)
 ifneq ($(filter-out kind,$(PLATFORM)),)
 $(error PLATFORM is "$(PLATFORM)", but must be kind, or empty for the embedded platform)
 endif
+# By sudo, npm and Pulumi would leave root's files in the folders of the user who calls.
+ifneq ($(filter-out 0,$(SUDO_UID)),)
+ifeq ($(shell test "$$(id -u)" != 0 || test -O . && echo fine),)
+$(error run make without sudo, as the user whose checkout this is; it asks for root where it needs it)
+endif
+endif
 RELEASE_CLI := node --require ./run-typescript.cjs release/cli.ts
 RELEASE_FLAGS := --platform $(STACK_FLAG)
 OFFLINE_ENV := $(if $(call on,OFFLINE),TINYOLLY_OFFLINE=1)

@@ -10,7 +10,7 @@ import { dockerfileFrontend } from "./catalog";
 import { makeOnce } from "./draft";
 import { completeBase } from "./foreign-bases";
 import { mirrorLock } from "./mirror-lock";
-import { buildFolder, runTool } from "./run-tool";
+import { buildFolder, makeDebian, runTool } from "./run-tool";
 import { provideTools } from "./tools";
 import { PlatformError, type PlatformSettings, hostPlatform, project } from "./settings";
 
@@ -207,18 +207,14 @@ async function debianRoot(
   await makeOnce({ path, label: `Debian ${suite}`, log }, (draft) => {
     log(`Debian ${suite}: fetching its packages`);
     const excluded = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*"];
-    const file = join(draft, "root.tar");
-    runTool("mmdebstrap", [
-      "--format=tar",
+    const options = [
       "--variant=minbase",
       // The Release file of a suite in development can be older than it promises.
       `--aptopt=Acquire::Check-Valid-Until "false"`,
       "--include=ca-certificates",
       ...excluded.map((excludedPath) => `--dpkgopt=path-exclude=${excludedPath}`),
-      suite,
-      file,
-    ]);
-    return file;
+    ];
+    return makeDebian(suite, options, join(draft, "root.tar"));
   });
   return path;
 }

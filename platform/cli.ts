@@ -14,6 +14,7 @@ import { stackEnvironment } from "./environment";
 import { withLock } from "./lock";
 import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
 import { clearEndedLocks } from "./pulumi-lock";
+import { requireUser } from "./root";
 import { enterSigner } from "./release-tools";
 import { awaitRollouts } from "./rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
@@ -184,6 +185,7 @@ async function main(): Promise<number> {
     throw new PlatformError(
       `"${name}" is not a command; there are ${Object.keys(commands).join(", ")}`,
     );
+  requireUser();
   const settings = readPlatformSettings();
   if (starting.has(name)) requireSpace(settings);
   const body = (): Promise<number> => command(settings, flags.includes("--json"));

@@ -1,6 +1,7 @@
 import { existsSync, statSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isWritable } from "./ownership";
+import { rootFolder } from "./root";
 import { PlatformError, type PlatformSettings } from "./settings";
 import { formatBytes } from "./table";
 
@@ -16,33 +17,35 @@ export interface FileSystem {
 }
 
 /**
- * Refuses to go on where the state folder or the tool cache has less than {@link neededBytes} free: a server whose data
+ * Refuses to go on where the state folder, that of root's servers or the tool cache has less than {@link neededBytes} free: a server whose data
  * cannot be written may not start again, and a tool that is half built is of no use.
  *
  * @param read tells of the file system of a folder that exists. @default - asks the kernel
  * @throws PlatformError with the folders, what is free, what is needed and what frees space.
  */
 export function requireSpace(
-  { state, cache }: PlatformSettings,
+  settings: PlatformSettings,
   read: (folder: string) => FileSystem = readFileSystem,
 ): void {
-  const inState = read(nearest(state));
-  const inCache = read(nearest(cache));
-  const fullState = inState.free < neededBytes;
+  const { state, cache } = settings;
   // All tools may be in a cache that is only read, which has nothing free.
-  const fullCache = isWritable(cache) && inCache.free < neededBytes;
-  if (!fullState && !fullCache) return;
-  const one = inState.device === inCache.device;
-  const full = [
-    ...(fullState ? [`${formatBytes(inState.free)} free for ${state}`] : []),
-    ...(fullCache && !one ? [`${formatBytes(inCache.free)} free for ${cache}`] : []),
-  ];
+  const folders = new Set([state, rootFolder(settings), ...(isWritable(cache) ? [cache] : [])]);
+  const places = [...folders].map((folder) => ({ folder, ...read(nearest(folder)) }));
+  const full = places.filter(({ free }) => free < neededBytes);
+  if (full.length === 0) return;
+  const devices = full.map(({ device }) => device);
+  const each = full.filter(({ device }, i) => devices.indexOf(device) === i);
+  const list = each.map(({ folder, free }) => `${formatBytes(free)} free for ${folder}`);
   const cures = [
-    ...(fullState ? ["make platform-reset deletes the platform's data"] : []),
-    ...(fullCache || one ? [`folders of old versions in ${join(cache, "tools")} can go`] : []),
+    ...(full.some(({ folder }) => folder !== cache)
+      ? ["make platform-reset deletes the platform's data"]
+      : []),
+    ...(full.some(({ folder }) => folder === cache)
+      ? [`folders of old versions in ${join(cache, "tools")} can go`]
+      : []),
   ];
   throw new PlatformError(
-    `there are only ${full.join(" and ")}, but the platform needs ${formatBytes(neededBytes)}; ${cures.join(", and ")}`,
+    `there are only ${list.join(" and ")}, but the platform needs ${formatBytes(neededBytes)}; ${cures.join(", and ")}`,
   );
 }
 

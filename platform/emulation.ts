@@ -56,6 +56,13 @@ export async function provideEmulation(
   }
 }
 
+/** Platforms for which {@link provideEmulation} has done so. */
+export function emulatedPlatforms(settings: PlatformSettings): string[] {
+  return Object.entries(emulators).flatMap(([platform, { qemu }]) =>
+    existsSync(join(notesFolder, qemu, userName(settings))) ? [platform] : [],
+  );
+}
+
 /** Takes back what {@link provideEmulation} registered, unless another platform of this machine needs it. */
 export function endEmulation(settings: PlatformSettings): void {
   for (const { qemu } of Object.values(emulators)) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fields } from "../components/json-fields";
 import { makeOnce } from "./draft";
 import { get } from "./http";
-import { buildFolder, runTool } from "./run-tool";
+import { buildFolder, makeDebian } from "./run-tool";
 import { PlatformError, type PlatformSettings, hostPlatform } from "./settings";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
@@ -223,18 +223,14 @@ async function unpacked(
   const label = `Debian ${suite} for ${architecture}`;
   await makeOnce({ path, label, log }, (draft) => {
     log(`${label}: fetching ${packages.length} packages`);
-    const file = join(draft, "root.tar");
-    runTool("mmdebstrap", [
+    const options = [
       `--architectures=${architecture}`,
-      "--format=tar",
       "--variant=extract",
       // The Release file of a suite in development can be older than it promises.
       `--aptopt=Acquire::Check-Valid-Until "false"`,
       `--include=${packages.join(",")}`,
-      suite,
-      file,
-    ]);
-    return file;
+    ];
+    return makeDebian(suite, options, join(draft, "root.tar"));
   });
   return path;
 }

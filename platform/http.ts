@@ -3,6 +3,7 @@ import { type RequestOptions, request as httpsRequest } from "node:https";
 import { type NetConnectOpts, type Socket, connect } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import { rootFolder } from "./root";
 import { type PlatformSettings, sockets } from "./settings";
 
 /** What a server answered. */
@@ -40,11 +41,11 @@ export function get(
 }
 
 /** GET inside the node's network; status 502 when nothing listens there. */
-export function getInNode({ state }: PlatformSettings, url: string): Promise<Answer> {
+export function getInNode(settings: PlatformSettings, url: string): Promise<Answer> {
   const { host, protocol } = new URL(url);
   return new Promise((resolve, reject) => {
     const asked = httpRequest({
-      socketPath: join(state, sockets.node),
+      socketPath: join(rootFolder(settings), sockets.node),
       method: "CONNECT",
       path: host,
       headers: { host },

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs";
+import { asRoot } from "./root";
 import { PlatformError } from "./settings";
 
 /** Where something is mounted, as a process sees it, in the order in which it was; empty when the process is gone. */
@@ -28,7 +29,8 @@ export function unmountBelow(folder: string): void {
   for (const path of mountPoints().reverse()) {
     if (!path.startsWith(above)) continue;
     // Lazily, since a program that was left with it may still be in there.
-    const { status, stderr } = spawnSync("umount", ["--lazy", "--", path], { encoding: "utf8" });
+    const [program, ...args] = asRoot(["umount", "--lazy", "--", path]);
+    const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
     if (status !== 0)
       throw new PlatformError(`${path} cannot be unmounted, which needs root: ${stderr.trim()}`);
   }

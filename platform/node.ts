@@ -18,6 +18,7 @@ import {
 } from "./cluster-access";
 import { accepts, get, getInNode } from "./http";
 import { type Service, servicePid } from "./processes";
+import { rootFolder } from "./root";
 import {
   type PlatformSettings,
   clusterDomain,
@@ -37,6 +38,8 @@ import { toolFolder } from "./tools";
 export const pauseRepository = "platform/pause";
 
 const containerdSocket = "/run/containerd/containerd.sock";
+/** At the node's loopback. Only root reaches the socket. */
+const containerdMetrics = "127.0.0.1:1338";
 
 const disabledPlugins = [
   "io.containerd.nri.v1.nri",
@@ -44,9 +47,14 @@ const disabledPlugins = [
   "io.containerd.snapshotter.v1.erofs",
 ];
 
-/** Folder with what the node keeps. */
+/** Folder with the node's configuration. */
 export function nodeFolder({ state }: PlatformSettings): string {
   return ensureFolder(join(state, "node"));
+}
+
+/** Folder with what the node's servers keep, and their sockets; see {@link provideRootFolder}. */
+function dataFolder(settings: PlatformSettings): string {
+  return join(rootFolder(settings), "node");
 }
 
 /** Folder with a link to each CNI plugin. */
@@ -55,8 +63,8 @@ export function cniFolder(settings: PlatformSettings): string {
 }
 
 /** Socket of an HTTP proxy that connects inside the node's network. */
-export function nodeSocket({ state }: PlatformSettings): string {
-  return join(state, sockets.node);
+export function nodeSocket(settings: PlatformSettings): string {
+  return join(rootFolder(settings), sockets.node);
 }
 
 /** The node's network, its mounts and its processes, apart from those of the host. */
@@ -71,7 +79,8 @@ export function node(settings: PlatformSettings): Service {
     name: "node",
     command: [
       "tinyolly-node",
-      `--folder=${nodeFolder(settings)}`,
+      `--folder=${dataFolder(settings)}`,
+      `--owner=${process.getuid?.() ?? 0}`,
       `--address=${nodeAddress}`,
       `--services=${serviceRange}`,
       `--cgroup=${controlGroup(settings)}`,
@@ -91,14 +100,15 @@ export function node(settings: PlatformSettings): Service {
 /** What the node sees of this machine beside its programs in /usr: nothing else could a pod with a volume of it have. */
 function hostPaths(settings: PlatformSettings): string[] {
   const { state, cache } = settings;
-  const written = [nodeFolder(settings), volumesFolder(settings)];
+  const written = [dataFolder(settings), volumesFolder(settings)];
   const links = [toolFolder(settings), cniFolder(settings)].filter((folder) => existsSync(folder));
   const tools = links.flatMap((folder) =>
     readdirSync(folder).map((name) => dirname(realpathSync(join(folder, name)))),
   );
   const shared = join(cache, "tools");
   const others = tools.filter((folder) => !`${folder}/`.startsWith(`${shared}/`));
-  const read = ["bin", "config", "kubernetes/pki", "rehearsal"].map((name) => join(state, name));
+  const folders = ["bin", "config", "kubernetes/pki", "rehearsal", "node"];
+  const read = folders.map((name) => join(state, name)).filter((path) => !written.includes(path));
   return [
     ...written.map((path) => `--write=${path}`),
     ...[...read, shared, ...new Set(others)].map((path) => `--read=${path}`),
@@ -115,7 +125,6 @@ function rehearsalAddresses({ rehearsal, rehearsalPorts }: PlatformSettings): st
 const uiTarget = `tinyolly-webui.tinyolly.svc.${clusterDomain}:80`;
 
 export function containerd(settings: PlatformSettings): Service {
-  const folder = ensureFolder(join(nodeFolder(settings), "containerd"));
   const { registryInCluster } = settings.ports;
   const registry = `${registryHosts.inCluster}:${registryInCluster}`;
   const server = `http://${nodeAddress}:${registryInCluster}`;
@@ -130,12 +139,14 @@ export function containerd(settings: PlatformSettings): Service {
   const runtime = `plugins.'io.containerd.cri.v1.runtime'`;
   const config = [
     `version = 3`,
-    `root = ${JSON.stringify(folder)}`,
+    `root = ${JSON.stringify(join(dataFolder(settings), "containerd"))}`,
     `state = "/run/containerd"`,
     // Without mkfs.erofs on the machine, the erofs ones take the image service down with them.
     `disabled_plugins = [${disabledPlugins.map((plugin) => JSON.stringify(plugin)).join(", ")}]`,
     `[grpc]`,
     `  address = "${containerdSocket}"`,
+    `[metrics]`,
+    `  address = "${containerdMetrics}"`,
     `[${images}]`,
     `  snapshotter = "overlayfs"`,
     `[${images}.pinned_images]`,
@@ -160,7 +171,8 @@ export function containerd(settings: PlatformSettings): Service {
       "--log-level=warn",
     ]),
     address: `unix://${containerdSocket}`,
-    ready: () => accepts({ path: `/proc/${initPid(settings)}/root${containerdSocket}` }),
+    ready: async () =>
+      (await getInNode(settings, `http://${containerdMetrics}/v1/metrics`)).status === 200,
     patience: 30,
   };
 }
@@ -186,8 +198,8 @@ export function kubelet(settings: PlatformSettings): Service {
     resolvConf: "",
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
     // Its default is beside the programs, which the node may not write.
-    volumePluginDir: ensureFolder(join(nodeFolder(settings), "volume-plugins")),
-    podLogsDir: ensureFolder(join(nodeFolder(settings), "logs")),
+    volumePluginDir: join(dataFolder(settings), "volume-plugins"),
+    podLogsDir: join(dataFolder(settings), "logs"),
     cgroupDriver: "cgroupfs",
     cgroupRoot: `/${controlGroup(settings)}`,
     failCgroupV1: false,
@@ -255,13 +267,17 @@ export function scheduler(settings: PlatformSettings): Service {
   const kubeconfig = serverKubeconfig(settings, "scheduler", apiInNode(settings));
   return {
     name: "kube-scheduler",
-    command: inNode(settings, [
-      "kube-scheduler",
-      `--kubeconfig=${kubeconfig}`,
-      `--bind-address=127.0.0.1`,
-      `--leader-elect=false`,
-      `--v=1`,
-    ]),
+    command: inNode(
+      settings,
+      [
+        "kube-scheduler",
+        `--kubeconfig=${kubeconfig}`,
+        `--bind-address=127.0.0.1`,
+        `--leader-elect=false`,
+        `--v=1`,
+      ],
+      "caller",
+    ),
     address: "127.0.0.1:10259",
     ready: async () => (await getInNode(settings, "https://127.0.0.1:10259/readyz")).status === 200,
     patience: 60,
@@ -285,12 +301,11 @@ export function coreDns(settings: PlatformSettings): Service {
   ].join("\n");
   return {
     name: "coredns",
-    command: inNode(settings, [
-      "coredns",
-      "-quiet",
-      "-conf",
-      writeConfig(settings, "Corefile", config),
-    ]),
+    command: inNode(
+      settings,
+      ["coredns", "-quiet", "-conf", writeConfig(settings, "Corefile", config)],
+      "caller",
+    ),
     address: `${nodeAddress}:53`,
     ready: async () => (await getInNode(settings, "http://127.0.0.1:8181/ready")).status === 200,
     patience: 60,
@@ -299,7 +314,7 @@ export function coreDns(settings: PlatformSettings): Service {
 
 /** Makes volumes for claims; runs beside the node, since it only makes folders. */
 export function volumes(settings: PlatformSettings): Service {
-  const socket = join(settings.state, sockets.volumes);
+  const socket = join(rootFolder(settings), sockets.volumes);
   return {
     name: "volumes",
     command: [
@@ -308,6 +323,7 @@ export function volumes(settings: PlatformSettings): Service {
       `--folder=${volumesFolder(settings)}`,
       `--node=${nodeName}`,
       `--socket=${socket}`,
+      `--owner=${process.getuid?.() ?? 0}`,
     ],
     address: `unix://${socket}`,
     ready: () => accepts({ path: socket }),
@@ -315,8 +331,8 @@ export function volumes(settings: PlatformSettings): Service {
   };
 }
 
-function volumesFolder({ state }: PlatformSettings): string {
-  return ensureFolder(join(state, "volumes"));
+function volumesFolder(settings: PlatformSettings): string {
+  return join(rootFolder(settings), "volumes");
 }
 
 /** Address of the API as the node reaches it. */
@@ -324,11 +340,14 @@ function apiInNode({ ports }: PlatformSettings): string {
   return `https://${nodeAddress}:${ports.apiServer}`;
 }
 
-/** Runs a command inside the namespaces that {@link node} holds. */
+/** Runs a command inside the namespaces that {@link node} holds, which only root can enter. */
 function inNode(
   settings: PlatformSettings,
   command: readonly [string, ...string[]],
+  user: "root" | "caller" = "root",
 ): readonly [string, ...string[]] {
+  const { getuid, getgid } = process;
+  const ids = [`--setuid=${getuid?.() ?? 0}`, `--setgid=${getgid?.() ?? 0}`];
   return [
     "nsenter",
     `--target=${initPid(settings)}`,
@@ -336,6 +355,7 @@ function inNode(
     "--mount",
     "--pid",
     "--ipc",
+    ...(user === "caller" ? ids : []),
     "--",
     ...command,
   ];
@@ -343,7 +363,7 @@ function inNode(
 
 /** The first process of the namespaces; 0 before there is one, whoever has the pid of an earlier one now. */
 function initPid(settings: PlatformSettings): string {
-  const file = join(nodeFolder(settings), "init.pid");
+  const file = join(dataFolder(settings), "init.pid");
   const pid = existsSync(file) ? readFileSync(file, "utf8") : "0";
   const parent = statFields(Number(pid))?.[1];
   return parent === String(servicePid(settings.state, "node")) ? pid : "0";

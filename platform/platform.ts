@@ -8,9 +8,8 @@ import { provideChartImages, providePause } from "./chart-images";
 import { kubeconfigFile } from "./cluster-access";
 import { clusterObjects } from "./cluster-objects";
 import { makeOnce } from "./draft";
-import { endEmulation, provideEmulation } from "./emulation";
+import { emulatedPlatforms } from "./emulation";
 import { environment } from "./environment";
-import { forgetRegistry, nameRegistry } from "./hosts";
 import { trimLogs } from "./logs";
 import { unmountBelow } from "./mounts";
 import {
@@ -25,11 +24,25 @@ import {
 } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
 import { cniFolder, node } from "./node";
-import { reservePorts } from "./reserved-ports";
+import {
+  deleteRootFolder,
+  isRoot,
+  provideRootFolder,
+  requireRoot,
+  rootFolder,
+  rootServers,
+} from "./root";
+import { prepare, runStep } from "./root-steps";
 import { rehearsalUp } from "./rehearsal/rehearsal";
 import { rehearsalFactories } from "./rehearsal/servers";
 import { argocdFactories, nodeFactories, serviceFactories } from "./services";
-import { PlatformError, type PlatformSettings, localStack, project } from "./settings";
+import {
+  PlatformError,
+  type PlatformSettings,
+  hostPlatform,
+  localStack,
+  project,
+} from "./settings";
 import { type ServiceFactory, startAll } from "./start-services";
 import { requireClock } from "./state-files";
 import { linkTools, moduleFolder, provideTools, toolFolder } from "./tools";
@@ -59,9 +72,12 @@ const argocdModule = {
  * @returns the Pulumi plugins that will be used.
  */
 export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
-  requireMachine(settings);
+  requireMachine();
   for (const folder of ["registry-tls", "kubernetes/pki", "rehearsal"])
     requireClock(join(settings.state, folder));
+  const rootRuns = rootServersRun(settings);
+  // A password is asked for now, and not after the minutes that the tools take.
+  if (!rootRuns) requireRoot(rootPurpose, log, ownServers);
   mkdirSync(settings.state, { recursive: true, mode: 0o755 });
   trimLogs(join(settings.state, "logs"));
   const tools = await provideTools([...platformTools, ...nodeTools], settings.cache, log);
@@ -70,17 +86,21 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
   const plugins = await providePulumi(settings, log);
   Object.assign(process.env, environment(settings));
 
-  reservePorts(settings);
-  nameRegistry(settings);
+  if (!rootRuns) provideRootFolder(settings);
+  if (!rootRuns) await runStep("prepare", settings, log);
+  // Nothing is left to change, unless somebody edited the file.
+  else prepare(settings);
   if (settings.rehearsal) {
     requireRehearsingNode(settings);
     await rehearsalUp(settings, log);
   }
   // Builds need none, so a machine that does not allow it only cannot run what they make for other platforms.
-  await provideEmulation(settings, settings.platforms, log).catch((error: unknown) => {
-    if (!(error instanceof PlatformError)) throw error;
-    log(error.message);
-  });
+  const emulated = [hostPlatform, ...emulatedPlatforms(settings)];
+  if (isRoot() || settings.platforms.some((platform) => !emulated.includes(platform)))
+    await runStep("provideEmulation", settings, log).catch((error: unknown) => {
+      if (!(error instanceof PlatformError)) throw error;
+      log(error.message);
+    });
   await startAll(settings, serviceFactories, log);
   await providePause(settings, log);
   kubectl(settings, [...serverSideApply, "--filename=-"], JSON.stringify(clusterObjects(settings)));
@@ -97,21 +117,29 @@ export async function platformUp(settings: PlatformSettings, log: Log): Promise<
 
 /** Ends every server of this platform; its data stays. */
 export async function platformDown(settings: PlatformSettings, log: Log): Promise<void> {
+  if ([...rootServers].some((name) => servicePid(settings.state, name) !== undefined))
+    requireRoot("BuildKit and the node, which it has started", log);
   const order = allFactories(settings)
     .map((factory) => factory(settings).name)
     .reverse();
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
   for (const name of [...others, ...order])
     if (await stopService(settings.state, name)) log(`stopped ${name}`);
-  endEmulation(settings);
+  if (emulatedPlatforms(settings).length > 0) await runStep("endEmulation", settings, log);
 }
 
 /** Ends the platform and deletes its data: registry, builds, cluster and the local stack's state. */
 export async function platformReset(settings: PlatformSettings, log: Log): Promise<void> {
   await platformDown(settings, log);
-  unmountBelow(settings.state);
+  if (isRoot() || existsSync(rootFolder(settings))) {
+    requireRoot(`${rootFolder(settings)} and /etc/hosts`, log);
+    unmountBelow(rootFolder(settings));
+    deleteRootFolder(settings);
+    await runStep("forgetRegistry", settings, log);
+  }
+  // Argo CD closes folders of charts to others than root, its own user among them.
+  spawnSync("chmod", ["--recursive", "u+rwX", join(settings.state, "argocd")]);
   rmSync(settings.state, { recursive: true, force: true });
-  forgetRegistry(settings);
   log(`deleted ${settings.state}; tools stay in ${settings.cache}`);
 }
 
@@ -152,20 +180,21 @@ async function statusOf(settings: PlatformSettings, service: Service): Promise<S
   return { name, address, pid, health, memory: memoryBytes(pid), log };
 }
 
-function requireMachine({ state }: PlatformSettings): void {
-  if (process.platform !== "linux") {
-    throw new PlatformError(
-      `the embedded platform runs on Linux only; elsewhere use your own registry, builder and cluster: set registryPush, ` +
-        `registryPull, builder and kubeContext with pulumi config set, as README.md tells`,
-    );
-  }
-  if (process.getuid?.() !== 0) {
-    throw new PlatformError(
-      `the embedded platform needs root for BuildKit (containers), /etc/hosts (the registry's names) and apt-get; ` +
-        `run it with sudo -E, or use your own registry, builder and cluster: set registryPush, registryPull, builder and ` +
-        `kubeContext with pulumi config set, as README.md tells (state would be in ${state})`,
-    );
-  }
+const rootPurpose =
+  "BuildKit and the node (containers), /etc/hosts (the registry's names) and apt-get";
+
+const ownServers =
+  "use your own registry, builder and cluster: set registryPush, registryPull, builder and kubeContext with pulumi config set, " +
+  "as README.md tells";
+
+function requireMachine(): void {
+  if (process.platform === "linux") return;
+  throw new PlatformError(`the embedded platform runs on Linux only; elsewhere ${ownServers}`);
+}
+
+/** Whether all servers run that only root starts. */
+function rootServersRun({ state }: PlatformSettings): boolean {
+  return [...rootServers].every((name) => servicePid(state, name) !== undefined);
 }
 
 /** A node keeps the ways out with which it was started, and a builder the authorities. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isFree, portHolder } from "./port-holder";
+import { type Command, asRoot, isRoot, rootServers } from "./root";
 import { PlatformError } from "./settings";
 import { groupMembers, isOfEarlierBoot, processes, startTime } from "./start-time";
 
@@ -50,8 +51,8 @@ export interface Crash {
 
 /** A server that was just started. */
 interface Launched extends Running {
-  /** Resolves to how it ended. */
-  readonly end: Promise<string>;
+  /** Resolves to how it ended; to undefined for root's, who are nobody's children. */
+  readonly end: Promise<string | undefined>;
   /** Bytes that its log had before. */
   readonly logStart: number;
 }
@@ -91,7 +92,8 @@ export async function startService(
     const launched = await launch(state, service);
     if (await becomesReady(state, service, launched)) return true;
     const exit = await launched.end;
-    note(state, name, { pid: launched.pid, startTime: launched.startTime, exit });
+    const { pid, startTime: started } = launched;
+    note(state, name, { pid, startTime: started, ...(exit === undefined ? {} : { exit }) });
     if (tries === mostTries || !(await lostPort(state, service, launched.logStart)))
       throw endError(state, service, exit);
   }
@@ -106,9 +108,9 @@ export async function stopService(state: string, name: string): Promise<boolean>
   const members = (): number[] => (record ? membersOf(record) : []);
   const found = members().length > 0;
   if (record && found) {
-    signal(record.pid, "SIGTERM");
+    signal(name, record.pid, "SIGTERM");
     for (let i = 0; i < 100 && members().length > 0; i++) await sleep(100);
-    if (members().length > 0) signal(record.pid, "SIGKILL");
+    if (members().length > 0) signal(name, record.pid, "SIGKILL");
     for (let i = 0; i < 50 && members().length > 0; i++) await sleep(100);
   }
   // Only now: a stop that is cut off can be done again. What cannot be killed stays known.
@@ -155,12 +157,18 @@ export function memoryBytes(pid: number): number {
 }
 
 function ownBytes(pid: number): number {
+  const kibibytes =
+    valueOf(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB$/m) ??
+    // All that others than root learn of root's.
+    valueOf(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB$/m);
+  return Number(kibibytes ?? 0) * 1024;
+}
+
+function valueOf(file: string, pattern: RegExp): string | undefined {
   try {
-    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-    const kibibytes = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
-    return Number(kibibytes ?? 0) * 1024;
+    return pattern.exec(readFileSync(file, "utf8"))?.[1];
   } catch {
-    return 0;
+    return undefined;
   }
 }
 
@@ -210,24 +218,29 @@ async function lostPort(
  * server, and that comes when the pid is on record; where this process is killed before, the shell ends. So no server ever
  * runs that is not on record.
  */
-async function launch(state: string, { name, command, env }: Service): Promise<Launched> {
+async function launch(state: string, service: Service): Promise<Launched> {
+  const { name, env } = service;
   mkdirSync(join(state, "logs"), { recursive: true });
   mkdirSync(join(state, "pids"), { recursive: true });
   const file = logFile(state, name);
   const logStart = existsSync(file) ? statSync(file).size : 0;
+  const byRoot = isRoots(name);
   const log = openSync(file, "a");
-  const child = spawn("sh", ["-c", 'read -r _ && exec "$@" < /dev/null', name, ...command], {
-    detached: true,
-    stdio: ["pipe", log, log],
+  const [program, ...args] = byRoot ? rootShell(service) : shell(service);
+  const child = spawn(program, args, {
+    // In another session sudo would not know the password of the terminal's.
+    detached: !byRoot,
+    stdio: ["pipe", byRoot ? "pipe" : log, log],
     env: { ...process.env, ...env },
   });
   closeSync(log);
-  const end = new Promise<string>((resolve) => {
+  const end = new Promise<string | undefined>((resolve) => {
     child.once("exit", (code, killedBy) => {
-      resolve(killedBy ?? `exit code ${code ?? ""}`);
+      resolve(byRoot ? undefined : (killedBy ?? `exit code ${code ?? ""}`));
     });
   });
-  const pid = await pidOf(child, name);
+  const started = await pidOf(child, name);
+  const pid = byRoot ? await toldPid(state, name, child) : started;
   const launched = { pid, startTime: startTime(pid) ?? "" };
   note(state, name, launched);
   // It may be killed before it reads.
@@ -237,6 +250,17 @@ async function launch(state: string, { name, command, env }: Service): Promise<L
   return { ...launched, end, logStart };
 }
 
+function shell({ name, command }: Service): Command {
+  return ["sh", "-c", 'read -r _ && exec "$@" < /dev/null', name, ...command];
+}
+
+/** The same as root. It says its pid when it has a session, out of which sudo ends nothing, and only then sudo ends. */
+function rootShell({ name, command, env }: Service): Command {
+  const within = 'echo $$; read -r _ && exec "$@" < /dev/null >&2';
+  const script = 'setsid --fork sh -c "$@" | head -n 1';
+  return asRoot(["sh", "-c", script, "sh", within, name, ...command], Object.keys(env ?? {}));
+}
+
 function pidOf(child: ChildProcess, name: string): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     child.once("spawn", () => {
@@ -244,6 +268,18 @@ function pidOf(child: ChildProcess, name: string): Promise<number> {
     });
     child.once("error", (error) => {
       reject(new PlatformError(`${name} cannot be started: ${error.message}`));
+    });
+  });
+}
+
+/** Pid that the shell of {@link rootShell} says. */
+function toldPid(state: string, name: string, { stdout }: ChildProcess): Promise<number> {
+  return new Promise<number>((resolve, reject) => {
+    let told = "";
+    stdout?.setEncoding("utf8").on("data", (text: string) => (told += text));
+    stdout?.once("end", () => {
+      if (told !== "") resolve(Number(told));
+      else reject(new PlatformError(`${name} cannot be started as root:\n${logEnd(state, name)}`));
     });
   });
 }
@@ -319,8 +355,19 @@ function membersOf(record: Running): number[] {
   return isReused || isOfEarlierBoot(record.startTime) ? [] : groupMembers(record.pid);
 }
 
+/** Whether a server is root's, and this process is not. */
+function isRoots(name: string): boolean {
+  return rootServers.has(name) && !isRoot();
+}
+
 /** Signals all of a server's group. */
-function signal(group: number, name: NodeJS.Signals): void {
+function signal(server: string, group: number, name: NodeJS.Signals): void {
+  if (isRoots(server)) {
+    const kill = ["sh", "-c", 'kill -s "$0" -- "-$1"', name.slice("SIG".length)] as const;
+    const [program, ...args] = asRoot([...kill, String(group)]);
+    spawnSync(program, args, { stdio: "ignore" });
+    return;
+  }
   try {
     process.kill(-group, name);
   } catch {

@@ -7,6 +7,7 @@ import { accepts, get } from "./http";
 import { containerd, coreDns, kubeProxy, kubelet, node, scheduler, volumes } from "./node";
 import type { Service } from "./processes";
 import { registryServer } from "./registry-server";
+import { rootFolder } from "./root";
 import { type PlatformSettings, builderName, registryHosts, sockets } from "./settings";
 import type { ServiceFactory } from "./start-services";
 import { type Certificate, ensureFolder, secret, selfSigned, writeConfig } from "./state-files";
@@ -47,8 +48,8 @@ export function buildxFolder({ state }: PlatformSettings): string {
 }
 
 /** Socket of BuildKit as buildctl and buildx name it. */
-export function buildkitAddress({ state }: PlatformSettings): string {
-  return `unix://${join(state, sockets.buildkitd)}`;
+export function buildkitAddress(settings: PlatformSettings): string {
+  return `unix://${join(rootFolder(settings), sockets.buildkitd)}`;
 }
 
 /** Three servers on one folder: the image store is made for several writers. */
@@ -63,12 +64,13 @@ function registry(
 }
 
 function buildkitd(settings: PlatformSettings): Service {
-  const { state, ports } = settings;
-  const mirror = `localhost:${ports.registry}`;
+  const mirror = `localhost:${settings.ports.registry}`;
   const config = [
-    `root = ${JSON.stringify(join(state, "buildkit"))}`,
+    `root = ${JSON.stringify(join(rootFolder(settings), "buildkit"))}`,
     `[grpc]`,
     `  address = [${JSON.stringify(buildkitAddress(settings))}]`,
+    `  uid = ${process.getuid?.() ?? 0}`,
+    `  gid = ${process.getgid?.() ?? 0}`,
     `[worker.oci]`,
     `  enabled = true`,
     `  gc = true`,
@@ -80,7 +82,7 @@ function buildkitd(settings: PlatformSettings): Service {
     `[registry."${mirror}"]`,
     `  http = true`,
     // Images start from others that were pushed there.
-    `[registry."${registryHosts.tls}:${ports.registryTls}"]`,
+    `[registry."${registryHosts.tls}:${settings.ports.registryTls}"]`,
     `  insecure = true`,
     ``,
   ].join("\n");
@@ -159,6 +161,8 @@ function repoServer(settings: PlatformSettings): Service {
       ARGOCD_GPG_ENABLED: "false",
       REDIS_PASSWORD: redisPassword(settings),
       ARGOCD_PLUGINSOCKFILEPATH: join(folder, "plugins"),
+      // Else in /tmp, where platforms take it from one another, and cannot from those of other users.
+      ARGOCD_ASK_PASS_SOCK: join(state, sockets.askPass),
       TMPDIR: ensureFolder(join(folder, "tmp")),
       HOME: folder,
     },

@@ -154,6 +154,7 @@ export const sockets = {
   buildkitd: "buildkitd.sock",
   node: "node/node.sock",
   volumes: "volumes.sock",
+  askPass: "ask-pass.sock",
 } as const;
 
 function readRehearsal(env: NodeJS.ProcessEnv): boolean {

@@ -19,6 +19,7 @@ import {
 import { delimiter, dirname, join } from "node:path";
 import { makeOnce } from "./draft";
 import { requireOwn } from "./ownership";
+import { asRoot, requireRoot } from "./root";
 import { PlatformError, type PlatformSettings, project } from "./settings";
 
 /** A program that the platform needs, and where it may come from. */
@@ -189,19 +190,16 @@ function installPackages(tools: readonly Tool[], log: (line: string) => void): v
   const packages = [...new Set(tools.flatMap(({ debian }) => debian ?? []))];
   // An unrelated package source that does not answer must not stand in the way.
   const command = `apt-get update; apt-get install -y --no-install-recommends ${packages.join(" ")}`;
-  if (process.getuid?.() !== 0) {
-    throw new PlatformError(
-      `${packages.join(", ")} must be installed, which needs root: sudo sh -c '${command}'`,
-    );
-  }
   if (!isOnPath("apt-get")) {
     throw new PlatformError(
       `install ${tools.map(({ name }) => name).join(", ")}; this machine has no apt-get to do it`,
     );
   }
+  requireRoot(`the packages ${packages.join(", ")}`, log, `install them as root: ${command}`);
   log(`Debian packages: ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const run = spawnSync("sh", ["-c", command], { encoding: "utf8", env });
+  const [program, ...args] = asRoot(["sh", "-c", command], ["DEBIAN_FRONTEND"]);
+  const run = spawnSync(program, args, { encoding: "utf8", env });
   if (run.status !== 0) throw new PlatformError(`${command} failed:\n${lastLines(run.stderr)}`);
 }
 

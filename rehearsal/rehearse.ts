@@ -13,7 +13,13 @@ import { environment } from "../platform/environment";
 import { withLock } from "../platform/lock";
 import { storageFolder } from "../platform/rehearsal/servers";
 import { provideReleaseTools } from "../platform/release-tools";
-import { type PlatformSettings, project, readPlatformSettings } from "../platform/settings";
+import { isRoot } from "../platform/root";
+import {
+  PlatformError,
+  type PlatformSettings,
+  project,
+  readPlatformSettings,
+} from "../platform/settings";
 import { table } from "../platform/table";
 import { type Outcome, attempt } from "./live";
 import { ownPlatform } from "./own-platform";
@@ -22,6 +28,11 @@ const declared = { json: { type: "boolean", default: false } } as const;
 
 async function main(): Promise<number> {
   const { json } = readOptions(declared);
+  if (!isRoot()) {
+    throw new PlatformError(
+      "make rehearse starts containers by hand, which needs a shell of root's, in a checkout of its own",
+    );
+  }
   Object.assign(process.env, ownPlatform());
   const settings = readPlatformSettings(process.env, "TINYOLLY_REHEARSAL_STATE");
   requireSpace(settings);

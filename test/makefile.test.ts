@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { chownSync, copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { folderWith } from "./folders";
 
 /** The command of a target, without its script; nothing is run. */
 function commandOf(...words: string[]): string {
@@ -56,3 +59,22 @@ test("OFFLINE=1 asks no registry, and OFFLINE=0 does", () => {
     }).stdout.includes("TINYOLLY_OFFLINE=1 ");
   expect([environmentOf("1"), environmentOf("0"), environmentOf("")]).toEqual([true, false, false]);
 });
+
+// Only root may give a folder away.
+test.runIf(process.getuid?.() === 0)(
+  "make by sudo is refused in a checkout of the user before anything is made there",
+  () => {
+    const checkout = folderWith({ "package.json": "", "package-lock.json": "" });
+    copyFileSync("Makefile", join(checkout, "Makefile"));
+    const make = (): string => {
+      const env = { ...process.env, SUDO_UID: "1000" };
+      return spawnSync("make", ["--dry-run", "up"], { cwd: checkout, encoding: "utf8", env })
+        .stderr;
+    };
+    expect(make()).toBe("");
+    chownSync(checkout, 1000, 1000);
+    expect(make()).toBe(
+      "Makefile:18: *** run make without sudo, as the user whose checkout this is; it asks for root where it needs it.  Stop.\n",
+    );
+  },
+);

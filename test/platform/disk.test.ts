@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type FileSystem, neededBytes, requireSpace } from "../../platform/disk";
 import { PlatformError, readPlatformSettings } from "../../platform/settings";
 import { folderWith } from "../folders";
@@ -80,4 +80,21 @@ test.each<[string, FileSystem, FileSystem, (state: string, cache: string) => str
 test("one byte less than 1 GiB is refused", () => {
   const { check } = machine({ device: 1, free: enough - 1 }, { device: 2, free: enough });
   expect(check).toThrow(PlatformError);
+});
+
+test("for others than root, that of root's servers counts as well", () => {
+  vi.spyOn(process, "getuid").mockReturnValue(1000);
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  const settings = readPlatformSettings({ TINYOLLY_STATE: "/srv/one", TINYOLLY_CACHE: "/cache" });
+  const check = (): void => {
+    requireSpace(settings, (folder) =>
+      folder.startsWith("/var/lib") ? { device: 3, free: less } : { device: 1, free: enough },
+    );
+  };
+  expect(check).toThrow(
+    "there are only 512.0 MB free for /var/lib/tinyolly/875fb59d, but the platform needs 1.1 GB; " +
+      "make platform-reset deletes the platform's data",
+  );
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
@@ -86,6 +86,49 @@ test("what a service started ends with it", async () => {
   expect(isGone(child)).toBe(false);
   await stopService(state, "server");
   await vi.waitUntil(() => isGone(child));
+});
+
+test("a server that needs root is started by sudo, is found without it, and ends by it", async () => {
+  const bin = folderWith({
+    sudo: '#!/bin/sh\nshift 2; echo "$@" >> "$0.calls"; exec "$@"\n',
+  });
+  chmodSync(join(bin, "sudo"), 0o755);
+  vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
+  vi.spyOn(process, "getuid").mockReturnValue(1000);
+  const kill = vi.spyOn(process, "kill");
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+  const roots = service(serve, { name: "buildkitd" });
+  expect(await startService(state, roots)).toBe(true);
+  const pid = servicePid(state, "buildkitd") ?? 0;
+  expect(readFileSync(logFile(state, "buildkitd"), "utf8")).toBe("started\n");
+  expect(await startService(state, roots)).toBe(false);
+  expect(servicePid(state, "buildkitd")).toBe(pid);
+
+  expect(await stopService(state, "buildkitd")).toBe(true);
+  expect(isGone(pid)).toBe(true);
+  expect(kill).not.toHaveBeenCalled();
+  const calls = readFileSync(join(bin, "sudo.calls"), "utf8").trim().split("\n");
+  expect(calls.map((call) => /(?:setsid|kill) \S+/.exec(call)?.[0])).toEqual([
+    "setsid --fork",
+    "kill -s",
+  ]);
+});
+
+test("a server that sudo does not start says what sudo said", async () => {
+  const bin = folderWith({ sudo: "#!/bin/sh\necho sudo: a password is required >&2; exit 1\n" });
+  chmodSync(join(bin, "sudo"), 0o755);
+  vi.stubEnv("PATH", `${bin}:${process.env["PATH"] ?? ""}`);
+  vi.spyOn(process, "getuid").mockReturnValue(1000);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+  await expect(startService(state, service(serve, { name: "buildkitd" }))).rejects.toThrow(
+    /^buildkitd cannot be started as root:\nsudo: a password is required\n/,
+  );
 });
 
 test("a log goes on where the last start ended", async () => {

@@ -375,14 +375,15 @@ describe("what cannot be had is named:", () => {
     expect(readdirSync(join(cache, "tools"))).toEqual([]);
   });
 
-  test("a package of Debian for who is not root", async () => {
+  test("a package of Debian for who is not root, and has no sudo", async () => {
     vi.spyOn(process, "getuid").mockReturnValue(1000);
+    addProgram(join(path, "apt-get"), "exit 1");
     await expect(
       provide({ name: tool.name, version: "1", debian: "some-package" }),
     ).rejects.toThrow(
       new PlatformError(
-        "some-package must be installed, which needs root: sudo sh -c " +
-          "'apt-get update; apt-get install -y --no-install-recommends some-package'",
+        "root is needed for the packages some-package, and there is no sudo; " +
+          "install them as root: apt-get update; apt-get install -y --no-install-recommends some-package",
       ),
     );
   });
