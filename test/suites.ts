@@ -31,6 +31,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   "release-failures": "platform",
   credentials: "platform",
   gc: "platform",
+  user: "platform",
   outages: "alone",
   failures: "alone",
   servers: "alone",
