@@ -7,6 +7,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { isMountedAnywhere } from "./mounts";
 import { codeOf, whileLocked } from "./process-lock";
 import { rehearsalHost } from "./rehearsal/settings";
@@ -146,9 +148,10 @@ function replaced(file: string, text: string): boolean {
   // In a container the file is a mount, which nothing replaces. Where it is one in another namespace, such as that of a
   // builder, a rename succeeds, and takes away what was mounted there.
   if (isMountedAnywhere(file)) return false;
-  const draft = `${file}.tinyolly`;
+  // Of this process alone: should the lock ever fail, nobody puts another's half file in place.
+  const draft = `${file}.tinyolly-${process.pid}`;
   try {
-    rmSync(draft, { force: true });
+    removeDrafts(file);
     writeFileSync(draft, text, { flag: "wx", flush: true });
     const attributes = ["--attributes-only", "--preserve=all", "--", file, draft];
     // Other systems have another cp.
@@ -162,13 +165,16 @@ function replaced(file: string, text: string): boolean {
     if (isRefused(error) || codeOf(error) === "EBUSY") return false;
     throw error;
   } finally {
-    removeDraft(draft);
+    removeDrafts(file);
   }
 }
 
-function removeDraft(draft: string): void {
+/** Also those of processes that were killed. */
+function removeDrafts(file: string): void {
+  const prefix = `${basename(file)}.tinyolly`;
   try {
-    rmSync(draft, { force: true });
+    for (const name of readdirSync(dirname(file)))
+      if (name.startsWith(prefix)) rmSync(join(dirname(file), name), { force: true });
   } catch (error) {
     if (!isRefused(error)) throw error;
   }

@@ -11,7 +11,7 @@ import { makeOnce } from "./draft";
 import { emulatedPlatforms } from "./emulation";
 import { environment } from "./environment";
 import { trimLogs } from "./logs";
-import { unmountBelow } from "./mounts";
+import { processesRootedBelow, unmountBelow } from "./mounts";
 import {
   type Crash,
   type Service,
@@ -125,6 +125,10 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
   const others = knownServices(settings.state).filter((name) => !order.includes(name));
   for (const name of [...others, ...order])
     if (await stopService(settings.state, name)) log(`stopped ${name}`);
+  // Only root sees what containers of a BuildKit that was killed are.
+  if (isRoot())
+    for (const pid of processesRootedBelow(join(rootFolder(settings), "buildkit")))
+      process.kill(pid, "SIGKILL");
   if (emulatedPlatforms(settings).length > 0) await runStep("endEmulation", settings, log);
 }
 

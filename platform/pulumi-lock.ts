@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fields, parseJson } from "../components/json-fields";
 import { userName } from "./process-lock";
 import { type PlatformSettings, localStack } from "./settings";
-import { startTime } from "./start-time";
+import { startTime, statFields } from "./start-time";
 
 /** Linux counts a process's start in ticks of this many milliseconds. */
 const tickMs = 10;
@@ -66,11 +66,11 @@ function isOver({ pid, username, hostname: host, timestamp }: Holder): boolean {
 
 /** Name of a process, and when it started in milliseconds since 1970; undefined when it has ended. */
 function describe(pid: number): { name: string; startMs: number } | undefined {
-  const ticks = startTime(pid);
-  if (ticks === undefined) return undefined;
+  if (startTime(pid) === undefined) return undefined;
   try {
     const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
     const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+    const ticks = statFields(pid)?.[19];
     return { name, startMs: Number(boot) * 1000 + Number(ticks) * tickMs };
   } catch {
     return undefined;
