@@ -128,7 +128,7 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
   // Only root sees what containers of a BuildKit that was killed are.
   if (isRoot())
     for (const pid of processesRootedBelow(join(rootFolder(settings), "buildkit")))
-      process.kill(pid, "SIGKILL");
+      spawnSync("kill", ["-s", "KILL", String(pid)], { stdio: "ignore" });
   if (emulatedPlatforms(settings).length > 0) await runStep("endEmulation", settings, log);
 }
 
