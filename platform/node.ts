@@ -357,6 +357,8 @@ function inNode(
     "--ipc",
     ...(user === "caller" ? ids : []),
     "--",
+    // The caller's may not be there.
+    ...["env", "TMPDIR=/tmp"],
     ...command,
   ];
 }

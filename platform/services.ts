@@ -121,6 +121,8 @@ function redis(settings: PlatformSettings): Service {
   const config = [
     ...["bind 127.0.0.1", `port ${ports.redis}`, `dir "${ensureFolder(join(state, "redis"))}"`],
     ...['save ""', "appendonly no"],
+    // A title takes the place of the environment, by which tests find what they have started.
+    "set-proc-title no",
     // Argo CD applies the manifests that it keeps there.
     `requirepass ${redisPassword(settings)}`,
   ];

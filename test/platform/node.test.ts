@@ -153,9 +153,9 @@ test.each([
   );
 });
 
-test("what runs in the node enters its namespaces by the first process in them", () => {
+test("what runs in the node enters its namespaces by the first process in them, with a folder for temporary files there", () => {
   const settings = platform();
-  expect(kubeProxy(settings).command.slice(0, 7)).toEqual([
+  expect(kubeProxy(settings).command.slice(0, 9)).toEqual([
     "nsenter",
     "--target=0",
     "--net",
@@ -163,6 +163,8 @@ test("what runs in the node enters its namespaces by the first process in them",
     "--pid",
     "--ipc",
     "--",
+    "env",
+    "TMPDIR=/tmp",
   ]);
   // A pid of this process's children stands for one of the node's.
   const child = spawn("sleep", ["60"]);
