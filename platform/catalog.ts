@@ -232,6 +232,35 @@ export const pulumiPlugins: readonly Plugin[] = [
   standIn("kubernetes", "4.34.2"),
 ];
 
+const officialKubernetesVersion = "4.25.0";
+
+/**
+ * The official kubernetes plugin, which `make test SUITE=official` holds our stand-in against. No later release is served as a Go module,
+ * and it compiles for many minutes, so that it substitutes for no download.
+ */
+export const officialKubernetes: Tool = {
+  name: "pulumi-resource-kubernetes",
+  version: officialKubernetesVersion,
+  accepts: "nothing",
+  go: {
+    module: "tools/pulumi-kubernetes",
+    package: "github.com/pulumi/pulumi-kubernetes/provider/v4/cmd/pulumi-resource-kubernetes",
+    variables: {
+      "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version":
+        officialKubernetesVersion,
+    },
+    // Upstream's Makefile generates the two files from these, with less white space and the version in them.
+    patch: {
+      module: "github.com/pulumi/pulumi-kubernetes/provider/v4",
+      file: "cmd/pulumi-resource-kubernetes/main.go",
+      edits: [
+        ["schema-embed.json", "schema.json"],
+        ["terraform-mapping-embed.json", "terraform-mapping.json"],
+      ],
+    },
+  },
+};
+
 /** Programs that sign what is published and list what is in it; only where a stack signs. */
 export const releaseTools: readonly Tool[] = [
   {
