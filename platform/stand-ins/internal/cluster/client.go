@@ -118,12 +118,34 @@ func (c *Client) Apply(
 	}
 	options := metav1.ApplyOptions{FieldManager: object.FieldManager, Force: force, DryRun: dryRuns(dryRun)}
 	live, err := objects.Apply(ctx, obj.GetName(), object.Sent(obj), options)
-	if conflictsOnlyWith(err, "kubectl", object.FieldManager) {
-		// A person's edit with kubectl is drift, not another owner. Our own Create conflicts in a dry run only.
-		options.Force = true
-		return objects.Apply(ctx, obj.GetName(), object.Sent(obj), options)
+	if !apierrors.IsConflict(err) {
+		return live, err
 	}
-	return live, err
+	if pardoned, readErr := pardons(ctx, objects, obj.GetName(), err, dryRun); readErr != nil || !pardoned {
+		return nil, err
+	}
+	options.Force = true
+	return objects.Apply(ctx, obj.GetName(), object.Sent(obj), options)
+}
+
+// pardons says whether a conflict stands in nobody's way. A person's edit with kubectl is drift, not another owner. A dry
+// run pardons, as the official plugin does, all conflicts of an object that was not applied since Create, and no others.
+func pardons(ctx context.Context, objects dynamic.ResourceInterface, name string, conflict error, dryRun bool) (bool, error) {
+	if !dryRun {
+		return conflictsOnlyWith(conflict, "kubectl", object.FieldManager), nil
+	}
+	live, err := objects.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	return onlyCreated(live), nil
+}
+
+// onlyCreated says whether the fields that Create set are not yet those of server-side apply.
+func onlyCreated(live *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(live.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == object.FieldManager && entry.Operation == metav1.ManagedFieldsOperationUpdate
+	})
 }
 
 // adoptCreated lets server-side apply own the fields that Create set. It would never remove them otherwise.
