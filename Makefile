@@ -127,7 +127,7 @@ fix: $(PACKAGES) ## Format everything and mend what linters can
 	@node --require ./run-typescript.cjs test/check.ts --fix
 
 .PHONY: test
-test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, SEED=N in that order
+test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, SEED=N in that order
 	@node --require ./run-typescript.cjs test/run.ts $(SUITE)
 
 .PHONY: bench

@@ -1,6 +1,7 @@
 /**
  * Runs the suites, on a platform and a checkout of their own, and sums them up: `make test`, or `make test SUITE=truth` for those
- * whose names have that in them. They run in an order that `SEED` repeats, several at a time.
+ * whose names have that in them. They run in an order that `SEED` repeats, several at a time. `SUITE=official` runs on the official
+ * kubernetes plugin what asks most of it.
  *
  * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed. Ctrl-C ends what runs, and then the platform. What
  * an earlier run could not end is ended first.
@@ -12,6 +13,7 @@ import { parseArgs } from "node:util";
 import { runMain } from "../components/command-line";
 import { given } from "../components/given";
 import { InputError } from "../components/input-error";
+import { officialEnvironment, officialSuites } from "./official";
 import { type Print, Programs } from "./programs";
 import { seededRandom } from "./random";
 import type { Result } from "./results";
@@ -39,7 +41,9 @@ async function main(): Promise<number> {
   const run = await TestRun.make();
   const outcomes: Outcome[] = [];
   try {
-    const chosen = choose(suitesOf(run, programs), positionals);
+    const official = positionals.includes("official");
+    if (official) Object.assign(process.env, await officialEnvironment(run.folder("pulumi")));
+    const chosen = choose(suitesOf(run, programs), official ? officialSuites : positionals);
     say(`${chosen.length} suites in the order of SEED=${seed}\n`);
     await runSuites(seededRandom(seed).shuffle(chosen), run, programs, outcomes);
   } finally {
