@@ -1,3 +1,4 @@
+import { namespace } from "./namespace";
 import {
   destroy,
   type KubernetesObject,
@@ -9,14 +10,26 @@ import {
   up,
 } from "./scenario";
 
-/** Namespace of every object of these scenarios. */
-export const namespace = "contract";
-
 const kubectl = (text: string) => `kubectl -n ${namespace} ${text}`;
 const applications = "applications.argoproj.io";
 const list = shell(kubectl(`get ${applications} -o name`));
 const show = (name: string, path: string) =>
   shell(kubectl(`get ${applications} ${name} -o jsonpath='${path}'`));
+
+const edit = (name: string, revision: string) =>
+  shell(
+    kubectl(
+      `patch ${applications} ${name} --type=merge -p '{"spec":{"source":{"targetRevision":"${revision}"}}}' >/dev/null`,
+    ),
+  );
+
+/** Sets the revision as a controller does that owns what it sets. */
+const own = (name: string, revision: string) =>
+  shell(
+    `echo '{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "${name}"}, ` +
+      `"spec": {"source": {"targetRevision": "${revision}"}}}' | ` +
+      kubectl("apply --server-side --field-manager=robot --force-conflicts -f - >/dev/null"),
+  );
 
 interface Difference {
   readonly revision?: string;
@@ -46,6 +59,28 @@ const application = (name: string, difference: Difference = {}): Resources => {
 const waitingFor = (name: string, annotations: Readonly<Record<string, string>>) =>
   application(name, { metadata: { annotations } });
 
+/** Settings of {@link application} that take over fields of other managers. */
+const forced = (revision: string): Difference => ({
+  revision,
+  metadata: { annotations: { "pulumi.com/patchForce": "true" } },
+});
+
+/** A Deployment whose pod never starts. */
+const deployment = (name: string, annotations: Readonly<Record<string, string>>): Resources => {
+  const labels = { app: name };
+  const container = { name, image: "localhost/nothing", imagePullPolicy: "Never" };
+  const app: KubernetesObject = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { namespace, name, annotations },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container] } },
+    },
+  };
+  return { objects: { app } };
+};
+
 const unknownKind: Resources = {
   objects: {
     x: { apiVersion: "nowhere.example/v1", kind: "Nothing", metadata: { name: "x", namespace } },
@@ -70,6 +105,7 @@ const unreachable: Resources = {
 export const kubernetesScenarios: readonly Scenario[] = [
   {
     name: "kubernetes: create, unchanged, update, delete",
+    since: "4.29.0",
     steps: [
       preview(application("a1")),
       list,
@@ -89,6 +125,7 @@ export const kubernetesScenarios: readonly Scenario[] = [
   },
   {
     name: "kubernetes: an object that exists already",
+    since: "4.29.0",
     steps: [
       shell(
         `echo '{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "c1"}, ` +
@@ -100,13 +137,10 @@ export const kubernetesScenarios: readonly Scenario[] = [
   },
   {
     name: "kubernetes: a field edited behind its back",
+    since: "4.29.0",
     steps: [
       up(application("d1")),
-      shell(
-        kubectl(
-          `patch ${applications} d1 --type=merge -p '{"spec":{"source":{"targetRevision":"9.9.9"}}}' >/dev/null`,
-        ),
-      ),
+      edit("d1", "9.9.9"),
       preview(application("d1")),
       refresh(application("d1")),
       preview(application("d1")),
@@ -123,9 +157,9 @@ export const kubernetesScenarios: readonly Scenario[] = [
       up(application("e1", { revision: "3.0.0" })),
       show("e1", "{.metadata.annotations.other}"),
     ],
-    better: {
+    standIn: {
       because: "fields that the program does not name are none of its business",
-      stdout: "1",
+      instead: { 4: { stdout: "1" } },
     },
   },
   {
@@ -181,6 +215,7 @@ export const kubernetesScenarios: readonly Scenario[] = [
   },
   {
     name: "kubernetes: a spec that the schema refuses",
+    since: "4.29.0",
     steps: [preview(refused, refusal), up(refused, refusal)],
   },
   {
@@ -200,5 +235,54 @@ export const kubernetesScenarios: readonly Scenario[] = [
       up(application("l1")),
       list,
     ],
+  },
+  {
+    name: "kubernetes: a field edited after a server-side update",
+    steps: [
+      up(application("m1")),
+      up(application("m1", { revision: "2.0.0" })),
+      edit("m1", "9.9.9"),
+      preview(application("m1", { revision: "2.0.0" })),
+      preview(application("m1", { revision: "3.0.0" }), /conflict with "kubectl-patch"/),
+      up(application("m1", { revision: "3.0.0" })),
+      show("m1", "{.spec.source.targetRevision}"),
+    ],
+  },
+  {
+    name: "kubernetes: a field edited after a server-side update, with patchForce",
+    steps: [
+      up(application("n1", forced("1.0.0"))),
+      up(application("n1", forced("2.0.0"))),
+      edit("n1", "9.9.9"),
+      preview(application("n1", forced("3.0.0"))),
+      up(application("n1", forced("3.0.0"))),
+      show("n1", "{.spec.source.targetRevision}"),
+    ],
+  },
+  {
+    name: "kubernetes: a field that another manager owns",
+    steps: [
+      up(application("p1")),
+      own("p1", "9.9.9"),
+      up(application("p1", { revision: "2.0.0" }), /conflict with "robot"/),
+      preview(application("p1", { revision: "2.0.0" }), /conflict with "robot"/),
+      up(application("p1", forced("3.0.0"))),
+      show("p1", "{.spec.source.targetRevision}"),
+    ],
+  },
+  {
+    name: "kubernetes: a first Deployment is awaited",
+    steps: [
+      up(
+        deployment("o1", { "pulumi.com/timeoutSeconds": "5" }),
+        /was successfully created, but .*timed out waiting to be Ready/,
+      ),
+      up(deployment("o1", { "pulumi.com/skipAwait": "true" })),
+      destroy,
+    ],
+    standIn: {
+      because: "the program makes no object that the official plugin waits for",
+      instead: { 0: { exit: 0, failed: undefined, outputs: { app: "o1" } } },
+    },
   },
 ];

@@ -10,28 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Operation, Played } from "./played";
 import type { Run, Scenario, Shell } from "./scenario";
-
-/** What one step of a scenario did, in the form of `recorded.json`. */
-export interface Played {
-  readonly action?: string;
-  readonly exit: number | null;
-  readonly stdout?: string;
-  readonly steps?: readonly Operation[];
-  readonly failed?: readonly string[];
-  readonly messages?: readonly string[];
-  readonly outputs?: Readonly<Record<string, unknown>>;
-}
-
-/** One operation of the engine on a resource. */
-interface Operation {
-  readonly op: string;
-  readonly type: string;
-  readonly name: string;
-  readonly diffs?: readonly string[];
-  readonly keys?: readonly string[];
-  readonly detailedDiff?: Readonly<Record<string, string>>;
-}
 
 interface StepMetadata {
   readonly op: string;

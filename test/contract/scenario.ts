@@ -1,3 +1,5 @@
+import type { Played } from "./played";
+
 /** Inputs of a command; `stdinFrom` names the command whose output it reads. */
 export type Command = Readonly<Record<string, unknown>> & { readonly stdinFrom?: string };
 
@@ -34,8 +36,19 @@ export interface Shell {
 export interface Scenario {
   readonly name: string;
   readonly steps: readonly (Run | Shell)[];
-  /** What the last step may print instead of what was recorded, and why that is better. */
-  readonly better?: { readonly because: string; readonly stdout: string };
+  /** First version of the official plugin that does this. @default - every version that is played */
+  readonly since?: string;
+  /** What our stand-in does instead of what was recorded, and why. @default - the same */
+  readonly standIn?: StandIn;
+}
+
+/** A difference between our stand-in and the official plugin that is meant to be. */
+export interface StandIn {
+  readonly because: string;
+  /** Parts of steps, by their index; `undefined` stands for what was recorded and is not there. */
+  readonly instead: Readonly<
+    Record<number, { readonly [Key in keyof Played]?: Played[Key] | undefined }>
+  >;
 }
 
 export const preview = (resources: Resources, says?: RegExp): Run =>

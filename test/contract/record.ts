@@ -1,0 +1,46 @@
+/**
+ * Plays scenarios of the kubernetes plugin and puts into `recorded.json` what they did, in the place of what it has of them:
+ * `CONTRACT_KUBECONFIG=… node --require ./run-typescript.cjs test/contract/record.ts NAME…`. PULUMI_HOME must hold the official plugin.
+ */
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { format } from "prettier";
+import { runMain } from "../../components/command-line";
+import { given } from "../../components/given";
+import { PlatformError } from "../../platform/settings";
+import { kubernetesScenarios } from "./kubernetes-scenarios";
+import { clearNamespace, makeNamespace } from "./namespace";
+import { play } from "./play";
+
+const file = join(__dirname, "recorded.json");
+
+async function main(): Promise<number> {
+  const names = process.argv.slice(2);
+  const unknown = names.filter((name) => !kubernetesScenarios.some((known) => known.name === name));
+  const kubeconfig = given(process.env, "CONTRACT_KUBECONFIG");
+  if (names.length === 0 || unknown.length > 0)
+    throw new PlatformError(
+      `${unknown.map((name) => `"${name}"`).join(", ") || "nothing"} was named; give names of kubernetes-scenarios.ts`,
+    );
+  if (kubeconfig === undefined)
+    throw new PlatformError("CONTRACT_KUBECONFIG must name the kubeconfig of a platform");
+
+  // The recording, which keeps its order.
+  const recording = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  makeNamespace(kubeconfig);
+  for (const scenario of kubernetesScenarios.filter(({ name }) => names.includes(name))) {
+    const played = play(scenario, kubeconfig);
+    recording[scenario.name] = scenario.steps.map((step, i) => ({
+      ...("shell" in step ? { shell: step.shell } : {}),
+      ...played[i],
+    }));
+    clearNamespace(kubeconfig);
+    process.stderr.write(`${scenario.name}: recorded\n`);
+  }
+  const text = JSON.stringify(recording, undefined, 2);
+  await writeFile(file, await format(text, { parser: "json", printWidth: 100 }));
+  return 0;
+}
+
+runMain("record", main);
