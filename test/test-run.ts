@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -49,6 +50,8 @@ export class TestRun {
   public static async make(): Promise<TestRun> {
     const portOffset = await freeOffset();
     const folder = mkdtempSync(join(tmpdir(), prefix));
+    // Some tests are another user.
+    chmodSync(folder, 0o711);
     const owner: Owner = { pid: process.pid, startTime: startTime(process.pid), portOffset };
     writeFileSync(join(folder, "owner"), JSON.stringify(owner));
     const run = new TestRun(folder, portOffset);

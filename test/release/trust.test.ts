@@ -40,7 +40,9 @@ for word; do
   last=$word
 done
 grep -q "$last" refused && { echo "Error: denied" >&2; exit 1; }
-echo "$*" > "$call.arguments"
+echo "$*" > "$call.draft"
+# Whole, since another subject's call may look at the same time.
+mv "$call.draft" "$call.arguments"
 `;
 const syft = `
 for word; do case $word in --output=spdx-json@2.3=*) cp found.json "\${word##*=}" ;; esac; done
