@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -18,8 +19,9 @@ import {
 } from "./cluster-access";
 import { accepts, get, getInNode } from "./http";
 import { type Service, servicePid } from "./processes";
-import { rootFolder } from "./root";
+import { asRoot, rootFolder } from "./root";
 import {
+  PlatformError,
   type PlatformSettings,
   clusterDomain,
   dnsAddress,
@@ -388,6 +390,18 @@ async function isNodeReady(settings: PlatformSettings): Promise<boolean> {
 /** Name of the control group of this platform's pods; two platforms have two. */
 function controlGroup({ state }: PlatformSettings): string {
   return `tinyolly-${createHash("sha256").update(state).digest("hex").slice(0, 8)}`;
+}
+
+/** Removes the control groups that a node which was killed has left. */
+export function removeControlGroup(settings: PlatformSettings): void {
+  const group = controlGroup(settings);
+  const hierarchies = ["", ...readdirSync("/sys/fs/cgroup")];
+  const left = hierarchies.some((name) => existsSync(join("/sys/fs/cgroup", name, group)));
+  const program = join(toolFolder(settings), "tinyolly-node");
+  if (!left || !existsSync(program)) return;
+  const [command, ...args] = asRoot([program, `--cgroup=${group}`, "remove-cgroup"]);
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new PlatformError(`the control group ${group} is left: ${stderr.trim()}`);
 }
 
 function registriesFolder(settings: PlatformSettings): string {

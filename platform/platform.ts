@@ -23,7 +23,7 @@ import {
   stopService,
 } from "./processes";
 import { type ReadyPlugin, providePulumi } from "./pulumi";
-import { cniFolder, node } from "./node";
+import { cniFolder, node, removeControlGroup } from "./node";
 import {
   deleteRootFolder,
   isRoot,
@@ -129,6 +129,7 @@ export async function platformDown(settings: PlatformSettings, log: Log): Promis
   if (isRoot())
     for (const pid of processesRootedBelow(join(rootFolder(settings), "buildkit")))
       spawnSync("kill", ["-s", "KILL", String(pid)], { stdio: "ignore" });
+  removeControlGroup(settings);
   if (emulatedPlatforms(settings).length > 0) await runStep("endEmulation", settings, log);
 }
 

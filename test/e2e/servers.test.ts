@@ -1,7 +1,7 @@
 // Servers that end although nobody stopped them: who is told, and what brings them back.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
@@ -84,4 +84,20 @@ test("after a restart of the machine in the middle of a start, make up starts ev
   expect(platformCommand("status").status).toBe(0);
   expect(deploy().status).toBe(0);
   await untilHealthy();
+});
+
+test("of a platform that was killed, make down leaves no control group", async () => {
+  // A Kubelet's configuration.
+  const { cgroupRoot } = JSON.parse(
+    readFileSync(join(platform.state, "config/kubelet.json"), "utf8"),
+  ) as { cgroupRoot: string };
+  const groups = (): string[] =>
+    ["", ...readdirSync("/sys/fs/cgroup")].filter((name) =>
+      existsSync(join("/sys/fs/cgroup", name, cgroupRoot)),
+    );
+  await crash(...knownServices(platform.state));
+  expect(groups()).not.toEqual([]);
+  const { status, output } = platformCommand("down");
+  expect(status, output).toBe(0);
+  expect(groups()).toEqual([]);
 });

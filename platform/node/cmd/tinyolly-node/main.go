@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"tinyolly.dev/platform/node/internal/cgroup"
 	"tinyolly.dev/platform/node/internal/inside"
 	"tinyolly.dev/platform/node/internal/outside"
 )
@@ -53,8 +54,11 @@ func main() {
 	flag.Parse()
 
 	run := func() error { return outside.Run(settings, publish, *group) }
-	if flag.Arg(0) == "init" {
+	switch flag.Arg(0) {
+	case "init":
 		run = func() error { return inside.Run(settings, os.NewFile(3, "ready")) }
+	case "remove-cgroup":
+		run = func() error { return cgroup.Remove(*group) }
 	}
 	if err := run(); err != nil {
 		slog.Error("the node cannot run", "error", err)
