@@ -86,9 +86,9 @@ async function runSuites(
     }
   };
   const suites = chosen.map((suite) =>
-    suite.uses === "nothing" ? suite : { ...suite, run: onPlatform(suite) },
+    ["nothing", "tools"].includes(suite.uses) ? suite : { ...suite, run: onPlatform(suite) },
   );
-  const platform: Suite = { name: "platform", uses: "alone", run: start };
+  const platform: Suite = { name: "platform", uses: "start", run: start };
   const left = await schedule(
     suites.some(({ uses }) => uses !== "nothing") ? [platform, ...suites] : suites,
     availableParallelism(),

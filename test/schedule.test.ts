@@ -51,6 +51,13 @@ test("one suite at a time changes the stack, beside others on the platform", asy
   expect(pairs).toEqual(["platform+platform", "platform+stack"]);
 });
 
+test("what needs tools waits for the start, and then goes with all", async () => {
+  const { pairs, started } = await together(["start", "tools", "alone", "tools", "stack"], 2);
+  expect(started[0]).toBe("start 0");
+  expect(pairs).toContain("alone+tools");
+  expect(pairs.filter((pair) => pair.includes("start"))).toEqual([]);
+});
+
 test("so many run at once as there are places", async () => {
   const { pairs } = await together(["nothing", "nothing", "nothing"], 1);
   expect(pairs).toEqual([]);

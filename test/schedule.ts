@@ -1,8 +1,11 @@
-/** What a suite needs of the test platform while it runs; `alone` is what stops servers, `stack` what changes the local stack. */
-export type Use = "nothing" | "platform" | "stack" | "alone";
+/**
+ * What a suite needs of the test platform while it runs: `alone` is what stops servers, `stack` what changes the local stack, and `tools`
+ * what only needs that the platform was there once; `start` is what starts it.
+ */
+export type Use = "nothing" | "tools" | "platform" | "stack" | "alone" | "start";
 
 /** Those that go with the fewest others first, so that what goes with all fills the other places. */
-const order: readonly Use[] = ["alone", "stack", "platform", "nothing"];
+const order: readonly Use[] = ["start", "alone", "stack", "platform", "tools", "nothing"];
 
 /**
  * Runs suites, so many at once as there are places, and none beside another one that it could disturb.
@@ -34,6 +37,9 @@ export async function schedule<Suite extends { readonly uses: Use }>(
 
 /** Whether two suites can run at the same time. */
 function fit(one: Use, other: Use): boolean {
-  if (one === "nothing" || other === "nothing") return true;
-  return one !== "alone" && other !== "alone" && (one === "platform" || other === "platform");
+  const uses = [one, other];
+  if (uses.includes("nothing")) return true;
+  if (uses.includes("start")) return false;
+  if (uses.includes("tools")) return true;
+  return !uses.includes("alone") && uses.includes("platform");
 }
