@@ -26,12 +26,16 @@ const isolated = [
 
 const setupFiles = ["test/leave-folders.ts"];
 
+/** What a busy machine may take until it is as a test wants it. */
+const patient = { poll: { timeout: 30_000 } };
+
 const unit = {
   pool: "forks" as const,
   setupFiles,
   maxWorkers: 3,
   execArgv: ["--require", "./run-typescript.cjs"],
-  testTimeout: 20_000,
+  testTimeout: 60_000,
+  expect: patient,
   // Those with other numbers of workers wait, in the order of these.
   sequence: { groupOrder: 0 },
 };
@@ -58,7 +62,8 @@ export default defineConfig({
           setupFiles,
           pool: "forks",
           maxWorkers: 2,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
+          expect: patient,
         },
       },
       {
@@ -80,6 +85,7 @@ export default defineConfig({
           pool: "forks",
           fileParallelism: false,
           testTimeout: 900_000,
+          expect: patient,
           hookTimeout: 1_800_000,
         },
       },

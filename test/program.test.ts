@@ -462,7 +462,7 @@ describe("without the builder", () => {
       expect(warn).toHaveBeenCalledExactlyOnceWith(
         expect.stringMatching(/^No image can be built: there is no builder "other" in /),
       );
-    });
+    }, 30_000);
     expect(ofType(registrations, imageType)).toHaveLength(5);
   });
 

@@ -15,6 +15,9 @@ import { startTime } from "../../platform/start-time";
 import { folderWith, writeFiles } from "../folders";
 import { runTypeScript } from "../run-typescript";
 
+/** Long enough for a busy machine. */
+const patience = { timeout: 30_000 };
+
 const stackFile = "pulumi/.pulumi/stacks/tinyolly/local.json";
 
 const all = ["up", "deploy", "preview", "destroy", "end", "down", "reset"];
@@ -165,7 +168,7 @@ test("the status names a server that crashed, since when, its log and what start
   await startServer(state, "etcd");
   const pid = servicePid(state, "etcd") ?? 0;
   process.kill(pid, "SIGKILL");
-  await vi.waitUntil(() => startTime(pid) === undefined);
+  await vi.waitUntil(() => startTime(pid) === undefined, patience);
   const log = logFile(state, "etcd");
   writeFileSync(log, "the last line\n");
   utimesSync(log, new Date(), new Date("2026-11-30T04:12:11.5Z"));

@@ -19,6 +19,9 @@ import { startTime } from "../../platform/start-time";
 import { folderWith } from "../folders";
 import { runApart } from "../run-apart";
 
+/** Long enough for a busy machine. */
+const patience = { timeout: 30_000 };
+
 let state = "";
 
 beforeEach(() => {
@@ -85,7 +88,7 @@ test("what a service started ends with it", async () => {
   const child = Number(readFileSync(join(state, "child"), "utf8"));
   expect(isGone(child)).toBe(false);
   await stopService(state, "server");
-  await vi.waitUntil(() => isGone(child));
+  await vi.waitUntil(() => isGone(child), patience);
 });
 
 test("a server that needs root is started by sudo, is found without it, and ends by it", async () => {
@@ -168,12 +171,12 @@ test("a process that ended and that nobody waited for counts as ended", async ()
   );
   const pid = Number(readFileSync(join(state, "child"), "utf8"));
   const parent = `/proc/${servicePid(state, "server") ?? 0}/comm`;
-  await vi.waitUntil(() => readFileSync(parent, "utf8") === "sleep\n");
+  await vi.waitUntil(() => readFileSync(parent, "utf8") === "sleep\n", patience);
   const record = { pid, startTime: startTime(pid) };
   writeFileSync(join(state, "pids/child.json"), JSON.stringify(record));
   expect(servicePid(state, "child")).toBe(pid);
   process.kill(pid, "SIGKILL");
-  await vi.waitUntil(() => isGone(pid));
+  await vi.waitUntil(() => isGone(pid), patience);
   expect(servicePid(state, "child")).toBeUndefined();
 });
 
@@ -240,7 +243,7 @@ test("a server that crashed is told apart from one that was stopped, and is star
   expect(serviceCrash(state, "server")).toBeUndefined();
   const pid = servicePid(state, "server") ?? 0;
   process.kill(pid, "SIGKILL");
-  await vi.waitUntil(() => isGone(pid));
+  await vi.waitUntil(() => isGone(pid), patience);
   const lastLine = statSync(logFile(state, "server")).mtime;
   expect(serviceCrash(state, "server")).toEqual({ exit: undefined, lastLine });
   rmSync(join(state, "ready"));
@@ -258,7 +261,7 @@ test.each(["stopped", "started again"])(
     const child = Number(readFileSync(join(state, "child"), "utf8"));
     const pid = servicePid(state, "server") ?? 0;
     process.kill(pid, "SIGKILL");
-    await vi.waitUntil(() => isGone(pid));
+    await vi.waitUntil(() => isGone(pid), patience);
     expect(isGone(child)).toBe(false);
     rmSync(join(state, "ready"));
     if (what === "stopped") expect(await stopService(state, "server")).toBe(true);
@@ -329,7 +332,7 @@ test("a program that is killed right after it started a server leaves none that 
   onTestFinished(() => {
     if (!isGone(Number(pid))) process.kill(-Number(pid), "SIGKILL");
   });
-  await vi.waitUntil(() => isGone(Number(pid)), 10_000);
+  await vi.waitUntil(() => isGone(Number(pid)), patience);
   expect(existsSync(join(state, "ready"))).toBe(false);
 });
 

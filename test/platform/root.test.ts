@@ -109,7 +109,7 @@ describe("for others", () => {
         "--validate",
         "--non-interactive --validate",
       ]);
-    });
+    }, 30_000);
   });
 
   test.each([
