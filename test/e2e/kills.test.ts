@@ -118,6 +118,10 @@ test("nothing of a make up is left when its terminal is closed", async () => {
   expectConverged();
 });
 
+test("after all of it nothing is left to do", () => {
+  expect(previewChanges()).toEqual([]);
+});
+
 /** Starts a command in a group of its own. */
 function start([name, ...args]: readonly [string, ...string[]]): Started {
   const id = randomUUID();
@@ -148,7 +152,6 @@ async function expectNothingOf(run: Started): Promise<void> {
 function expectConverged(): void {
   const { status, output } = deploy();
   expect(status, output).toBe(0);
-  expect(previewChanges()).toEqual([]);
 }
 
 /** Pids of all processes whose environment has the id of a run. */
