@@ -56,6 +56,7 @@ export class TestRun {
     writeFileSync(join(folder, "owner"), JSON.stringify(owner));
     const run = new TestRun(folder, portOffset);
     mkdirSync(join(folder, "tmp"));
+    chmodSync(join(folder, "tmp"), 0o1777);
     for (const copy of [run.sources, run.checkout]) copyProject(copy);
     return run;
   }
