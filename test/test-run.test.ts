@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { chownSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { startTime } from "../platform/start-time";
@@ -37,6 +38,16 @@ test("a run is left behind once its process has ended, also where the pid is ano
   expect(left.sort()).toEqual(
     ["again", "ended"].map((name) => join(folder, `tinyolly-test-${name}/checkout`)),
   );
+});
+
+test("a folder of another user, and a link to one, is nobody's run", () => {
+  const { pid } = spawnSync("true");
+  const folder = haveRuns({ ended: { pid, startTime: "5" }, theirs: { pid, startTime: "5" } });
+  chownSync(join(folder, "tinyolly-test-theirs"), 65534, 65534);
+  symlinkSync("tinyolly-test-ended", join(folder, "tinyolly-test-link"));
+  expect(TestRun.leftBehind().map(({ checkout }) => checkout)).toEqual([
+    join(folder, "tinyolly-test-ended/checkout"),
+  ]);
 });
 
 test("what a killed run has started is killed, and nothing else", async () => {

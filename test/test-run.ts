@@ -2,6 +2,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -139,6 +140,9 @@ export class TestRun {
 
 function readOwner(folder: string): Owner | undefined {
   const file = join(folder, "owner");
+  // Anybody may put a folder there, and what is in it says what is killed.
+  const stats = lstatSync(folder);
+  if (!stats.isDirectory() || stats.uid !== process.getuid?.()) return undefined;
   // TestRun.make writes exactly this type.
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Owner) : undefined;
 }
