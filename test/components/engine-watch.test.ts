@@ -9,8 +9,7 @@ import { folderWith } from "../folders";
 const project = resolve(__dirname, "../..");
 /** What the language host runs: the SDK, which loads the program. */
 const sdk = join(project, "node_modules/@pulumi/pulumi/cmd/run/index.js");
-/** It takes a second or two, and longer on a busy machine. */
-const soon = { timeout: 30_000 };
+const soon = { timeout: 5000 };
 
 /** A server on loopback that takes connections and says nothing. */
 async function engine(): Promise<Server> {

@@ -6,8 +6,7 @@ import { startTime } from "../../platform/start-time";
 import { folderWith } from "../folders";
 
 const project = resolve(__dirname, "../..");
-/** It takes a second or two, and longer on a busy machine. */
-const soon = { timeout: 30_000 };
+const soon = { timeout: 5000 };
 
 /** Starts a command by a shell that leads a group of its own, as the plugin does. */
 const parent = `

@@ -7,8 +7,7 @@ import { startTime } from "../../platform/start-time";
 import { folderWith, writeFiles } from "../folders";
 
 const project = resolve(__dirname, "../..");
-/** It takes a second or two, and longer on a busy machine. */
-const soon = { timeout: 30_000 };
+const soon = { timeout: 5000 };
 
 let folder = "";
 
