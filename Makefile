@@ -135,8 +135,12 @@ bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/b
 	@$(PLATFORM_CLI) up
 	@eval "$$($(PLATFORM_CLI) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
 
+.PHONY: bench-start
+bench-start: $(PACKAGES) ## Time a first start with empty caches beside what runs; JSON=1
+	@node --require ./run-typescript.cjs bench/start.ts $(if $(call on,JSON),--json)
+
+# Before anything is made; later, what is missing is told where it is needed.
 $(PACKAGES): package.json package-lock.json
-	@for program in node npm; do command -v $$program > /dev/null || { echo "$$program is missing; install Node 20.19 or newer with npm: https://nodejs.org/en/download" >&2; exit 1; }; done
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node " + process.version + " is too old; install Node 20.19 or newer: https://nodejs.org/en/download"); process.exit(1); }'
+	@sh platform/requirements.sh $(MAKE_VERSION) $(if $(filter kind,$(PLATFORM)),,$(if $(filter up preview platform-up test bench rehearse,$(MAKECMDGOALS)),go))
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@

@@ -7,9 +7,9 @@ export default tseslint.config(
       ".tinyolly",
       "apps",
       "charts",
-      "platform/node",
-      "platform/stand-ins",
-      "platform/tools",
+      "platform/cluster/node",
+      "platform/pulumi/stand-ins",
+      "platform/tools/modules",
     ],
   },
   {

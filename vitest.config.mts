@@ -4,15 +4,15 @@ import { defineConfig } from "vitest/config";
 const commands = [
   "test/**/cli.test.ts",
   "test/watch/foreground.test.ts",
-  "test/platform/processes.test.ts",
-  "test/platform/{hosts-race,lock-race,reset,shell,tools}.test.ts",
+  "test/platform/machine/processes.test.ts",
+  "test/platform/machine/{hosts-race,lock-race,disk-full}.test.ts",
+  "test/platform/{reset,pulumi/shell,tools/provide}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
   "test/components/await-rollout.test.ts",
   "test/components/{engine,parent}-watch.test.ts",
   "test/components/{publish-chart,release-scripts}.test.ts",
-  "test/platform/disk-full.test.ts",
   "test/workflow-steps.test.ts",
-  "test/platform/rehearsal/{rehearsal,token-service}.test.ts",
+  "test/platform/ghcr/{rehearsal,token-service}.test.ts",
   "test/faulty-proxy.test.ts",
   "test/release/credential-helper.test.ts",
   "test/release/{attest,verify-cli}.test.ts",
@@ -21,7 +21,7 @@ const commands = [
 /** Tests that replace modules, which must not reach others in the same process. */
 const isolated = [
   "test/components/{digest-cache,file-digest,file-status}.test.ts",
-  "test/platform/{base-images,lock}.test.ts",
+  "test/platform/{images/bases,machine/lock}.test.ts",
 ];
 
 const setupFiles = ["test/leave-folders.ts"];

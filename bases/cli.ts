@@ -9,9 +9,9 @@ import { writeBaseLock } from "../components/base-lock";
 import { allOutsideBases } from "../components/plan";
 import { readSettings } from "../config";
 import { deliverables } from "../deliverables";
-import { readStackConfiguration } from "../explain/stack-configuration";
+import { readStackConfiguration } from "../stack/configuration";
 import { enterStack } from "../platform/environment";
-import { table } from "../platform/table";
+import { table } from "../platform/report/table";
 import { type Base, resolveBases } from "./resolve";
 
 const declared = {

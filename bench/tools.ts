@@ -1,4 +1,4 @@
-import type { Tool } from "../platform/tools";
+import type { Tool } from "../platform/tools/provide";
 
 /** Programs that only the benchmark runs. */
 export const benchTools: readonly Tool[] = [
@@ -7,7 +7,7 @@ export const benchTools: readonly Tool[] = [
     version: "0.38.2",
     accepts: { args: ["version"], pattern: /\bv?0\.(?:3\d|[4-9]\d)\.\d+/ },
     go: {
-      module: "tools/buildx",
+      module: { folder: "tools/modules/buildx" },
       package: "github.com/docker/buildx/cmd/buildx",
       variables: { "github.com/docker/buildx/version.Version": "v0.38.2" },
     },
@@ -17,7 +17,7 @@ export const benchTools: readonly Tool[] = [
     version: "2.16.1",
     accepts: { args: ["version"], pattern: /^v2\.\d+\.\d+/ },
     go: {
-      module: "tools/skaffold",
+      module: { folder: "tools/modules/skaffold" },
       package: "github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold",
       variables: {
         "github.com/GoogleContainerTools/skaffold/v2/pkg/skaffold/version.version": "v2.16.1",

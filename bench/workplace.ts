@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { environment } from "../platform/environment";
-import { platformStatus } from "../platform/platform";
-import { buildkitAddress } from "../platform/services";
+import { platformStatus } from "../platform/status";
+import { buildkitAddress } from "../platform/cluster/services";
 import { PlatformError, readPlatformSettings, registryHosts } from "../platform/settings";
-import { provideTools } from "../platform/tools";
+import { provideTools } from "../platform/tools/provide";
 import { benchTools } from "./tools";
 
 /** Where one run of the benchmark works: a temporary folder, and the platform that all contenders share. */

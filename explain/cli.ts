@@ -15,8 +15,8 @@ import { deliverables } from "../deliverables";
 import { enterStack } from "../platform/environment";
 import { type Explanation, explain, isChanged } from "./explanation";
 import { renderMarkdown, renderText } from "./render";
-import { readStackConfiguration } from "./stack-configuration";
-import { readStackState } from "./stack-state";
+import { readStackConfiguration } from "../stack/configuration";
+import { readStackState } from "../stack/state";
 
 const declared = {
   stack: { type: "string", default: "local" },

@@ -5,23 +5,26 @@ import { runMain } from "../components/command-line";
 import { given } from "../components/given";
 import { readPlan } from "../components/saved-plan";
 import { readTimings, timingsVariable } from "../components/timings";
-import { breakdown } from "./breakdown";
-import { buildTimes, failedBuilds } from "./build-log";
-import { crashText, unseenCrashes } from "./crashes";
-import { readDeployment, deploymentTable } from "./deployment";
-import { requireSpace } from "./disk";
+import { breakdown } from "./report/breakdown";
+import { say as log } from "./report/live";
+import { buildTimes, failedBuilds } from "./report/build-log";
+import { crashText, unseenCrashes } from "./machine/crashes";
+import { readDeployment, deploymentTable } from "./report/deployment";
+import { requireSpace } from "./machine/disk";
 import { stackEnvironment } from "./environment";
-import { withLock } from "./lock";
-import { platformDown, platformReset, platformStatus, platformUp } from "./platform";
-import { clearEndedLocks } from "./pulumi-lock";
-import { requireUser } from "./root";
-import { enterSigner } from "./release-tools";
-import { awaitRollouts } from "./rollouts";
+import { withLock } from "./machine/lock";
+import { platformDown, platformReset } from "./end";
+import { platformStatus } from "./status";
+import { platformUp } from "./up";
+import { clearEndedLocks } from "./pulumi/pulumi-lock";
+import { requireUser } from "./machine/root";
+import { enterSigner } from "./tools/release-tools";
+import { awaitRollouts } from "./pulumi/rollouts";
 import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
-import { printVariables, runPulumi, stackOf } from "./shell";
-import { endStack, hasResources } from "./stack-end";
-import { formatBytes, table } from "./table";
-import { forgetUnfinished } from "./unfinished";
+import { printVariables, runPulumi, stackOf } from "./pulumi/shell";
+import { endStack, hasResources } from "./pulumi/stack-end";
+import { formatBytes, table } from "./report/table";
+import { forgetUnfinished } from "./pulumi/unfinished";
 
 const commands: Readonly<
   Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>
@@ -153,10 +156,6 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
   return 0;
-}
-
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 /** A server that crashes in the middle makes something else fail, which does not tell. */

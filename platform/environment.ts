@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
 import { given } from "../components/given";
-import { hasSecret, readStackConfiguration } from "../explain/stack-configuration";
-import { writeDockerConfig } from "../release/docker-config";
+import { hasSecret, readStackConfiguration } from "../stack/configuration";
+import { writeDockerConfig } from "./docker-config";
 import { kindEnvironment, readKindSettings } from "./kind/settings";
-import { mirrorLock } from "./mirror-lock";
-import { pulumiBin, pulumiHome } from "./pulumi";
-import { kubeconfigFile } from "./cluster-access";
-import { rehearsalEnvironment } from "./rehearsal/certificates";
-import { buildxFolder } from "./services";
+import { mirrorLock } from "./images/mirror-lock";
+import { pulumiBin, pulumiHome } from "./pulumi/provide";
+import { kubeconfigFile } from "./cluster/access";
+import { rehearsalEnvironment } from "./ghcr/certificates";
+import { buildxFolder } from "./cluster/services";
 import {
   type PlatformSettings,
   localStack,
@@ -19,7 +19,7 @@ import {
   readPlatformSettings,
   registryHosts,
 } from "./settings";
-import { toolFolder } from "./tools";
+import { toolFolder } from "./tools/provide";
 
 /** Names the file that Pulumi reads instead of a stack's own. */
 const configVariable = "PULUMI_OPTION_CONFIG_FILE";

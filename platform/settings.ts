@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { given } from "../components/given";
 import { InputError } from "../components/input-error";
-import { type RehearsalPorts, rehearsalPortVariables } from "./rehearsal/settings";
+import { type RehearsalPorts, rehearsalPortVariables } from "./ghcr/settings";
 
 /** Folder of the checkout. */
 export const project = resolve(__dirname, "..");

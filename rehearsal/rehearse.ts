@@ -8,19 +8,19 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { readOptions, runMain } from "../components/command-line";
-import { requireSpace } from "../platform/disk";
+import { requireSpace } from "../platform/machine/disk";
 import { environment } from "../platform/environment";
-import { withLock } from "../platform/lock";
-import { storageFolder } from "../platform/rehearsal/servers";
-import { provideReleaseTools } from "../platform/release-tools";
-import { isRoot } from "../platform/root";
+import { withLock } from "../platform/machine/lock";
+import { storageFolder } from "../platform/ghcr/servers";
+import { provideReleaseTools } from "../platform/tools/release-tools";
+import { isRoot } from "../platform/machine/root";
 import {
   PlatformError,
   type PlatformSettings,
   project,
   readPlatformSettings,
 } from "../platform/settings";
-import { table } from "../platform/table";
+import { table } from "../platform/report/table";
 import { type Outcome, attempt } from "./live";
 import { ownPlatform } from "./own-platform";
 

@@ -15,12 +15,12 @@ import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
 import { RegistryClient } from "../components/registry-client";
 import { environment, stackConfig } from "../platform/environment";
-import { logFile } from "../platform/processes";
-import { type AccountName, rehearsalToken } from "../platform/rehearsal/accounts";
-import { rehearsalEnvironment } from "../platform/rehearsal/certificates";
-import { airgapRegistryHost, rehearsalRegistryHost } from "../platform/rehearsal/settings";
+import { logFile } from "../platform/machine/processes";
+import { type AccountName, rehearsalToken } from "../platform/ghcr/accounts";
+import { rehearsalEnvironment } from "../platform/ghcr/certificates";
+import { airgapRegistryHost, rehearsalRegistryHost } from "../platform/ghcr/settings";
 import { PlatformError, type PlatformSettings, project } from "../platform/settings";
-import { writeDockerConfig } from "../release/docker-config";
+import { writeDockerConfig } from "../platform/docker-config";
 import type { Product } from "./product";
 
 /** What a command did. */

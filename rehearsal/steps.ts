@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { imageProblem } from "../components/image-check";
-import { InputError } from "../components/input-error";
 import { RegistryClient } from "../components/registry-client";
 import { readRelease, releaseNames } from "../components/release-store";
-import { startService, stopService } from "../platform/processes";
-import { provideEmulation } from "../platform/emulation";
-import { programs, startEmulated } from "../platform/rehearsal/emulated";
-import { airgapRegistryHost } from "../platform/rehearsal/settings";
-import { buildkitAddress, serviceFactories } from "../platform/services";
-import { formatBytes } from "../platform/table";
+import { startService, stopService } from "../platform/machine/processes";
+import { provideEmulation } from "../platform/machine/emulation";
+import { programs, startEmulated } from "../platform/ghcr/emulated";
+import { airgapRegistryHost } from "../platform/ghcr/settings";
+import { buildkitAddress, buildkitd } from "../platform/cluster/services";
+import { formatBytes } from "../platform/report/table";
 import type { Stage, StageOutputs } from "./stage";
 
 /** One step of a release's life. */
@@ -211,10 +210,7 @@ function requireLive(stage: Stage, applications: StageOutputs["applications"]): 
 }
 
 async function startBuilder({ settings }: Stage): Promise<void> {
-  const services = serviceFactories.map((factory) => factory(settings));
-  const builder = services.find(({ name }) => name === "buildkitd");
-  if (!builder) throw new InputError("the platform has no builder");
-  await startService(settings.state, builder);
+  await startService(settings.state, buildkitd(settings));
 }
 
 async function promote(stage: Stage): Promise<string> {

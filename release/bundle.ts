@@ -6,7 +6,7 @@ import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { releaseRepository } from "../components/release-record";
 import { releaseParts, requireRelease, requireWhole } from "../components/release-store";
-import { formatBytes } from "../platform/table";
+import { formatBytes } from "../platform/report/table";
 import { ArtifactCopier } from "./artifact-copy";
 import { OciLayout } from "./oci-layout";
 import { openStack, stackOptions } from "./stack";

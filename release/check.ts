@@ -9,7 +9,7 @@ import { findUncommitted } from "../components/uncommitted";
 import { expectedRelease, isRelease } from "../components/version";
 import { ownVersion } from "../config";
 import { deliverables } from "../deliverables";
-import { table } from "../platform/table";
+import { table } from "../platform/report/table";
 import { signingProblem } from "./signing-problem";
 import { openStack, stackOptions } from "./stack";
 

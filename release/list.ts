@@ -2,7 +2,7 @@ import { readOptions } from "../components/command-line";
 import { shortDigest } from "../components/oci";
 import { askForAll } from "../components/published";
 import { type StoredRelease, releaseNames, requireRelease } from "../components/release-store";
-import { table } from "../platform/table";
+import { table } from "../platform/report/table";
 import { openStack, stackOptions } from "./stack";
 
 const declared = {

@@ -1,4 +1,4 @@
-import { table } from "../platform/table";
+import { table } from "../platform/report/table";
 import type { VerifyReport } from "./verify";
 
 /** A report for people: a line for each check, and what follows from them. */

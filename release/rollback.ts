@@ -1,8 +1,8 @@
 import { readOptions } from "../components/command-line";
 import { InputError } from "../components/input-error";
 import { requireRelease } from "../components/release-store";
-import { requireStack } from "../explain/stack-state";
-import { runPulumi } from "../platform/shell";
+import { requireStack } from "../stack/state";
+import { runPulumi } from "../platform/pulumi/shell";
 import { openStack, stackOptions } from "./stack";
 
 const declared = {

@@ -1,7 +1,7 @@
 import { RegistryClient } from "../components/registry-client";
 import type { GitFacts } from "../components/version";
 import { type Settings, readSettings } from "../config";
-import { readStackConfiguration } from "../explain/stack-configuration";
+import { readStackConfiguration } from "../stack/configuration";
 import { enterStack } from "../platform/environment";
 
 /** Options of every command that looks at a stack's registry. */

@@ -1,7 +1,7 @@
 /** Provides cosign and syft, and prints what puts them on PATH: `node --require ./run-typescript.cjs release/tools.ts`. */
 import { runMain } from "../components/command-line";
-import { provideReleaseTools } from "../platform/release-tools";
-import { quoted } from "../platform/shell";
+import { provideReleaseTools } from "../platform/tools/release-tools";
+import { quoted } from "../platform/pulumi/shell";
 import { readPlatformSettings } from "../platform/settings";
 
 async function main(): Promise<number> {

@@ -11,7 +11,7 @@ import {
   sameContent,
 } from "../components/release-store";
 import { claimTag } from "../components/release-tag";
-import { formatBytes } from "../platform/table";
+import { formatBytes } from "../platform/report/table";
 import type { Attester } from "./attester";
 import { ArtifactCopier, type ArtifactSource, registryTarget } from "./artifact-copy";
 

@@ -1,8 +1,8 @@
 import { readOptions } from "../components/command-line";
-import { requireStack } from "../explain/stack-state";
+import { requireStack } from "../stack/state";
 import { enterStack } from "../platform/environment";
-import { enterSigner } from "../platform/release-tools";
-import { runPulumi } from "../platform/shell";
+import { enterSigner } from "../platform/tools/release-tools";
+import { runPulumi } from "../platform/pulumi/shell";
 import { list } from "./list";
 
 const declared = {

@@ -3,7 +3,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { authority, signed } from "../platform/state-files";
+import { authority, signed } from "../platform/machine/state-files";
 import { FaultyProxy, type FaultyProxyOptions, ociError } from "./e2e/faulty-proxy";
 import {
   type Behaviour,

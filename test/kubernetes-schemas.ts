@@ -1,8 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { moduleFolder } from "../platform/tools";
+import { platformModule } from "../platform/tools/catalog";
+import { filesPath, provideFiles } from "../platform/tools/provide";
 
-const version = "v1.36.3";
+/** The description of the API, in Kubernetes' own Go module. */
+const description = {
+  name: "kubernetes-api",
+  module: platformModule,
+  of: "k8s.io/kubernetes",
+  folder: "api/openapi-spec",
+};
 
 interface Schema {
   type?: string;
@@ -18,14 +25,15 @@ interface Schema {
  * Folder of JSON schemas for kubeconform, made from the API description in Kubernetes' own Go module, since the place
  * from which kubeconform would fetch them is not in every network's reach. Unknown fields are errors.
  */
-export function kubernetesSchemas(cache: string, module: string): string {
-  const folder = join(cache, `kubernetes-schemas-${version}`);
+export async function kubernetesSchemas(
+  cache: string,
+  log: (line: string) => void,
+): Promise<string> {
+  const folder = `${filesPath(description, cache)}-schemas`;
   if (existsSync(folder)) return folder;
-  const source = moduleFolder("k8s.io/kubernetes", module);
+  const source = await provideFiles(description, cache, log);
   // Swagger 2.0.
-  const { definitions } = JSON.parse(
-    readFileSync(join(source, "api/openapi-spec/swagger.json"), "utf8"),
-  ) as {
+  const { definitions } = JSON.parse(readFileSync(join(source, "swagger.json"), "utf8")) as {
     definitions: Record<string, Schema>;
   };
 

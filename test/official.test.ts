@@ -2,10 +2,10 @@
 import { chmodSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { officialKubernetes, pulumiPlugins, pulumiTools } from "../platform/catalog";
-import { providePulumi } from "../platform/pulumi";
+import { officialKubernetes, pulumiPlugins, pulumiTools } from "../platform/tools/catalog";
+import { providePulumi } from "../platform/pulumi/provide";
 import { readPlatformSettings } from "../platform/settings";
-import { cachedPath } from "../platform/tools";
+import { cachedPath } from "../platform/tools/provide";
 import { folderWith, writeFiles } from "./folders";
 import { officialEnvironment } from "./official";
 

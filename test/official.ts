@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { officialKubernetes, pulumiPlugins } from "../platform/catalog";
+import { officialKubernetes, pulumiPlugins } from "../platform/tools/catalog";
 import { PlatformError, readPlatformSettings } from "../platform/settings";
-import { provideTools } from "../platform/tools";
+import { provideTools } from "../platform/tools/provide";
 
 /** Suites that `make test SUITE=official` runs on the official kubernetes plugin; no other one asks the plugin for more. */
 export const officialSuites: readonly string[] = ["contract", "end to end: delivery"];
@@ -25,7 +25,8 @@ export async function officialEnvironment(home: string): Promise<Record<string, 
     process.stderr.write(`${line}\n`);
   });
   const built = tools.get(program);
-  if (!asked || !built) throw new PlatformError(`${program} is missing in platform/catalog.ts`);
+  if (!asked || !built)
+    throw new PlatformError(`${program} is missing in platform/tools/catalog.ts`);
   const folder = join(home, "plugins", `resource-${asked.name}-v${asked.version}`);
   mkdirSync(folder, { recursive: true });
   symlinkSync(built.path, join(folder, program));

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ImageDeliverable } from "../components/plan";
 import { deliverables } from "../deliverables";
-import { platformTools, raceDetector, releaseTools } from "../platform/catalog";
+import { platformTools, raceDetector, releaseTools } from "../platform/tools/catalog";
 import { readPlatformSettings } from "../platform/settings";
-import { provideTools } from "../platform/tools";
+import { provideTools } from "../platform/tools/provide";
 import type { Print, Programs } from "./programs";
 import { type Result, goResult, vitestResult } from "./results";
 import type { Use } from "./schedule";
@@ -53,7 +53,8 @@ export function suitesOf(run: TestRun, programs: Programs): Suite[] {
   const goTest = (module: string) => async (print: Print) => {
     await provideTools([raceDetector], readPlatformSettings().cache, print);
     let output = "";
-    const env = { ...run.basics, CGO_ENABLED: "1" };
+    // A newer Go is fetched where the module asks for it.
+    const env = { ...run.basics, CGO_ENABLED: "1", GOTOOLCHAIN: "auto" };
     const args = ["test", "-race", "-v", "./..."];
     const status = await programs.run("go", args, join(project, module), env, (text) => {
       output += text;
@@ -73,8 +74,8 @@ export function suitesOf(run: TestRun, programs: Programs): Suite[] {
         return vitest("commands", () => run.basics)(print);
       },
     },
-    { name: "node", uses: "nothing", run: goTest("platform/node") },
-    { name: "stand-ins", uses: "nothing", run: goTest("platform/stand-ins") },
+    { name: "node", uses: "nothing", run: goTest("platform/cluster/node") },
+    { name: "stand-ins", uses: "nothing", run: goTest("platform/pulumi/stand-ins") },
     { name: "contract", uses: "platform", run: vitest("contract", () => run.served) },
     ...Object.entries(deliverables.images).map(([name, image]): Suite => ({
       name: image.path,

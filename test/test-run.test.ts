@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chownSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { startTime } from "../platform/start-time";
+import { startTime } from "../platform/machine/start-time";
 import { folderWith } from "./folders";
 import { TestRun } from "./test-run";
 

@@ -15,10 +15,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../components/input-error";
 import { environment } from "../platform/environment";
-import { accepts } from "../platform/http";
-import { unmountBelow } from "../platform/mounts";
+import { accepts } from "../platform/machine/http";
+import { unmountBelow } from "../platform/machine/mounts";
 import { raisedPorts, readPlatformSettings } from "../platform/settings";
-import { startTime } from "../platform/start-time";
+import { startTime } from "../platform/machine/start-time";
 import { copyProject } from "../rehearsal/stage";
 import type { Print, Programs } from "./programs";
 

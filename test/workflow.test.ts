@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { platformTools } from "../platform/catalog";
+import { platformTools } from "../platform/tools/catalog";
 import { type Step, readActions, readWorkflows } from "./workflow";
 
 /** The least that each job of each workflow needs. */

@@ -6,14 +6,14 @@
  * standard output.
  */
 import { runMain } from "../../components/command-line";
-import { deploymentTable, readDeployment } from "../deployment";
-import { withLock } from "../lock";
+import { deploymentTable, readDeployment } from "../report/deployment";
+import { withLock } from "../machine/lock";
 import { stackEnvironment } from "../environment";
-import { awaitRollouts } from "../rollouts";
+import { awaitRollouts } from "../pulumi/rollouts";
 import { PlatformError, type PlatformSettings, localStack } from "../settings";
-import { printVariables, runPulumi, stackOf } from "../shell";
-import { endStack } from "../stack-end";
-import { table } from "../table";
+import { printVariables, runPulumi, stackOf } from "../pulumi/shell";
+import { endStack } from "../pulumi/stack-end";
+import { table } from "../report/table";
 import { downSteps, resetSteps, upSteps } from "./plan";
 import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
 import { shownSecrets } from "./secrets";

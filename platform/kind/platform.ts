@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { forgetRegistry, nameRegistry } from "../hosts";
-import { reservePorts } from "../reserved-ports";
+import { forgetRegistry, nameRegistry } from "../machine/hosts";
+import { reservePorts } from "../machine/reserved-ports";
 import { PlatformError, type PlatformSettings, builderName, registryHosts } from "../settings";
 import { downSteps, resetSteps, statusCommands, upSteps } from "./plan";
 import { provideSecrets } from "./secrets";

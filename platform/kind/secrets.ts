@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PlatformSettings, registryHosts } from "../settings";
-import { secret, selfSigned } from "../state-files";
+import { secret, selfSigned } from "../machine/state-files";
 import type { RegistrySecrets } from "./plan";
 
 /** What stands in the place of secrets where they are only shown. */

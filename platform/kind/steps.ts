@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError, project } from "../settings";
-import { quoted } from "../shell";
+import { quoted } from "../pulumi/shell";
 
 type Log = (line: string) => void;
 

@@ -9,7 +9,7 @@ import { readOptions, runMain } from "../../components/command-line";
 import { InputError } from "../../components/input-error";
 import { enterStack } from "../../platform/environment";
 import { readKindSettings } from "../../platform/kind/settings";
-import { withLock } from "../../platform/lock";
+import { withLock } from "../../platform/machine/lock";
 import { localStack, readPlatformSettings } from "../../platform/settings";
 import { type GcOptions, gc } from "./gc";
 

@@ -1,7 +1,7 @@
 import { InputError } from "../../components/input-error";
 import { RegistryClient } from "../../components/registry-client";
 import { type Settings, readSettings } from "../../config";
-import { readStackConfiguration } from "../../explain/stack-configuration";
+import { readStackConfiguration } from "../../stack/configuration";
 import { clean } from "./clean";
 import { GithubPackages, githubHost } from "./github-packages";
 import { OciStore } from "./oci-store";

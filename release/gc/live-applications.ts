@@ -2,7 +2,7 @@ import { InputError } from "../../components/input-error";
 import { fields } from "../../components/json-fields";
 import type { ClusterAccess } from "../../components/kubectl";
 import { nameOf } from "../../components/live-applications";
-import type { ExportedResource } from "../../explain/stack-state";
+import type { ExportedResource } from "../../stack/state";
 
 /** An Argo CD that deploys what stacks publish. */
 export interface ArgoCdLocation {

@@ -1,6 +1,6 @@
 import { abridge } from "../../components/abridge";
 import { shortDigest } from "../../components/oci";
-import { formatBytes, table } from "../../platform/table";
+import { formatBytes, table } from "../../platform/report/table";
 import type { Cleaning } from "./clean";
 import { type Deletion, type Kept, bytesOf, freedBytes } from "./garbage";
 import type { Sources } from "./usage";

@@ -3,7 +3,7 @@ import { listApplications } from "../../components/live-applications";
 import { releaseRepository } from "../../components/release-record";
 import type { Settings } from "../../config";
 import { deliverables } from "../../deliverables";
-import { listStacks, readWholeState } from "../../explain/stack-state";
+import { listStacks, readWholeState } from "../../stack/state";
 import { applicationRoots } from "./application-roots";
 import type { Root } from "./garbage";
 import { type ArgoCdLocation, applicationName, recordedLocations } from "./live-applications";

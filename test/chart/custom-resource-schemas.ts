@@ -2,16 +2,23 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { moduleFolder } from "../../platform/tools";
+import { provideFiles } from "../../platform/tools/provide";
 
 /** The definitions of what the charts make besides Kubernetes' own objects, as their projects' Go modules hold them. */
 const definitions = [
-  ["sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],
-  [
-    "github.com/open-telemetry/opentelemetry-operator",
-    "config/crd/bases/opentelemetry.io_instrumentations.yaml",
-  ],
-] as const;
+  {
+    name: "gateway-api",
+    of: "sigs.k8s.io/gateway-api",
+    folder: "config/crd/standard",
+    file: "gateway.networking.k8s.io_httproutes.yaml",
+  },
+  {
+    name: "opentelemetry-operator",
+    of: "github.com/open-telemetry/opentelemetry-operator",
+    folder: "config/crd/bases",
+    file: "opentelemetry.io_instrumentations.yaml",
+  },
+];
 
 const modules = join(__dirname, "crds");
 
@@ -34,7 +41,10 @@ interface CustomResourceDefinition {
 }
 
 /** Folder of JSON schemas for kubeconform, beside those of Kubernetes itself. Unknown fields are errors. */
-export function customResourceSchemas(cache: string): string {
+export async function customResourceSchemas(
+  cache: string,
+  log: (line: string) => void,
+): Promise<string> {
   const sums = readFileSync(join(modules, "go.sum"));
   const key = createHash("sha256").update(sums).digest("hex").slice(0, 12);
   const folder = join(cache, `custom-resource-schemas-${key}`);
@@ -42,8 +52,10 @@ export function customResourceSchemas(cache: string): string {
   const draft = `${folder}.draft`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { recursive: true });
-  for (const [module, file] of definitions) {
-    const text = readFileSync(join(moduleFolder(module, modules), file), "utf8");
+  const module = { folder: "../test/chart/crds" };
+  for (const { file, ...files } of definitions) {
+    const source = await provideFiles({ ...files, module }, cache, log);
+    const text = readFileSync(join(source, file), "utf8");
     // The module is pinned, and its file is what its path says.
     const { spec } = parse(text) as CustomResourceDefinition;
     for (const { name, schema } of spec.versions) {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { type AddressInfo, type Server, createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { startTime } from "../../platform/start-time";
+import { startTime } from "../../platform/machine/start-time";
 import { folderWith } from "../folders";
 
 const project = resolve(__dirname, "../..");

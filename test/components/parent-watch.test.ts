@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { startTime } from "../../platform/start-time";
+import { startTime } from "../../platform/machine/start-time";
 import { folderWith } from "../folders";
 
 const project = resolve(__dirname, "../..");

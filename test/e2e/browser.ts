@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Page, chromium } from "playwright-core";
-import { browser } from "../../platform/catalog";
-import { provideTools } from "../../platform/tools";
+import { browser } from "../../platform/tools/catalog";
+import { provideTools } from "../../platform/tools/provide";
 import { platform } from "./checkout";
 
 /** Opens a page in headless Chromium for the time of `body`; `name` is that of the picture that is taken on failure. */

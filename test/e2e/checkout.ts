@@ -3,9 +3,9 @@ import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach } from "vitest";
 import { parseDocument } from "yaml";
-import { type LoggedBuild, loggedBuilds } from "../../platform/build-log";
-import { get } from "../../platform/http";
-import { buildkitAddress } from "../../platform/services";
+import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log";
+import { get } from "../../platform/machine/http";
+import { buildkitAddress } from "../../platform/cluster/services";
 import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
 
 /** Copy of the project on a platform of its own, which `make test` made. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { get, getInNode } from "../../platform/http";
+import { get, getInNode } from "../../platform/machine/http";
 import { withPage } from "./browser";
 import {
   checkout,

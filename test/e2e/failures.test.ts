@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { servicePid, stopService } from "../../platform/processes";
-import { get } from "../../platform/http";
+import { servicePid, stopService } from "../../platform/machine/processes";
+import { get } from "../../platform/machine/http";
 import { freePort } from "../free-port";
 import {
   type Run,

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { startTime } from "../../platform/start-time";
+import { startTime } from "../../platform/machine/start-time";
 import { seededRandom } from "../random";
 import { checkout, deploy, previewChanges, read, startDelivered } from "./checkout";
 

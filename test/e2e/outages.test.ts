@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
-import { withLock } from "../../platform/lock";
-import { servicePid, stopService } from "../../platform/processes";
+import { withLock } from "../../platform/machine/lock";
+import { servicePid, stopService } from "../../platform/machine/processes";
 import {
   deploy,
   kubectl,

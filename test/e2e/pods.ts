@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { get } from "../../platform/http";
-import { statFields } from "../../platform/start-time";
+import { get } from "../../platform/machine/http";
+import { statFields } from "../../platform/machine/start-time";
 import { kubectl, platform, run } from "./checkout";
 
 /** Address of the web UI, behind which the API answers as well. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { enterReleaseTools } from "../../platform/release-tools";
+import { enterReleaseTools } from "../../platform/tools/release-tools";
 import { readPlatformSettings } from "../../platform/settings";
 import { small } from "../../rehearsal/product";
 import { Stage } from "../../rehearsal/stage";

@@ -5,8 +5,8 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
-import { knownServices, servicePid } from "../../platform/processes";
-import { startTime } from "../../platform/start-time";
+import { knownServices, servicePid } from "../../platform/machine/processes";
+import { startTime } from "../../platform/machine/start-time";
 import { checkout, deploy, platform, platformCommand, restart, startDelivered } from "./checkout";
 import { until, untilHealthy } from "./pods";
 

@@ -18,8 +18,8 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Explanation } from "../../explain/explanation";
-import { type LoggedBuild, loggedBuilds } from "../../platform/build-log";
-import { get } from "../../platform/http";
+import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log";
+import { get } from "../../platform/machine/http";
 import { seededRandom } from "../random";
 import {
   type Run,

@@ -14,10 +14,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { rootServers } from "../../platform/root";
+import { rootServers } from "../../platform/machine/root";
 import { raisedPorts, readPlatformSettings } from "../../platform/settings";
-import { startTime, statFields } from "../../platform/start-time";
-import { provideTools } from "../../platform/tools";
+import { startTime, statFields } from "../../platform/machine/start-time";
+import { provideTools } from "../../platform/tools/provide";
 import { copyProject } from "../../rehearsal/stage";
 import { freePort } from "../free-port";
 

@@ -3,15 +3,15 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { lockFolder } from "../../platform/lock";
+import { lockFolder } from "../../platform/machine/lock";
 import {
   knownServices,
   logFile,
   servicePid,
   startService,
   stopService,
-} from "../../platform/processes";
-import { startTime } from "../../platform/start-time";
+} from "../../platform/machine/processes";
+import { startTime } from "../../platform/machine/start-time";
 import { folderWith, writeFiles } from "../folders";
 import { runTypeScript } from "../run-typescript";
 

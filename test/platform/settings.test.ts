@@ -13,7 +13,7 @@ import {
   airgapRegistryHost,
   rehearsalPortVariables,
   rehearsalRegistryHost,
-} from "../../platform/rehearsal/settings";
+} from "../../platform/ghcr/settings";
 import { enterFolderWith } from "../folders";
 
 describe("where nothing is set", () => {

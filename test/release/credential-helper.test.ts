@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { writeDockerConfig } from "../../release/docker-config";
+import { writeDockerConfig } from "../../platform/docker-config";
 import { folderWith } from "../folders";
 
 interface Ended {

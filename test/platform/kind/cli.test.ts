@@ -4,8 +4,8 @@ import { beforeEach, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { folderWith, writeFiles } from "../../folders";
 import { type Ended, runTypeScript } from "../../run-typescript";
-import { lockFolder } from "../../../platform/lock";
-import { startTime } from "../../../platform/start-time";
+import { lockFolder } from "../../../platform/machine/lock";
+import { startTime } from "../../../platform/machine/start-time";
 
 let state = "";
 

@@ -118,7 +118,7 @@ test("both servers of the registry are restricted", () => {
 });
 
 test("Argo CD's version is that of the embedded platform", () => {
-  const module = readFileSync(join(project, "platform/tools/argocd/go.mod"), "utf8");
+  const module = readFileSync(join(project, "platform/go.mod"), "utf8");
   const version = /github\.com\/argoproj\/argo-cd\/v3 (v[\d.]+)/.exec(module)?.[1] ?? "";
   const manifest = steps.find(({ name }) => name === "Argo CD")?.command.at(-1);
   expect(manifest).toBe(

@@ -13,7 +13,7 @@ import { folderWith, writeFiles } from "../../folders";
 
 const hosts = vi.hoisted(() => ({ nameRegistry: vi.fn(), forgetRegistry: vi.fn() }));
 // The machine's own /etc/hosts is nothing to try things on.
-vi.mock("../../../platform/hosts", () => hosts);
+vi.mock("../../../platform/machine/hosts", () => hosts);
 // The npm package pulumi is first on PATH, and must not be asked.
 vi.mock("../../../platform/kind/settings", async (original) => {
   const actual = await original<typeof import("../../../platform/kind/settings")>();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../../components/input-error";
-import type { ExportedResource } from "../../../explain/stack-state";
+import type { ExportedResource } from "../../../stack/state";
 import { applicationName, recordedLocations } from "../../../release/gc/live-applications";
 
 test("an Application is named with its cluster", () => {

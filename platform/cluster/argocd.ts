@@ -1,0 +1,24 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type PlatformSettings, project } from "../settings";
+import { argocdObjects } from "../tools/catalog";
+import { filesPath } from "../tools/provide";
+import { apply, tryApply } from "./kubectl";
+
+/** CRDs and settings that Argo CD needs before it starts. */
+export async function provideArgoCdObjects(settings: PlatformSettings): Promise<void> {
+  const folder = filesPath(argocdObjects, settings.cache);
+  const files = readdirSync(folder).filter((name) => name !== "kustomization.yaml");
+  apply(
+    settings,
+    files.map((name) => `--filename=${join(folder, name)}`),
+  );
+  const objects = [`--filename=${join(project, "platform/cluster/argocd.yaml")}`];
+  // A CRD that was just made is served a moment later.
+  for (let tries = 0; tries < 40; tries++) {
+    if (tryApply(settings, objects).done) return;
+    await sleep(250);
+  }
+  apply(settings, objects);
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Stage, baseImages, parseDockerfile, syntaxImage } from "../../components/dockerfile";
+import type { ImageDeliverable } from "../../components/plan";
+
+/**
+ * Platforms in which each image that the Dockerfiles take is needed: where it builds something, the platform of the
+ * build; where the result starts or copies from it, every platform that is built for.
+ */
+export function basePlatforms(
+  images: Readonly<Record<string, ImageDeliverable>>,
+  host: string,
+  platforms: readonly string[],
+): Map<string, Set<string>> {
+  const needed = new Map<string, Set<string>>();
+  const need = (reference: string, more: readonly string[]): void => {
+    needed.set(reference, new Set([...(needed.get(reference) ?? []), ...more]));
+  };
+  for (const image of Object.values(images)) {
+    const { path, dockerfile = join(path, "Dockerfile"), buildArgs, needs = [] } = image;
+    const text = readFileSync(dockerfile, "utf8");
+    const stages = parseDockerfile(dockerfile, text, buildArgs);
+    const outside = baseImages(stages).filter((base) => !needs.includes(base));
+    for (const stage of stages) {
+      if (outside.includes(stage.from)) need(stage.from, stagePlatforms(stage, host, platforms));
+      // BuildKit takes what is copied from elsewhere for the platform that it builds for.
+      for (const source of stage.sources) if (outside.includes(source)) need(source, platforms);
+    }
+    const frontend = syntaxImage(text);
+    if (frontend !== undefined) need(frontend, [host]);
+  }
+  return needed;
+}
+
+function stagePlatforms(
+  { platform }: Stage,
+  host: string,
+  platforms: readonly string[],
+): readonly string[] {
+  const variable = /^\$\{?(\w+)\}?$/.exec(platform ?? "$TARGETPLATFORM")?.[1];
+  if (variable === "BUILDPLATFORM") return [host];
+  return platform === undefined || variable !== undefined ? platforms : [platform];
+}
