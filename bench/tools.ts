@@ -1,4 +1,4 @@
-import type { Tool } from "../platform/tools/provide";
+import type { Tool } from "../platform/tools/find";
 
 /** Programs that only the benchmark runs. */
 export const benchTools: readonly Tool[] = [

@@ -19,7 +19,7 @@ import {
   readPlatformSettings,
   registryHosts,
 } from "./settings";
-import { toolFolder } from "./tools/provide";
+import { toolFolder } from "./tools/links";
 
 /** Names the file that Pulumi reads instead of a stack's own. */
 const configVariable = "PULUMI_OPTION_CONFIG_FILE";

@@ -40,14 +40,10 @@ import {
   helm,
   pauseProgram,
 } from "./tools/catalog";
-import {
-  type Provision,
-  type Tool,
-  forgetBuilds,
-  linkTools,
-  startProviding,
-  toolFolder,
-} from "./tools/provide";
+import type { Tool } from "./tools/find";
+import { linkTools, toolFolder } from "./tools/links";
+import { forgetBuilds } from "./tools/make";
+import { type Provision, startProviding } from "./tools/provide";
 
 type Log = (line: string) => void;
 

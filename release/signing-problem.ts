@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { releaseTools } from "../platform/tools/catalog";
-import type { Tool } from "../platform/tools/provide";
+import type { Tool } from "../platform/tools/find";
 import { publicKeyOf } from "./authority";
 import { cosignReason } from "./cosign";
 import { installTools } from "./run-tool";

@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkTools, platformTools } from "../platform/tools/catalog";
 import { readPlatformSettings } from "../platform/settings";
-import { linkTools, provideTools } from "../platform/tools/provide";
+import { linkTools } from "../platform/tools/links";
+import { provideTools } from "../platform/tools/provide";
 import { customResourceSchemas } from "./chart/custom-resource-schemas";
 import { kubernetesSchemas } from "./kubernetes-schemas";
 

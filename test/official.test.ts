@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { officialKubernetes, pulumiPlugins, pulumiTools } from "../platform/tools/catalog";
 import { providePulumi } from "../platform/pulumi/provide";
 import { readPlatformSettings } from "../platform/settings";
-import { cachedPath } from "../platform/tools/provide";
+import { cachedPath } from "../platform/tools/find";
 import { folderWith, writeFiles } from "./folders";
 import { officialEnvironment } from "./official";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type PlatformSettings, project } from "../settings";
 import { argocdObjects } from "../tools/catalog";
-import { filesPath } from "../tools/provide";
+import { filesPath } from "../tools/find";
 import { apply, tryApply } from "./kubectl";
 
 /** CRDs and settings that Argo CD needs before it starts. */

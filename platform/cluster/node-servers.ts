@@ -34,7 +34,7 @@ import {
 } from "../settings";
 import { statFields } from "../machine/start-time";
 import { ensureFolder, writeConfig } from "../machine/state-files";
-import { toolFolder } from "../tools/provide";
+import { toolFolder } from "../tools/links";
 
 /** Image of every pod's sandbox, in the platform's registry. */
 export const pauseRepository = "platform/pause";

@@ -5,7 +5,8 @@ import { nameRehearsal } from "../machine/hosts";
 import { stopService } from "../machine/processes";
 import type { PlatformSettings } from "../settings";
 import { startAll } from "../machine/start-services";
-import { linkTools, provideTools } from "../tools/provide";
+import { linkTools } from "../tools/links";
+import { provideTools } from "../tools/provide";
 import { rehearsalFolder } from "./certificates";
 import { rehearsalFactories, storageFolder } from "./servers";
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { endWithUs } from "../machine/end-with-us";
 import { asRoot } from "../machine/root";
 import { buildkitAddress } from "../cluster/services";
 import { PlatformError, type PlatformSettings } from "../settings";
@@ -39,7 +40,8 @@ async function runTo(
   name: string,
   [command, ...args]: readonly [string, ...string[]],
 ): Promise<void> {
-  const child = spawn(command, args, { stdio: ["ignore", stdout, "pipe"] });
+  const [program, ...words] = [...endWithUs(), command, ...args];
+  const child = spawn(program ?? command, words, { stdio: ["ignore", stdout, "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream?.on("data", (chunk: Buffer) => {

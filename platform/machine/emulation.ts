@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { whileLocked } from "./process-lock";
 import { PlatformError, type PlatformSettings, hostPlatform } from "../settings";
-import { type Tool, provideTools } from "../tools/provide";
+import type { Tool } from "../tools/find";
+import { provideTools } from "../tools/provide";
 
 /** Where the kernel keeps its interpreters of foreign programs. */
 const kernelFolder = "/proc/sys/fs/binfmt_misc";

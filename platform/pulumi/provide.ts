@@ -16,7 +16,8 @@ import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "../tools
 import { replace, whileAlone } from "../machine/draft";
 import { isWritable, requireOwn } from "../machine/ownership";
 import { PlatformError, type PlatformSettings, project } from "../settings";
-import { type Tool, cachedPath, provideTools } from "../tools/provide";
+import { type Tool, cachedPath } from "../tools/find";
+import { provideTools } from "../tools/provide";
 
 /** A plugin that is ready, and where it came from. */
 export interface ReadyPlugin {

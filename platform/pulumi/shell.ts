@@ -1,6 +1,7 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
+import { endWithUs } from "../machine/end-with-us";
 import { PlatformError, localStack, project } from "../settings";
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -38,13 +39,6 @@ export async function runPulumi(
   } finally {
     signals.release();
   }
-}
-
-/** Words before a command that have the kernel end it when this process ends in any way; none where there is no such program. */
-function endWithUs(): string[] {
-  const words = ["setpriv", "--pdeathsig", "TERM"];
-  const [name = "", ...rest] = words;
-  return spawnSync(name, [...rest, "true"]).status === 0 ? words : [];
 }
 
 /** Hands signals that would end this process to `take` alone, until they are released; then the first that came has its effect. */

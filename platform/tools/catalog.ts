@@ -1,5 +1,5 @@
 import type { GoModule, GoProgram, Patch } from "./go-module";
-import type { ModuleFiles, Tool } from "./provide";
+import type { ModuleFiles, Tool } from "./find";
 
 /** Has a plugin see within a second that its engine was killed, which it outlives by up to five minutes otherwise. */
 const endWithEngine = ["5\\*time\\.Minute", "time.Second"] as const;

@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Readable } from "node:stream";
+import { endWithUs } from "../machine/end-with-us";
 import { PlatformError, project } from "../settings";
 import {
   type GoModule,
@@ -104,13 +106,13 @@ async function link(
     }
   };
   const args = ["build", "-v", ...options, ...flags, "-o", `${bin}/`, ...packages];
-  const child = spawnWithParent("go", args, { cwd, env });
+  const child = spawnGo(args, { cwd, env });
   const stop = (): void => {
     child.kill();
   };
   signal.addEventListener("abort", stop);
-  child.stdout?.resume();
-  child.stderr?.on("data", (chunk: Buffer) => {
+  child.stdout.resume();
+  child.stderr.on("data", (chunk: Buffer) => {
     output.add(chunk.toString());
   });
   const timer = setInterval(collect, 200);
@@ -132,26 +134,23 @@ async function countPackages(
   packages: readonly string[],
 ): Promise<number | undefined> {
   const args = ["list", "-deps", ...options, ...packages];
-  const child = spawnWithParent("go", args, { cwd, env });
-  child.stderr?.resume();
+  const child = spawnGo(args, { cwd, env });
+  child.stderr.resume();
   let lines = 0;
-  child.stdout?.on("data", (chunk: Buffer) => {
+  child.stdout.on("data", (chunk: Buffer) => {
     lines += chunk.toString().split("\n").length - 1;
   });
   const [status] = (await once(child, "close").catch(() => [null])) as [number | null];
   return status === 0 ? lines : undefined;
 }
 
-/** Where this process is killed, so is the child; a system without setpriv lets it end by itself. */
-function spawnWithParent(
-  program: string,
+/** Starts Go, which ends with this process. */
+function spawnGo(
   args: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv },
-): ChildProcess {
-  const bound = existsSync("/usr/bin/setpriv");
-  const command = bound ? "/usr/bin/setpriv" : program;
-  const prefix = bound ? ["--pdeathsig", "TERM", program] : [];
-  return spawn(command, [...prefix, ...args], { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  { cwd, env }: Pick<Go, "cwd" | "env">,
+): ChildProcessByStdio<null, Readable, Readable> {
+  const [program = "go", ...words] = [...endWithUs(), "go", ...args];
+  return spawn(program, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** What `go build` calls the program of a package. */

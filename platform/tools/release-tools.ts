@@ -2,7 +2,8 @@ import { delimiter, join } from "node:path";
 import { readStackConfiguration } from "../../stack/configuration";
 import { releaseTools } from "./catalog";
 import { project, readPlatformSettings } from "../settings";
-import { linkTools, provideTools } from "./provide";
+import { linkTools } from "./links";
+import { provideTools } from "./provide";
 
 /**
  * Provides the programs that sign what is published, which takes minutes where they must be built. Resolves to a folder

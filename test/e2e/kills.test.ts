@@ -6,9 +6,11 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { RegistryClient } from "../../components/registry-client";
+import { isMirrored } from "../../platform/images/bases";
 import { startTime } from "../../platform/machine/start-time";
 import { seededRandom } from "../random";
-import { checkout, deploy, previewChanges, read, startDelivered } from "./checkout";
+import { checkout, deploy, platform, previewChanges, read, startDelivered } from "./checkout";
 
 const seed = Number(process.env["TINYOLLY_KILLS_SEED"] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
@@ -117,6 +119,32 @@ test("nothing of a make up is left when its terminal is closed", async () => {
   writeFileSync(join(checkout, path), sources.get(path) ?? "");
   expectConverged();
 });
+
+test("a base image that a killed make up was making is made by the next one", async () => {
+  // No image stands on it, so that none is built anew.
+  const base = "library/redis:8-alpine";
+  await forgetBase(base);
+  const run = start(makeUp);
+  await expect.poll(() => programs(run).some(({ name }) => name === "buildctl")).toBe(true);
+  kill(pidOf(run.child), "SIGKILL");
+  await run.ended;
+  await expectNothingOf(run);
+  expectConverged();
+  expect(await isMirrored(platform, base)).toBe(true);
+});
+
+/** Takes a base image out of the mirror, as on a first start. */
+async function forgetBase(base: string): Promise<void> {
+  const [name = "", tag = ""] = base.split(":");
+  const client = new RegistryClient({
+    host: `localhost:${platform.ports.registry}`,
+    tls: "plain-http",
+  });
+  const manifest = await client.manifest(`mirror/${name}`, tag);
+  client.close();
+  const url = `http://localhost:${platform.ports.registry}/v2/mirror/${name}/manifests/${manifest?.digest ?? ""}`;
+  expect((await fetch(url, { method: "DELETE" })).status).toBe(202);
+}
 
 /** Starts a command in a group of its own. */
 function start([name, ...args]: readonly [string, ...string[]]): Started {

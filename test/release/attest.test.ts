@@ -9,7 +9,7 @@ import { releaseRecordType } from "../../components/release-record";
 import { sha256 } from "../../components/source-tree";
 import { platformTools, releaseTools } from "../../platform/tools/catalog";
 import { readPlatformSettings } from "../../platform/settings";
-import { type Tool, cachedPath } from "../../platform/tools/provide";
+import { type Tool, cachedPath } from "../../platform/tools/find";
 import { predicateTypes } from "../../release/sigstore-bundle";
 import { signingProblem } from "../../release/signing-problem";
 import { type TrustRequest, type TrustResult, attachTrust } from "../../release/trust";

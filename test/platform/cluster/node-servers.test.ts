@@ -13,7 +13,7 @@ import {
 } from "../../../platform/cluster/node-servers";
 import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
 import { startTime } from "../../../platform/machine/start-time";
-import { linkTools, toolFolder } from "../../../platform/tools/provide";
+import { linkTools, toolFolder } from "../../../platform/tools/links";
 import { folderWith, writeFiles } from "../../folders";
 
 function platform(env: NodeJS.ProcessEnv = {}): PlatformSettings {

@@ -13,7 +13,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../../platform/tools/catalog";
 import { providePulumi, pulumiBin, pulumiHome } from "../../../platform/pulumi/provide";
 import { type PlatformSettings, project, readPlatformSettings } from "../../../platform/settings";
-import { cachedPath } from "../../../platform/tools/provide";
+import { cachedPath } from "../../../platform/tools/find";
 import { folderWith, writeFiles } from "../../folders";
 import { makeReadOnly } from "../../mounts";
 

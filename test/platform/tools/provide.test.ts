@@ -28,15 +28,10 @@ import {
   releaseTools,
 } from "../../../platform/tools/catalog";
 import { PlatformError, project } from "../../../platform/settings";
-import {
-  type Tool,
-  cachedPath,
-  forgetBuilds,
-  linkTools,
-  provideFiles,
-  provideTools,
-  startProviding,
-} from "../../../platform/tools/provide";
+import { type Tool, cachedPath } from "../../../platform/tools/find";
+import { linkTools } from "../../../platform/tools/links";
+import { forgetBuilds } from "../../../platform/tools/make";
+import { provideFiles, provideTools, startProviding } from "../../../platform/tools/provide";
 import type { Release } from "../../../platform/tools/releases";
 import type { Patch } from "../../../platform/tools/go-module";
 import { folderWith, writeFiles } from "../../folders";

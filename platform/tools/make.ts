@@ -1,0 +1,193 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { requireBuildSpace } from "../machine/disk";
+import { makeOnce, replace, whileAlone } from "../machine/draft";
+import { isWritable } from "../machine/ownership";
+import { PlatformError, project } from "../settings";
+import {
+  type ModuleFiles,
+  type Places,
+  type Tool,
+  cachedPath,
+  filesPath,
+  findTools,
+  fits,
+  isOnPath,
+  labelOf,
+  releasePath,
+} from "./find";
+import { buildPrograms } from "./go-build";
+import { buildFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-module";
+import { BuildProgress } from "./progress";
+import { ReleaseUnavailable, answers, fetchRelease } from "./releases";
+
+type Log = (line: string) => void;
+
+/** How tools are made. */
+export interface Work extends Places {
+  readonly log: Log;
+  /** Ends what is being made. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Takes official releases of tools, and builds the others from Go modules, unless another process has made them meanwhile.
+ *
+ * @throws PlatformError that says what cannot be had, and why.
+ */
+export async function makeTools(
+  tools: readonly Tool[],
+  files: readonly ModuleFiles[],
+  work: Work,
+): Promise<void> {
+  const { cache, log } = work;
+  const label = named([...tools.map(labelOf), ...files.map(({ name }) => name)]);
+  if (label === undefined) return;
+  requireGo(label);
+  await whileAlone({ path: buildLock(cache), label, log }, async () => {
+    const missing = findTools(tools, work);
+    try {
+      // Their module may be patched for the build, which therefore fetches it as well.
+      for (const one of files) await fetchFiles(one, cache);
+      await buildTools(await downloadTools(missing, work), work);
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+      throw new PlatformError(`${label} cannot be had: ${error.message}`);
+    }
+  });
+}
+
+/** Deletes what builds have left for the next ones, once there are none to come. */
+export async function forgetBuilds(cache: string, log: Log): Promise<void> {
+  if (!existsSync(buildFolder(cache)) || !isWritable(cache)) return;
+  await whileAlone({ path: buildLock(cache), label: "builds of tools", log }, () => {
+    deleteBuilds(cache);
+    return Promise.resolve();
+  });
+}
+
+function buildLock(cache: string): string {
+  return join(cache, "tools", "build");
+}
+
+/** Takes official releases of tools where their hosts answer, and returns the tools that must be built. */
+async function downloadTools(tools: readonly Tool[], work: Work): Promise<Tool[]> {
+  const { cache, log, releases, onFound, signal } = work;
+  const files = new Map<string, Tool[]>();
+  const taken = new Set<Tool>();
+  for (const tool of tools) {
+    const url = releases(tool.name)?.url;
+    if (url !== undefined) files.set(url, [...(files.get(url) ?? []), tool]);
+  }
+  const hosts = [...new Set([...files.keys()].map((url) => new URL(url).origin))];
+  const answering = await Promise.all(hosts.map((host) => answers(host)));
+  const reached = hosts.filter((_, i) => answering[i]);
+  const folder = join(buildFolder(cache), "releases");
+  mkdirSync(folder, { recursive: true });
+  const download = async (url: string, ofFile: readonly Tool[]): Promise<void> => {
+    const released = ofFile.flatMap((tool) => {
+      const release = releases(tool.name);
+      return release ? [{ tool, release, file: join(folder, tool.name) }] : [];
+    });
+    const [first] = released;
+    if (!first || !reached.includes(new URL(url).origin)) return;
+    const places = new Map(released.map(({ release, file }) => [release.member, file]));
+    try {
+      await fetchRelease(first.release, places, { log, signal });
+    } catch (error) {
+      if (!(error instanceof ReleaseUnavailable)) throw error;
+      log(
+        `${error.message}; ${ofFile.map(({ name }) => name).join(", ")}: built from source instead`,
+      );
+      return;
+    }
+    for (const { tool, release, file } of released) {
+      if (typeof tool.accepts === "object" && !fits(tool, file)) {
+        log(`${url} does not run here; ${tool.name}: built from source instead`);
+        continue;
+      }
+      const path = releasePath(tool, release, cache);
+      await keep(tool, file, path);
+      taken.add(tool);
+      onFound({ tool, path, origin: "downloaded" });
+    }
+  };
+  await Promise.all([...files].map(([url, ofFile]) => download(url, ofFile)));
+  return tools.filter((tool) => !taken.has(tool));
+}
+
+/** Builds tools, those of a module together. */
+async function buildTools(tools: readonly Tool[], work: Work): Promise<void> {
+  const { cache, log, onFound, signal } = work;
+  if (tools.length === 0) return;
+  requireBuildSpace(buildFolder(cache), tools.length, folderBytes(buildFolder(cache)));
+  const progress = new BuildProgress(tools.length, log);
+  try {
+    const modules = new Map(tools.flatMap(({ go }) => (go ? [[go.module.folder, go.module]] : [])));
+    for (const module of modules.values()) {
+      const ofModule = tools.filter(({ go }) => go?.module.folder === module.folder);
+      await buildPrograms({
+        module,
+        programs: ofModule.flatMap(({ go }) => go ?? []),
+        cache,
+        signal,
+        onProgram: async (program, file) => {
+          const same = ofModule.filter(({ go }) => go?.package === program);
+          for (const tool of same) await keep(tool, file, cachedPath(tool, cache));
+          rmSync(file);
+          progress.ready(same.map(labelOf));
+          for (const tool of same)
+            onFound({ tool, path: cachedPath(tool, cache), origin: "built" });
+        },
+        onState: (state) => {
+          progress.update(state);
+        },
+      });
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+function folderBytes(folder: string): number {
+  const { stdout } = spawnSync("du", ["--summarize", "--block-size=1", folder], {
+    encoding: "utf8",
+  });
+  return Number.parseInt(stdout, 10) || 0;
+}
+
+async function fetchFiles(files: ModuleFiles, cache: string): Promise<void> {
+  const { module, of, folder } = files;
+  const root = join(project, "platform", module.folder);
+  await makeOnce(
+    { path: filesPath(files, cache), label: files.name, log: () => undefined },
+    (draft) => {
+      cpSync(join(moduleFolder(of, root, goEnvironment(cache)), folder), draft, {
+        recursive: true,
+      });
+      return draft;
+    },
+  );
+}
+
+/** Puts a program into the cache; those of one file have it under several names. */
+async function keep({ name }: Tool, file: string, path: string): Promise<void> {
+  await replace(dirname(path), (draft) => {
+    linkSync(file, join(draft, name));
+    return draft;
+  });
+}
+
+/** Name of the first, and how many there are besides; undefined where there is none. */
+function named([first, ...others]: readonly string[]): string | undefined {
+  if (first === undefined || others.length === 0) return first;
+  return `${first} and ${others.length} ${others.length === 1 ? "other" : "others"}`;
+}
+
+function requireGo(what: string): void {
+  if (isOnPath("go")) return;
+  throw new PlatformError(
+    `${what} must be built from source, which needs Go 1.21 or newer on PATH: https://go.dev/doc/install`,
+  );
+}
