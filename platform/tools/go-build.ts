@@ -36,7 +36,7 @@ export interface Build {
 }
 
 /** Until it ends, a `go build` keeps a second copy of all that it has compiled, so that one for all takes 5 GB more. */
-const programsAtOnce = 10;
+const programsAtOnce = 5;
 
 /**
  * Builds programs, the first ones first. What was compiled stays in the cache when the build is ended.

@@ -133,9 +133,8 @@ export function patched(
 }
 
 function applyPatch({ without = [], edits }: Patch, source: string, copy: string): void {
-  const copying = spawnSync("cp", ["--recursive", "--no-preserve=mode", source, copy], {
-    encoding: "utf8",
-  });
+  // Links take no space; what is changed becomes a file of its own.
+  const copying = spawnSync("cp", ["--recursive", "--link", source, copy], { encoding: "utf8" });
   if (copying.status !== 0)
     throw new PlatformError(`${source} could not be copied: ${copying.stderr.trim()}`);
   for (const name of without) rmSync(join(copy, name));
@@ -148,6 +147,7 @@ function applyPatch({ without = [], edits }: Patch, source: string, copy: string
       // As a function, since a text may have a dollar sign.
       text = text.replaceAll(new RegExp(find, "g"), () => replacement);
     }
+    rmSync(file, { force: true });
     writeFileSync(file, text);
   }
 }
