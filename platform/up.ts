@@ -90,7 +90,12 @@ async function start(
     const found = await Promise.all(tools.map(({ name }) => provision.tool(name)));
     linkTools(found, folder, linked);
   };
-  const images = startImages(settings, () => ready(imageTools), log);
+  const images = startImages(
+    settings,
+    // To ask for the last one where it is needed would wait for the whole build.
+    () => Promise.all([ready(imageTools), provision.tool(pauseProgram.name)]),
+    log,
+  );
   const bases = images.then(() => provideImages(settings, log, signal));
   const cluster = startCluster(settings, images, ready, log);
   await Promise.all([images, bases, cluster]);
@@ -107,7 +112,7 @@ async function start(
 /** Registry and builder. */
 async function startImages(
   settings: PlatformSettings,
-  tools: () => Promise<void>,
+  tools: () => Promise<unknown>,
   log: Log,
 ): Promise<void> {
   await tools();

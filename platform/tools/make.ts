@@ -44,7 +44,6 @@ export async function makeTools(
   const { cache, log } = work;
   const label = named([...tools.map(labelOf), ...files.map(({ name }) => name)]);
   if (label === undefined) return;
-  requireGo(label);
   await whileAlone({ path: buildLock(cache), label, log }, async () => {
     const missing = findTools(tools, work);
     try {
@@ -121,6 +120,7 @@ async function downloadTools(tools: readonly Tool[], work: Work): Promise<Tool[]
 async function buildTools(tools: readonly Tool[], work: Work): Promise<void> {
   const { cache, log, onFound, signal } = work;
   if (tools.length === 0) return;
+  requireGo();
   requireBuildSpace(buildFolder(cache), tools.length, folderBytes(buildFolder(cache)));
   const progress = new BuildProgress(tools.length, log);
   try {
@@ -159,6 +159,7 @@ function folderBytes(folder: string): number {
 
 async function fetchFiles(files: ModuleFiles, cache: string): Promise<void> {
   const { module, of, folder } = files;
+  requireGo();
   const root = join(project, "platform", module.folder);
   await makeOnce(
     { path: filesPath(files, cache), label: files.name, log: () => undefined },
@@ -185,9 +186,7 @@ function named([first, ...others]: readonly string[]): string | undefined {
   return `${first} and ${others.length} ${others.length === 1 ? "other" : "others"}`;
 }
 
-function requireGo(what: string): void {
+function requireGo(): void {
   if (isOnPath("go")) return;
-  throw new PlatformError(
-    `${what} must be built from source, which needs Go 1.21 or newer on PATH: https://go.dev/doc/install`,
-  );
+  throw new PlatformError("that needs Go 1.21 or newer on PATH: https://go.dev/doc/install");
 }

@@ -115,7 +115,7 @@ describe("a tool is taken", () => {
     mkdirSync(join(path, tool.name));
     const other = folderWith({ [tool.name]: "" });
     vi.stubEnv("PATH", `${path}:${other}`);
-    await expect(provide(any)).rejects.toThrow("must be built from source");
+    await expect(provide(any)).rejects.toThrow("that needs Go 1.21");
   });
 
   test("from where a link on PATH leads, since PATH may hold the platform's own links", async () => {
@@ -508,7 +508,7 @@ describe("what cannot be had is named:", () => {
   test("a build without Go", async () => {
     await expect(provide(tool)).rejects.toThrow(
       new PlatformError(
-        "tinyolly-test-tool 1.2.3 must be built from source, which needs Go 1.21 or newer on PATH: https://go.dev/doc/install",
+        "tinyolly-test-tool 1.2.3 cannot be had: that needs Go 1.21 or newer on PATH: https://go.dev/doc/install",
       ),
     );
   });
