@@ -42,7 +42,6 @@ import {
 } from "./tools/catalog";
 import type { Tool } from "./tools/find";
 import { linkTools, toolFolder } from "./tools/links";
-import { forgetBuilds } from "./tools/make";
 import { type Provision, startProviding } from "./tools/provide";
 
 type Log = (line: string) => void;
@@ -104,7 +103,6 @@ async function start(
   await ready(linked);
   await provision.all;
   const plugins = await providePulumi(settings, log);
-  await forgetBuilds(settings.cache, log);
   provideStack(settings);
   return plugins;
 }

@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, linkSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { requireBuildSpace } from "../machine/disk";
 import { makeOnce, replace, whileAlone } from "../machine/draft";
-import { isWritable } from "../machine/ownership";
 import { PlatformError, project } from "../settings";
 import {
   type ModuleFiles,
@@ -22,11 +21,9 @@ import { buildFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-mod
 import { BuildProgress } from "./progress";
 import { ReleaseUnavailable, answers, fetchRelease } from "./releases";
 
-type Log = (line: string) => void;
-
 /** How tools are made. */
 export interface Work extends Places {
-  readonly log: Log;
+  readonly log: (line: string) => void;
   /** Ends what is being made. */
   readonly signal: AbortSignal;
 }
@@ -44,7 +41,7 @@ export async function makeTools(
   const { cache, log } = work;
   const label = named([...tools.map(labelOf), ...files.map(({ name }) => name)]);
   if (label === undefined) return;
-  await whileAlone({ path: buildLock(cache), label, log }, async () => {
+  await whileAlone({ path: join(cache, "tools", "build"), label, log }, async () => {
     const missing = findTools(tools, work);
     try {
       // Their module may be patched for the build, which therefore fetches it as well.
@@ -54,20 +51,9 @@ export async function makeTools(
       if (!(error instanceof PlatformError)) throw error;
       throw new PlatformError(`${label} cannot be had: ${error.message}`);
     }
-  });
-}
-
-/** Deletes what builds have left for the next ones, once there are none to come. */
-export async function forgetBuilds(cache: string, log: Log): Promise<void> {
-  if (!existsSync(buildFolder(cache)) || !isWritable(cache)) return;
-  await whileAlone({ path: buildLock(cache), label: "builds of tools", log }, () => {
+    // After an error, the next build goes on with what is there.
     deleteBuilds(cache);
-    return Promise.resolve();
   });
-}
-
-function buildLock(cache: string): string {
-  return join(cache, "tools", "build");
 }
 
 /** Takes official releases of tools where their hosts answer, and returns the tools that must be built. */
