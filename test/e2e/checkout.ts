@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach } from "vitest";
 import { parseDocument } from "yaml";
@@ -15,7 +16,8 @@ export const platform: PlatformSettings = readPlatformSettings();
 
 /** The sources as they are, which no test edits. */
 const sources = required("TINYOLLY_TEST_SOURCES");
-const configFile = required("PULUMI_OPTION_CONFIG_FILE");
+const configVariable = "PULUMI_OPTION_CONFIG_FILE";
+const configFile = required(configVariable);
 
 /** What a command did. */
 export interface Run {
@@ -189,21 +191,25 @@ export async function withFile(
   }
 }
 
-/** Sets configuration keys for the time of `body`. */
+/**
+ * Sets configuration keys for the time of `body`: in a file of its own, since each start of the platform, also that before another
+ * suite, writes the one that this is made of.
+ */
 export async function withConfig(
   values: Readonly<Record<string, unknown>>,
   body: () => Promise<void> | void,
 ): Promise<void> {
-  const before = readFileSync(configFile, "utf8");
-  const document = parseDocument(before);
+  const document = parseDocument(readFileSync(configFile, "utf8"));
   for (const [key, value] of Object.entries(values)) {
     document.setIn(["config", `tinyolly:${key}`], value);
   }
-  writeFileSync(configFile, document.toString());
+  const changed = join(mkdtempSync(join(tmpdir(), "tinyolly-config-")), "Pulumi.local.yaml");
+  writeFileSync(changed, document.toString());
+  process.env[configVariable] = changed;
   try {
     await body();
   } finally {
-    writeFileSync(configFile, before);
+    process.env[configVariable] = configFile;
   }
 }
 
