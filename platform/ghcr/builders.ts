@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runTool } from "../images/build";
+import { runTool } from "../machine/run";
 import { PlatformError, project } from "../settings";
 import { type Certificate, selfSigned } from "../machine/state-files";
 import type { Relay } from "./relay";

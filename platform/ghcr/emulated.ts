@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fields } from "../../components/json-fields";
-import { runTool } from "../images/build";
+import { runTool } from "../machine/run";
 import { PlatformError } from "../settings";
 
 /** How a program of an image is started, and how it is seen to work. */

@@ -10,7 +10,8 @@ import { dockerfileFrontend } from "../tools/catalog";
 import { makeOnce } from "../machine/draft";
 import { completeBase } from "./foreign-bases";
 import { mirrorLock } from "./mirror-lock";
-import { buildFolder, makeDebian, runTool } from "./build";
+import { runTool } from "../machine/run";
+import { buildFolder, makeDebian } from "./build";
 import { provideTools } from "../tools/provide";
 import { PlatformError, type PlatformSettings, hostPlatform, project } from "../settings";
 

@@ -1,6 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { asRoot, requireRoot } from "../machine/root";
+import { run } from "../machine/run";
 import { PlatformError } from "../settings";
 import { type Places, type Tool, isOnPath, requireOnPath } from "./find";
 
@@ -26,27 +25,7 @@ export async function installPackages(
   requireRoot(`the packages ${packages.join(", ")}`, log, `install them as root: ${command}`);
   log(`Debian packages: ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const [program, ...args] = asRoot(["sh", "-c", command], ["DEBIAN_FRONTEND"]);
-  const { status, stderr } = await runToEnd(program, args, env);
-  if (status !== 0) throw new PlatformError(`${command} failed:\n${lastLines(stderr)}`);
+  // Nothing ends it half way.
+  await run(asRoot(["sh", "-c", command], ["DEBIAN_FRONTEND"]), { name: command, env });
   for (const tool of tools) onFound({ tool, path: requireOnPath(tool), origin: "Debian" });
-}
-
-async function runToEnd(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<{ status: number | null; stderr: string }> {
-  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
-  let stderr = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  // The code of how it ended.
-  const [status] = (await once(child, "close")) as [number | null];
-  return { status, stderr };
-}
-
-function lastLines(text: string): string {
-  return text.trim().split("\n").slice(-15).join("\n");
 }
