@@ -9,7 +9,7 @@ import {
   type GoModule,
   type GoProgram,
   buildFlags,
-  buildFolder,
+  buildsFolder,
   goEnvironment,
   patched,
 } from "./go-module";
@@ -59,7 +59,7 @@ export async function buildPrograms(build: Build): Promise<void> {
   };
   const packages = [...new Set(programs.map((program) => program.package))];
   const output = new BuildOutput(
-    join(buildFolder(cache), `compiled-${basename(module.folder)}`),
+    join(buildsFolder(cache), `compiled-${basename(module.folder)}`),
     build.onState,
   );
   const counting = countPackages(go, packages).then((count) => {

@@ -82,13 +82,13 @@ function goSources(folder: string): string[] {
 }
 
 /** Folder for what builds share and leave, below the tool cache: the user's own Go caches are neither used nor grown. */
-export function buildFolder(cache: string): string {
+export function buildsFolder(cache: string): string {
   return join(cache, "build");
 }
 
 /** Deletes what builds have left: some of it is read-only. */
 export function deleteBuilds(cache: string): void {
-  const folder = buildFolder(cache);
+  const folder = buildsFolder(cache);
   if (!existsSync(folder)) return;
   spawnSync("chmod", ["--recursive", "u+w", folder]);
   rmSync(folder, { recursive: true, force: true });
@@ -96,7 +96,7 @@ export function deleteBuilds(cache: string): void {
 
 /** Environment of Go with caches of its own; programs are for this folder alone, so a full or `noexec` /tmp does not matter. */
 export function goEnvironment(cache: string): NodeJS.ProcessEnv {
-  const folder = buildFolder(cache);
+  const folder = buildsFolder(cache);
   const temporary = join(folder, "tmp");
   mkdirSync(temporary, { recursive: true });
   return {

@@ -17,7 +17,7 @@ import {
   releasePath,
 } from "./find";
 import { buildPrograms } from "./go-build";
-import { buildFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-module";
+import { buildsFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-module";
 import { BuildProgress } from "./progress";
 import { ReleaseUnavailable, answers, fetchRelease } from "./releases";
 
@@ -59,35 +59,30 @@ export async function makeTools(
 /** Takes official releases of tools where their hosts answer, and returns the tools that must be built. */
 async function downloadTools(tools: readonly Tool[], work: Work): Promise<Tool[]> {
   const { cache, log, releases, onFound, signal } = work;
-  const files = new Map<string, Tool[]>();
-  const taken = new Set<Tool>();
-  for (const tool of tools) {
-    const url = releases(tool.name)?.url;
-    if (url !== undefined) files.set(url, [...(files.get(url) ?? []), tool]);
-  }
-  const hosts = [...new Set([...files.keys()].map((url) => new URL(url).origin))];
-  const answering = await Promise.all(hosts.map((host) => answers(host)));
-  const reached = hosts.filter((_, i) => answering[i]);
-  const folder = join(buildFolder(cache), "releases");
+  const folder = join(buildsFolder(cache), "releases");
   mkdirSync(folder, { recursive: true });
-  const download = async (url: string, ofFile: readonly Tool[]): Promise<void> => {
-    const released = ofFile.flatMap((tool) => {
-      const release = releases(tool.name);
-      return release ? [{ tool, release, file: join(folder, tool.name) }] : [];
-    });
-    const [first] = released;
-    if (!first || !reached.includes(new URL(url).origin)) return;
-    const places = new Map(released.map(({ release, file }) => [release.member, file]));
+  const released = tools.flatMap((tool) => {
+    const release = releases(tool.name);
+    return release ? [{ tool, release, file: join(folder, tool.name) }] : [];
+  });
+  const hosts = new Map<string, Promise<boolean>>();
+  for (const { origin } of released.map(({ release }) => new URL(release.url)))
+    if (!hosts.has(origin)) hosts.set(origin, answers(origin));
+  const taken = new Set<Tool>();
+  const download = async (url: string): Promise<void> => {
+    const ofFile = released.filter(({ release }) => release.url === url);
+    const [first] = ofFile;
+    if (!first || !(await hosts.get(new URL(url).origin))) return;
+    const places = new Map(ofFile.map(({ release, file }) => [release.member, file]));
     try {
       await fetchRelease(first.release, places, { log, signal });
     } catch (error) {
       if (!(error instanceof ReleaseUnavailable)) throw error;
-      log(
-        `${error.message}; ${ofFile.map(({ name }) => name).join(", ")}: built from source instead`,
-      );
+      const names = ofFile.map(({ tool }) => tool.name).join(", ");
+      log(`${error.message}; ${names}: built from source instead`);
       return;
     }
-    for (const { tool, release, file } of released) {
+    for (const { tool, release, file } of ofFile) {
       if (typeof tool.accepts === "object" && !fits(tool, file)) {
         log(`${url} does not run here; ${tool.name}: built from source instead`);
         continue;
@@ -98,7 +93,7 @@ async function downloadTools(tools: readonly Tool[], work: Work): Promise<Tool[]
       onFound({ tool, path, origin: "downloaded" });
     }
   };
-  await Promise.all([...files].map(([url, ofFile]) => download(url, ofFile)));
+  await Promise.all([...new Set(released.map(({ release }) => release.url))].map(download));
   return tools.filter((tool) => !taken.has(tool));
 }
 
@@ -107,7 +102,7 @@ async function buildTools(tools: readonly Tool[], work: Work): Promise<void> {
   const { cache, log, onFound, signal } = work;
   if (tools.length === 0) return;
   requireGo();
-  requireBuildSpace(buildFolder(cache), tools.length, folderBytes(buildFolder(cache)));
+  requireBuildSpace(buildsFolder(cache), tools.length, folderBytes(buildsFolder(cache)));
   const progress = new BuildProgress(tools.length, log);
   try {
     const modules = new Map(tools.flatMap(({ go }) => (go ? [[go.module.folder, go.module]] : [])));
