@@ -6,6 +6,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -270,8 +271,15 @@ function recipe({ cache }: PlatformSettings, { substitute: tool }: Plugin): stri
   return basename(dirname(cachedPath(tool, cache)));
 }
 
+const digests = new Map<string, string>();
+
+/** Programs are large, and asked for again and again: each is read once while it stays as it is. */
 function digest(file: string): string {
-  return createHash("sha256").update(readFileSync(file)).digest("hex");
+  const { ino, size, mtimeMs, ctimeMs } = statSync(file);
+  const key = JSON.stringify([file, ino, size, mtimeMs, ctimeMs]);
+  const known = digests.get(key) ?? createHash("sha256").update(readFileSync(file)).digest("hex");
+  digests.set(key, known);
+  return known;
 }
 
 function folderName({ name, version }: Plugin): string {
