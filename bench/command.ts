@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 
 /** A program to run, as a shell would be told. */
 export interface Command {
@@ -6,6 +7,8 @@ export interface Command {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Called with each line that it prints, as soon as it does. @default - nobody reads along */
+  readonly onLine?: (line: string) => void;
 }
 
 /** A command that failed; its message ends with what the command printed last. */
@@ -43,7 +46,7 @@ export function allowCommands(): void {
  *
  * @throws CommandError when it exits with another code than 0, cannot be started or is interrupted.
  */
-export function run({ program, args, cwd, env }: Command): Promise<Finished> {
+export function run({ program, args, cwd, env, onLine }: Command): Promise<Finished> {
   const shown = [program, ...args].join(" ");
   if (interrupted) return Promise.reject(new CommandError(`interrupted before ${shown}`));
   return new Promise((resolve, reject) => {
@@ -59,6 +62,9 @@ export function run({ program, args, cwd, env }: Command): Promise<Finished> {
     child.stderr.on("data", (chunk: Buffer) => {
       output += chunk.toString();
     });
+    if (onLine)
+      for (const input of [child.stdout, child.stderr])
+        createInterface({ input }).on("line", onLine);
     let seconds = 0;
     child.once("exit", () => {
       seconds = Number(process.hrtime.bigint() - started) / 1e9;

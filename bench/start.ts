@@ -2,16 +2,15 @@
  * Times a first start with empty caches, folders and ports of its own, beside what runs: `make bench-start`. It starts the
  * last commit, and removes what it has made. With --json it prints what it has measured for machines.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { runMain } from "../components/command-line";
 import { PlatformError, project } from "../platform/settings";
 import { formatBytes, table } from "../platform/report/table";
+import { readyPart } from "./ready-part";
+import { type Command, CommandError, allowCommands, endCommandsOnSignals, run } from "./command";
 
 /** Ports that neither the platform of a checkout nor that of tests has. */
 const portOffset = 1500;
@@ -32,6 +31,7 @@ export interface FirstStart {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+  endCommandsOnSignals();
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-start-"));
   const tree = join(folder, "tree");
   const env = {
@@ -40,63 +40,46 @@ async function main(): Promise<number> {
     TINYOLLY_PORT_OFFSET: String(portOffset),
     npm_config_cache: join(folder, "npm"),
   };
-  const make = (target: string) =>
-    spawn("make", [target], { cwd: tree, env, stdio: ["ignore", "pipe", "pipe"] });
   try {
-    const clone = spawnSync("git", ["clone", "--quiet", project, tree], { encoding: "utf8" });
-    if (clone.status !== 0) throw new PlatformError(`git clone failed: ${clone.stderr}`);
-    const measured = await measure(folder, () => make("up"));
+    await run({ program: "git", args: ["clone", "--quiet", project, tree], cwd: folder, env });
+    const measured = await measure({ program: "make", args: ["up"], cwd: tree, env });
     process.stdout.write(
       values.json ? `${JSON.stringify(measured, undefined, 2)}\n` : report(measured),
     );
     return 0;
   } finally {
-    const reset = make("platform-reset");
-    reset.stdout.resume();
-    reset.stderr.pipe(process.stderr);
-    await once(reset, "close");
+    allowCommands();
+    if (existsSync(tree)) await run({ program: "make", args: ["platform-reset"], cwd: tree, env });
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(folder: string, start: () => ReturnType<typeof spawn>): Promise<FirstStart> {
-  const free = freeBytes(folder);
+async function measure(start: Command): Promise<FirstStart> {
+  const free = freeBytes(start.cwd);
   const processor = processorSeconds();
   const started = Date.now();
-  const seconds = (): number => Math.round((Date.now() - started) / 100) / 10;
   let peakBytes = 0;
   const sampler = setInterval(() => {
-    peakBytes = Math.max(peakBytes, free - freeBytes(folder));
+    peakBytes = Math.max(peakBytes, free - freeBytes(start.cwd));
   }, 1000);
   const parts: FirstStart["parts"][number][] = [];
-  const child = start();
-  for (const stream of [child.stdout, child.stderr]) {
-    if (!stream) continue;
-    createInterface(stream).on("line", (line) => {
-      process.stderr.write(`${line}\n`);
-      const name = readyPart(line);
-      if (name !== undefined) parts.push({ name, at: seconds() });
-    });
-  }
-  const [status] = (await once(child, "close")) as [number | null];
-  clearInterval(sampler);
-  if (status !== 0) throw new PlatformError("the first start failed, so that nothing was measured");
-  return {
-    seconds: seconds(),
-    processorSeconds: Math.round(processorSeconds() - processor),
-    peakBytes,
-    finalBytes: free - freeBytes(folder),
-    parts,
+  const onLine = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+    const name = readyPart(line);
+    if (name !== undefined) parts.push({ name, at: Math.round((Date.now() - started) / 100) / 10 });
   };
-}
-
-/** What a line of `make up` says is ready; undefined for other lines. */
-export function readyPart(line: string): string | undefined {
-  return (
-    /^\[\d+\/\d+\] (.*?)(?:: ready after| ?: made in)/.exec(line)?.[1] ??
-    /^started (\S+) on /.exec(line)?.[1] ??
-    /^(platform) is up/.exec(line)?.[1]
-  );
+  try {
+    const { seconds } = await run({ ...start, onLine });
+    return {
+      seconds: Math.round(seconds * 10) / 10,
+      processorSeconds: Math.round(processorSeconds() - processor),
+      peakBytes,
+      finalBytes: free - freeBytes(start.cwd),
+      parts,
+    };
+  } finally {
+    clearInterval(sampler);
+  }
 }
 
 function report({ parts, seconds, processorSeconds: processor, ...bytes }: FirstStart): string {
@@ -124,4 +107,8 @@ function processorSeconds(): number {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-runMain("bench-start", main);
+runMain("bench-start", () =>
+  main().catch((error: unknown) => {
+    throw error instanceof CommandError ? new PlatformError(error.message) : error;
+  }),
+);
