@@ -21,7 +21,6 @@ require (
 	k8s.io/client-go v0.37.2
 	k8s.io/component-base v0.37.2
 	k8s.io/klog/v2 v2.140.0
-	k8s.io/kubectl v0.37.2
 	k8s.io/kubernetes v1.37.2
 	sigs.k8s.io/sig-storage-lib-external-provisioner/v13 v13.1.0
 )
@@ -649,6 +648,7 @@ require (
 	k8s.io/kube-openapi v0.0.0-20260821135717-be32def86098 // indirect
 	k8s.io/kube-proxy v0.0.0 // indirect
 	k8s.io/kube-scheduler v0.0.0 // indirect
+	k8s.io/kubectl v0.37.2 // indirect
 	k8s.io/kubelet v0.37.2 // indirect
 	k8s.io/metrics v0.37.2 // indirect
 	k8s.io/mount-utils v0.0.0 // indirect
@@ -755,6 +755,7 @@ tool (
 	github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 	go.etcd.io/etcd/server/v3
 	helm.sh/helm/v4/cmd/helm
+	k8s.io/kubernetes/cmd/kubectl
 )
 
 // Later versions refuse a token service on loopback, where releases are rehearsed; Helm is made for this one.

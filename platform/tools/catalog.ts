@@ -106,6 +106,18 @@ export const imageTools: readonly Tool[] = [
   },
 ];
 
+/** Apart from the servers of Kubernetes: it is started again and again, and all of them would start with it. */
+const kubectl: Tool = {
+  name: "kubectl",
+  version: kubernetesVersion,
+  accepts: { args: ["version", "--client"], pattern: /\bv1\.3[4-9]\./ },
+  go: {
+    module: platformModule,
+    package: "k8s.io/kubernetes/cmd/kubectl",
+    variables: kubernetesVariables,
+  },
+};
+
 /** Kubernetes without its node. */
 export const clusterTools: readonly Tool[] = [
   {
@@ -116,7 +128,7 @@ export const clusterTools: readonly Tool[] = [
   },
   kubernetes("kube-apiserver"),
   kubernetes("kube-controller-manager"),
-  kubernetes("kubectl", ["version", "--client"]),
+  kubectl,
 ];
 
 export const argocdTools: readonly Tool[] = [
@@ -399,11 +411,11 @@ export const checkTools: readonly Tool[] = [
   },
 ];
 
-function kubernetes(name: string, versionArgs: readonly string[] = ["--version"]): Tool {
+function kubernetes(name: string): Tool {
   return {
     name,
     version: kubernetesVersion,
-    accepts: { args: versionArgs, pattern: /\bv1\.3[4-9]\./ },
+    accepts: { args: ["--version"], pattern: /\bv1\.3[4-9]\./ },
     go: { ...ownMain("kubernetes"), variables: kubernetesVariables },
   };
 }

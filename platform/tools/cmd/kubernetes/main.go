@@ -1,4 +1,4 @@
-// Command kubernetes is the programs of Kubernetes in one, so that what they share is linked once: the name under which
+// Command kubernetes is the servers of Kubernetes in one, so that what they share is linked once: the name under which
 // it is called says which of them it is.
 package main
 
@@ -10,11 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
-	"k8s.io/component-base/logs"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
-	"k8s.io/kubectl/pkg/cmd"
-	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -32,18 +29,10 @@ var servers = map[string]func() *cobra.Command{
 
 func main() {
 	name := filepath.Base(os.Args[0])
-	if server, known := servers[name]; known {
-		os.Exit(cli.Run(server()))
-	}
-	if name != "kubectl" {
-		fmt.Fprintf(os.Stderr, "%s is no program of Kubernetes that is in here\n", name)
+	server, known := servers[name]
+	if !known {
+		fmt.Fprintf(os.Stderr, "%s is no server of Kubernetes that is in here\n", name)
 		os.Exit(2)
 	}
-	// The verbosity counts from before the command reads it.
-	if _, err := logs.GlogSetter(cmd.GetLogVerbosity(os.Args)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
-		util.CheckErr(err)
-	}
+	os.Exit(cli.Run(server()))
 }
