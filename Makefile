@@ -2,12 +2,15 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PACKAGES := node_modules/.package-lock.json
-PLATFORM_CLI := node --require ./run-typescript.cjs platform/$(if $(filter kind,$(PLATFORM)),kind/)cli.ts
+PLATFORM_CLI := node platform/$(if $(filter kind,$(PLATFORM)),kind/)cli.ts
 # make itself sets AS to an assembler.
 AS =
 # Switches are on by any value but these, and values may begin with a dash.
 on = $(filter-out 0 no false off,$($(1)))
 option = $(if $($(1)),--$(2)='$($(1))')
+# Node of npm where the machine's is too old, and what it has compiled before; programs that are started take both over.
+export PATH := $(CURDIR)/node_modules/.node:$(PATH)
+export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/node
 STACK_FLAG := $(call option,STACK,stack)
 ifneq ($(filter-out kind,$(PLATFORM)),)
 $(error PLATFORM is "$(PLATFORM)", but must be kind, or empty for the embedded platform)
@@ -18,7 +21,7 @@ ifeq ($(shell test "$$(id -u)" != 0 || test -O . && echo fine),)
 $(error run make without sudo, as the user whose checkout this is; it asks for root where it needs it)
 endif
 endif
-RELEASE_CLI := node --require ./run-typescript.cjs release/cli.ts
+RELEASE_CLI := node commands/release/cli.ts
 RELEASE_FLAGS := --platform $(STACK_FLAG)
 OFFLINE_ENV := $(if $(call on,OFFLINE),TINYOLLY_OFFLINE=1)
 
@@ -36,15 +39,15 @@ preview: $(PACKAGES) ## Show what `make up` would change, and which files cause 
 
 .PHONY: explain
 explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; JSON=1, MARKDOWN=1, SAVE=FILE, STACK=, OFFLINE=1
-	@$(OFFLINE_ENV) node --require ./run-typescript.cjs explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,SAVE,save)
+	@$(OFFLINE_ENV) node commands/explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,SAVE,save)
 
 .PHONY: watch
 watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=
-	@node --require ./run-typescript.cjs watch/cli.ts --platform $(STACK_FLAG)
+	@node commands/watch/cli.ts --platform $(STACK_FLAG)
 
 .PHONY: bases
 bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
-	@node --require ./run-typescript.cjs bases/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,UPDATE),--update)
+	@node commands/bases/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,UPDATE),--update)
 
 .PHONY: release-check
 release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, OFFLINE=1, STACK=prod
@@ -80,19 +83,19 @@ load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK
 
 .PHONY: rehearse
 rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1
-	@node --require ./run-typescript.cjs rehearsal/rehearse.ts $(if $(call on,JSON),--json)
+	@node commands/rehearse/cli.ts $(if $(call on,JSON),--json)
 
 .PHONY: gc
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
-	@node --require ./run-typescript.cjs release/gc/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(call option,KEEP,keep) $(if $(call on,DELETE),--delete)
+	@node commands/gc/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(call option,KEEP,keep) $(if $(call on,DELETE),--delete)
 
 .PHONY: verify
 verify: $(PACKAGES) ## Check signatures, contents and provenance: REF=host/image:tag, or a release; KEY=FILE, TLS=, JSON=1, STACK=
-	@node --require ./run-typescript.cjs release/verify-cli.ts --platform --ref='$(REF)' $(STACK_FLAG) $(call option,KEY,key) $(call option,TLS,tls) $(if $(call on,JSON),--json)
+	@node commands/release/verify-cli.ts --platform --ref='$(REF)' $(STACK_FLAG) $(call option,KEY,key) $(call option,TLS,tls) $(if $(call on,JSON),--json)
 
 .PHONY: release-tools
 release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval "$$(make -s release-tools)"
-	@node --require ./run-typescript.cjs release/tools.ts
+	@node commands/release/tools.ts
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
@@ -120,27 +123,28 @@ platform-reset: $(PACKAGES) ## Stop the platform and delete its data; tools stay
 
 .PHONY: check
 check: $(PACKAGES) ## Check format, types and rules of everything; changes nothing
-	@node --require ./run-typescript.cjs test/check.ts
+	@node test/check.ts
 
 .PHONY: fix
 fix: $(PACKAGES) ## Format everything and mend what linters can
-	@node --require ./run-typescript.cjs test/check.ts --fix
+	@node test/check.ts --fix
 
 .PHONY: test
 test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, SEED=N in that order
-	@node --require ./run-typescript.cjs test/run.ts $(SUITE)
+	@node test/run.ts $(SUITE)
 
 .PHONY: bench
 bench: $(PACKAGES) ## Measure against bake, scripts and others, and write docs/benchmark.md; ARGS='--only explain' only shows that
 	@$(PLATFORM_CLI) up
-	@eval "$$($(PLATFORM_CLI) env)" && node --require ./run-typescript.cjs bench/run.ts $(ARGS)
+	@eval "$$($(PLATFORM_CLI) env)" && node bench/run.ts $(ARGS)
 
 .PHONY: bench-start
 bench-start: $(PACKAGES) ## Time a first start with empty caches beside what runs; JSON=1
-	@node --require ./run-typescript.cjs bench/start.ts $(if $(call on,JSON),--json)
+	@node bench/start.ts $(if $(call on,JSON),--json)
 
 # Before anything is made; later, what is missing is told where it is needed.
 $(PACKAGES): package.json package-lock.json
 	@sh platform/requirements.sh $(MAKE_VERSION) $(if $(filter kind,$(PLATFORM)),,$(if $(filter up preview platform-up test bench rehearse,$(MAKECMDGOALS)),go))
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@node=$$(sh platform/node/provide.sh 24.12) && if [ -n "$$node" ]; then ln -s "$$node" node_modules/.node; fi
 	@touch $@

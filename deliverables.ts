@@ -1,4 +1,4 @@
-import type { Deliverables } from "./components/plan";
+import type { Deliverables } from "./delivery/plan/plan.ts";
 
 /** What TinyOlly ships. One more image is one entry here and its folder. */
 export const deliverables = {

@@ -1,15 +1,16 @@
-import { makeApplications } from "./components/applications";
-import { Chart } from "./components/chart";
-import { Image } from "./components/image";
-import { Registry } from "./components/registry";
-import { Release } from "./components/release";
-import { ReleasedImages } from "./components/released-images";
-import { readStackState } from "./components/stack-state";
-import { prepare, readStackSettings } from "./prepare";
-import { redeploy } from "./redeploy";
-import type { StackOutputs } from "./stack-outputs";
+import "./program/end-with-engine.ts";
+import { makeApplications } from "./components/applications.ts";
+import { Chart } from "./components/chart.ts";
+import { Image } from "./components/image.ts";
+import { Registry } from "./components/registry.ts";
+import { Release } from "./components/release.ts";
+import { ReleasedImages } from "./components/released-images.ts";
+import { readStackState } from "./program/engine-state.ts";
+import { prepare, readStackSettings } from "./program/prepare.ts";
+import { redeploy } from "./program/redeploy.ts";
+import type { StackOutputs } from "./program/stack-outputs.ts";
 
-export = async (): Promise<StackOutputs> => {
+export default async function (): Promise<StackOutputs> {
   const state = readStackState();
   const settings = await readStackSettings();
   if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
@@ -52,7 +53,7 @@ export = async (): Promise<StackOutputs> => {
     applications: made,
     ...(release ? { release: { version: release.version, digest: release.digest } } : {}),
   };
-};
+}
 
 function outputs<R, T>(
   resources: ReadonlyMap<string, R>,

@@ -3,24 +3,26 @@ import { defineConfig } from "vitest/config";
 /** Tests that start programs of this project again and again. */
 const commands = [
   "test/**/cli.test.ts",
-  "test/watch/foreground.test.ts",
+  "test/commands/watch/foreground.test.ts",
   "test/platform/machine/processes.test.ts",
   "test/platform/machine/{hosts-race,lock-race,disk-full}.test.ts",
   "test/platform/{reset,pulumi/shell,tools/provide}.test.ts",
   "test/platform/kind/{steps,platform}.test.ts",
-  "test/components/await-rollout.test.ts",
-  "test/components/{engine,parent}-watch.test.ts",
-  "test/components/{publish-chart,release-scripts}.test.ts",
+  "test/components/scripts/await-rollout.test.ts",
+  "test/program/end-with-engine.test.ts",
+  "test/components/scripts/parent-watch.test.ts",
+  "test/components/scripts/{publish-chart,release-scripts}.test.ts",
   "test/workflow-steps.test.ts",
   "test/platform/ghcr/{rehearsal,token-service}.test.ts",
   "test/faulty-proxy.test.ts",
-  "test/release/credential-helper.test.ts",
-  "test/release/{attest,verify-cli}.test.ts",
+  "test/platform/credential-helper.test.ts",
+  "test/delivery/signing/attest.test.ts",
+  "test/commands/release/verify-cli.test.ts",
 ];
 
 /** Tests that replace modules, which must not reach others in the same process. */
 const isolated = [
-  "test/components/{digest-cache,file-digest,file-status}.test.ts",
+  "test/delivery/sources/{digest-cache,file-digest,file-status}.test.ts",
   "test/platform/{images/bases,machine/lock}.test.ts",
 ];
 
@@ -33,7 +35,6 @@ const unit = {
   pool: "forks" as const,
   setupFiles,
   maxWorkers: 3,
-  execArgv: ["--require", "./run-typescript.cjs"],
   testTimeout: 60_000,
   expect: patient,
   // Those with other numbers of workers wait, in the order of these.

@@ -1,9 +1,9 @@
-import { makeCatalog } from "./catalog";
-import { type Command, run } from "./command";
-import { type Contender, nothing } from "./contender";
-import type { Case } from "./measure";
-import { once } from "./once";
-import type { Workplace } from "./workplace";
+import { makeCatalog } from "./catalog.ts";
+import { type Command, run } from "./command.ts";
+import { type Contender, nothing } from "./contender.ts";
+import type { Case } from "./measure.ts";
+import { once } from "./once.ts";
+import type { Workplace } from "./workplace.ts";
 
 const small = 4;
 const sizes = [400, 100, 10, small];

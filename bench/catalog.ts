@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { copyCheckout } from "./checkout";
-import { configureOurs } from "./contenders/ours";
-import type { Stack } from "./stack";
-import type { Workplace } from "./workplace";
+import { copyCheckout } from "./checkout.ts";
+import { configureOurs } from "./contenders/ours.ts";
+import type { Stack } from "./stack.ts";
+import type { Workplace } from "./workplace.ts";
 
 /**
  * Makes a project folder with this program, `size` images of one small file each and no chart.

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { run } from "./command";
+import { run } from "./command.ts";
 
 /** Makes `folder` a clone of `project` as it is now: with uncommitted files, and with its packages linked. */
 export async function copyCheckout(project: string, folder: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Command } from "./command";
+import type { Command } from "./command.ts";
 
 /** What a delivery has to bring out. */
 export interface Change {

@@ -1,9 +1,9 @@
-import { appendLine, renewLayers } from "./checkout";
-import { run } from "./command";
-import { type Contender, everything, nothing } from "./contender";
-import type { Contenders } from "./contenders/all";
-import type { Case, Entry } from "./measure";
-import { once } from "./once";
+import { appendLine, renewLayers } from "./checkout.ts";
+import { run } from "./command.ts";
+import { type Contender, everything, nothing } from "./contender.ts";
+import type { Contenders } from "./contenders/all.ts";
+import type { Case, Entry } from "./measure.ts";
+import { once } from "./once.ts";
 
 /** How often a case is timed. */
 export interface Rounds {

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from "node:os";
-import { run } from "./command";
-import type { Workplace } from "./workplace";
+import { run } from "./command.ts";
+import type { Workplace } from "./workplace.ts";
 
 /** What the numbers hang on: the machine's size and the versions of the tools, one line each. */
 export async function machineFacts({ env, folder }: Workplace): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { type Command, run } from "./command";
+import { type Command, run } from "./command.ts";
 
 /** What is timed for one contender in one case. */
 export interface Entry {

@@ -1,5 +1,5 @@
-import { run } from "./command";
-import type { Workplace } from "./workplace";
+import { run } from "./command.ts";
+import type { Workplace } from "./workplace.ts";
 
 /**
  * A namespace for the Applications of one contender. Argo CD does not watch it, so nothing is synced while others are

@@ -1,4 +1,4 @@
-import { type Section, formatRatio, formatSeconds } from "./report";
+import { type Section, formatRatio, formatSeconds } from "./report.ts";
 
 const width = 900;
 const barStart = 150;

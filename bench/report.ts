@@ -1,4 +1,4 @@
-import { type CaseResult, median } from "./measure";
+import { type CaseResult, median } from "./measure.ts";
 
 /** One line of the report: a contender in a case. */
 export interface Row {

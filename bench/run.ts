@@ -1,23 +1,23 @@
 /**
  * Times this program against its alternatives and writes docs/benchmark.md, docs/benchmark.svg and bench/results.json:
- * `node --require ./run-typescript.cjs bench/run.ts [--only CASE]… [--rounds N] [--project FOLDER]`. With --only, docs/ stays as it is.
+ * `node bench/run.ts [--only CASE]… [--rounds N] [--project FOLDER]`. With --only, docs/ stays as it is.
  */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { runMain } from "../components/command-line";
-import { PlatformError, project } from "../platform/settings";
-import { catalogCases } from "./catalog-cases";
-import { CommandError, allowCommands, endCommandsOnSignals } from "./command";
-import { type Contenders, makeContenders } from "./contenders/all";
-import { deliveryCases } from "./delivery-cases";
-import { machineFacts } from "./machine";
-import { type CaseResult, measure } from "./measure";
-import { benchmarkPage } from "./page";
-import { barPlot } from "./plot";
-import { type Section, markdownTable, sections } from "./report";
-import { measureSourceTree } from "./source-tree-case";
-import { type Workplace, closeWorkplace, openWorkplace } from "./workplace";
+import { runMain } from "../delivery/basics/command-line.ts";
+import { PlatformError, project } from "../platform/settings.ts";
+import { catalogCases } from "./catalog-cases.ts";
+import { CommandError, allowCommands, endCommandsOnSignals } from "./command.ts";
+import { type Contenders, makeContenders } from "./contenders/all.ts";
+import { deliveryCases } from "./delivery-cases.ts";
+import { machineFacts } from "./machine.ts";
+import { type CaseResult, measure } from "./measure.ts";
+import { benchmarkPage } from "./page.ts";
+import { barPlot } from "./plot.ts";
+import { type Section, markdownTable, sections } from "./report.ts";
+import { measureSourceTree } from "./source-tree-case.ts";
+import { type Workplace, closeWorkplace, openWorkplace } from "./workplace.ts";
 
 interface Options {
   /** Ids of cases; empty means all. */

@@ -1,6 +1,6 @@
-import { run } from "./command";
-import type { CaseResult } from "./measure";
-import type { Workplace } from "./workplace";
+import { run } from "./command.ts";
+import type { CaseResult } from "./measure.ts";
+import type { Workplace } from "./workplace.ts";
 
 const ours = "readSourceTree";
 const peer = "git status";
@@ -10,13 +10,7 @@ export async function measureSourceTree(
   { project, folder, env }: Workplace,
   rounds: number,
 ): Promise<CaseResult[]> {
-  const args = [
-    "--require",
-    "./run-typescript.cjs",
-    "bench/source-tree.ts",
-    "--json",
-    `--rounds=${rounds}`,
-  ];
+  const args = ["bench/source-tree.ts", "--json", `--rounds=${rounds}`];
   const { stdout } = await run({
     program: "node",
     args,

@@ -1,6 +1,6 @@
 /**
  * Compares reading a folder of 200,000 files with `git status` on the same files:
- * `node --require ./run-typescript.cjs bench/source-tree.ts [--json] [--rounds=7] [--files=200000] [--drop-page-cache]`.
+ * `node bench/source-tree.ts [--json] [--rounds=7] [--files=200000] [--drop-page-cache]`.
  *
  * Prints a table, or with --json one object `{cases: [{name, seconds, ratio}]}` whose ratios are to git status in the
  * same case. Seconds are medians of rounds that take turns. Each reading has a process of its own, as in use, and counts
@@ -11,9 +11,9 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { dockerIgnore } from "../components/ignore-file";
-import { readSourceTree } from "../components/source-tree";
-import { median } from "./measure";
+import { dockerIgnore } from "../delivery/sources/ignore-file.ts";
+import { readSourceTree } from "../delivery/sources/source-tree.ts";
+import { median } from "./measure.ts";
 
 interface Measured {
   readonly name: string;
@@ -137,7 +137,7 @@ class Tree {
 
   /** Seconds that reading takes in a new process. */
   public read(cache: string | undefined): number {
-    const args = [...process.execArgv, __filename, "--read", this.#root];
+    const args = [...process.execArgv, import.meta.filename, "--read", this.#root];
     if (cache !== undefined) args.push("--cache", cache);
     return Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
   }

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { type Command, run } from "./command";
+import { type Command, run } from "./command.ts";
 
 /** Name of every stack that the benchmark makes. */
 export const stackName = "bench";

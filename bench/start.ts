@@ -6,11 +6,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runMain } from "../components/command-line";
-import { PlatformError, project } from "../platform/settings";
-import { formatBytes, table } from "../platform/report/table";
-import { readyPart } from "./ready-part";
-import { type Command, CommandError, allowCommands, endCommandsOnSignals, run } from "./command";
+import { runMain } from "../delivery/basics/command-line.ts";
+import { formatBytes, table } from "../platform/report/table.ts";
+import { PlatformError, project } from "../platform/settings.ts";
+import { type Command, CommandError, allowCommands, endCommandsOnSignals, run } from "./command.ts";
+import { readyPart } from "./ready-part.ts";
 
 /** Ports that neither the platform of a checkout nor that of tests has. */
 const portOffset = 1500;

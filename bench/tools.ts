@@ -1,4 +1,4 @@
-import type { Tool } from "../platform/tools/find";
+import type { Tool } from "../platform/tools/find.ts";
 
 /** Programs that only the benchmark runs. */
 export const benchTools: readonly Tool[] = [

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { environment } from "../platform/environment";
-import { platformStatus } from "../platform/status";
-import { buildkitAddress } from "../platform/cluster/services";
-import { PlatformError, readPlatformSettings, registryHosts } from "../platform/settings";
-import { provideTools } from "../platform/tools/provide";
-import { benchTools } from "./tools";
+import { buildkitAddress } from "../platform/cluster/services.ts";
+import { environment } from "../platform/environment.ts";
+import { PlatformError, readPlatformSettings, registryHosts } from "../platform/settings.ts";
+import { platformStatus } from "../platform/status.ts";
+import { provideTools } from "../platform/tools/provide.ts";
+import { benchTools } from "./tools.ts";
 
 /** Where one run of the benchmark works: a temporary folder, and the platform that all contenders share. */
 export interface Workplace {

@@ -1,13 +1,18 @@
-// The package's own index would load a hundred modules more.
-import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource";
-import { Secret } from "@pulumi/kubernetes/core/v1/secret";
 import * as command from "@pulumi/command";
+// The package's own index would load a hundred modules more.
+import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource.js";
+import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
 import * as pulumi from "@pulumi/pulumi";
-import { type ApplicationPlan, applicationRecord, applicationSpec } from "./application-spec";
-import type { RolloutRequest } from "./await-rollout";
-import type { ApplicationDrift } from "./drift";
-import { repairsAnnotation } from "./recorded";
-import type { ChartRef } from "./references";
+import type { Repair } from "../delivery/findings/drift.ts";
+import { repairsAnnotation } from "../delivery/findings/recorded.ts";
+import {
+  type ApplicationPlan,
+  applicationRecord,
+  applicationSpec,
+} from "../delivery/plan/application-spec.ts";
+import type { ChartRef } from "../delivery/registry/references.ts";
+import { scriptLine } from "./script-command.ts";
+import type { RolloutRequest } from "./scripts/await-rollout.ts";
 
 /** Inputs of {@link Application}. */
 export interface ApplicationArgs {
@@ -28,14 +33,6 @@ export interface DeployableChart {
   readonly source: pulumi.Output<ChartRef>;
   /** `sha256:…` of its manifest. */
   readonly digest: pulumi.Output<string>;
-}
-
-/** How an Application that is as planned is put right. */
-export interface Repair {
-  /** How often it was and will be put right; part of the inputs, so that one more is a change. */
-  readonly repairs: number;
-  /** What is wrong in the cluster now; undefined when nothing is. */
-  readonly drift: ApplicationDrift | undefined;
 }
 
 /**
@@ -107,7 +104,7 @@ export class Application extends pulumi.ComponentResource {
       new command.local.Command(
         `${name}-rollout`,
         {
-          create: "node --require ./run-typescript.cjs components/await-rollout.ts",
+          create: scriptLine("await-rollout"),
           stdin: chart.digest.apply((digest) => JSON.stringify(rolloutRequest(plan, digest))),
           triggers: [chart.digest, spec, repairs],
           addPreviousOutputInEnv: false,

@@ -1,8 +1,9 @@
-import { Provider as KubernetesProvider } from "@pulumi/kubernetes/provider";
+import { Provider as KubernetesProvider } from "@pulumi/kubernetes/provider.js";
 import type * as pulumi from "@pulumi/pulumi";
-import { Application, type DeployableChart, type Repair } from "./application";
-import type { ApplicationPlan } from "./application-spec";
-import type { Cluster } from "./live-applications";
+import type { Repair } from "../delivery/findings/drift.ts";
+import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
+import type { Cluster } from "../delivery/rollout/live-applications.ts";
+import { Application, type DeployableChart } from "./application.ts";
 
 /** Inputs of {@link makeApplications}. */
 export interface ApplicationsArgs {

@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Image } from "./image";
-import type { ChartPlan } from "./plan";
-import type { ImageValue, PublishedChart, PublishRequest } from "./publish-chart";
-import { type Publishing, chartRecord } from "./record";
-import { type Adopted, adoption } from "./recorded";
-import { type ChartRef, chartPushFolder, chartPushRef } from "./references";
-import type { Registry } from "./registry";
-import type { Republication } from "./republication";
-import { republishedDigest } from "./republished-digest";
-import { printed, scriptCommand } from "./script-command";
+import { type Adopted, adoption } from "../delivery/findings/recorded.ts";
+import type { Republication } from "../delivery/findings/republication.ts";
+import { type Publishing, chartRecord } from "../delivery/plan/fingerprint.ts";
+import type { ChartPlan } from "../delivery/plan/plan.ts";
+import { type ChartRef, chartPushFolder, chartPushRef } from "../delivery/registry/references.ts";
+import type { Image } from "./image.ts";
+import type { Registry } from "./registry.ts";
+import { republishedDigest } from "./republished-digest.ts";
+import { printed, scriptCommand } from "./script-command.ts";
+import type { ImageValue, PublishedChart, PublishRequest } from "./scripts/publish-chart.ts";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
@@ -77,7 +77,7 @@ function push(parent: Chart, name: string, args: ChartArgs): pulumi.Output<strin
     pushFolder: chartPushFolder(registry.endpoints),
     pushTls: registry.endpoints.pushTls,
   });
-  const run = { script: "publish-chart.ts", request, pushes: republication?.pushes };
+  const run = { script: "publish-chart", request, pushes: republication?.pushes };
   const publish = scriptCommand(name, run, { parent, dependsOn: [...after] });
   return republishedDigest(republication) ?? printed<PublishedChart>(publish).digest;
 }

@@ -1,13 +1,13 @@
 import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
-import type { ImagePlan } from "./plan";
-import { type Publishing, imageRecord } from "./record";
-import { type Adopted, adoption, pushesVariable } from "./recorded";
-import type { PullRef } from "./references";
-import type { Registry } from "./registry";
-import type { Republication } from "./republication";
-import { republishedDigest } from "./republished-digest";
-import { reserveContext, sourceDateEpoch, stageContext } from "./staging";
+import { type Adopted, adoption, pushesVariable } from "../delivery/findings/recorded.ts";
+import type { Republication } from "../delivery/findings/republication.ts";
+import { type Publishing, imageRecord } from "../delivery/plan/fingerprint.ts";
+import type { ImagePlan } from "../delivery/plan/plan.ts";
+import { reserveContext, sourceDateEpoch, stageContext } from "../delivery/plan/staging.ts";
+import type { PullRef } from "../delivery/registry/references.ts";
+import type { Registry } from "./registry.ts";
+import { republishedDigest } from "./republished-digest.ts";
 
 /** Inputs of {@link Image}. */
 export interface ImageArgs {

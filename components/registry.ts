@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import * as references from "./references";
-import type { ChartRef, Endpoints, PullRef, PushRef } from "./references";
+import * as references from "../delivery/registry/references.ts";
+import type { ChartRef, Endpoints, PullRef, PushRef } from "../delivery/registry/references.ts";
 
 /** Inputs of {@link Registry}. */
 export type RegistryArgs = Endpoints;

@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Chart } from "./chart";
-import type { Image } from "./image";
-import type { Plan } from "./plan";
-import type { PublishReleaseRequest, PublishedRelease } from "./publish-release";
-import { chartPath } from "./references";
-import type { Registry } from "./registry";
-import type { ReleasedChart } from "./release-record";
-import { releaseRegistry, releasedImages, required } from "./released-images";
-import { type Signer, signer } from "../release/signing";
-import { printed, scriptCommand } from "./script-command";
+import type { Plan } from "../delivery/plan/plan.ts";
+import { chartPath } from "../delivery/registry/references.ts";
+import type { ReleasedChart } from "../delivery/releases/record.ts";
+import { type Signer, signer } from "../delivery/signing/signing.ts";
+import type { Chart } from "./chart.ts";
+import type { Image } from "./image.ts";
+import type { Registry } from "./registry.ts";
+import { releaseRegistry, releasedImages, required } from "./released-images.ts";
+import { printed, scriptCommand } from "./script-command.ts";
+import type { PublishReleaseRequest, PublishedRelease } from "./scripts/publish-release.ts";
 
 /** Inputs of {@link Release}. */
 export interface ReleaseArgs {
@@ -61,7 +61,7 @@ export class Release extends pulumi.ComponentResource {
     });
     const record = scriptCommand(
       name,
-      { script: "publish-release.ts", request, pushes },
+      { script: "publish-release", request, pushes },
       { parent: this, dependsOn: [...after] },
     );
 

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Image } from "./image";
-import { type Signer, signer } from "../release/signing";
-import type { Plan } from "./plan";
-import type { Registry } from "./registry";
-import type { ReleaseImagesRequest, ReleaseRegistry } from "./release-images";
-import type { ReleasedImage } from "./release-record";
-import { scriptCommand } from "./script-command";
+import type { Plan } from "../delivery/plan/plan.ts";
+import type { ReleaseRegistry, ReleasedImage } from "../delivery/releases/record.ts";
+import { type Signer, signer } from "../delivery/signing/signing.ts";
+import type { Image } from "./image.ts";
+import type { Registry } from "./registry.ts";
+import { scriptCommand } from "./script-command.ts";
+import type { ReleaseImagesRequest } from "./scripts/tag-images.ts";
 
 /** Inputs of {@link ReleasedImages}. */
 export interface ReleasedImagesArgs {
@@ -48,7 +48,7 @@ export class ReleasedImages extends pulumi.ComponentResource {
       images: releasedImages(plan, images),
       ...(signing ? { signing: signer(signing) } : {}),
     });
-    scriptCommand(name, { script: "release-images.ts", request, pushes }, { parent: this });
+    scriptCommand(name, { script: "tag-images", request, pushes }, { parent: this });
 
     this.version = pulumi.output(version);
     this.registerOutputs({ version: this.version });

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Republication } from "./republication";
+import type { Republication } from "../delivery/findings/republication.ts";
 
 /**
  * Digest of an artifact that is only pushed again: known in a preview, since the same sources give the same digest, so

@@ -1,10 +1,11 @@
+import { extname, join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { pushesVariable } from "./recorded";
+import { pushesVariable } from "../delivery/findings/recorded.ts";
 
 /** What {@link scriptCommand} runs. */
 export interface ScriptRun<Request extends object> {
-  /** Script of this folder, such as `publish-chart.ts`. */
+  /** Script below this folder, such as `publish-chart`. */
   readonly script: string;
   /** Given to its standard input as JSON. */
   readonly request: pulumi.Input<Request>;
@@ -13,7 +14,7 @@ export interface ScriptRun<Request extends object> {
 }
 
 /**
- * A command that runs a script of this folder whenever its request changes. Its text is fixed and its data goes through
+ * A command that runs a script below this folder whenever its request changes. Its text is fixed and its data goes through
  * standard input, so nothing of the configuration is read by a shell. The script prints one line of JSON.
  */
 export function scriptCommand<Request extends object>(
@@ -24,7 +25,7 @@ export function scriptCommand<Request extends object>(
   return new command.local.Command(
     name,
     {
-      create: `node --require ./run-typescript.cjs components/${script}`,
+      create: scriptLine(script),
       stdin: pulumi.output(request).apply((value) => JSON.stringify(value)),
       ...(pushes === 0 ? {} : { environment: { [pushesVariable]: String(pushes) } }),
       addPreviousOutputInEnv: false,
@@ -32,6 +33,13 @@ export function scriptCommand<Request extends object>(
     },
     options,
   );
+}
+
+/** The shell's line that runs a script in the program's folder. It is the same in every checkout. */
+export function scriptLine(script: string): string {
+  const file = join(import.meta.dirname, "scripts", `${script}${extname(import.meta.filename)}`);
+  const path = relative(process.cwd(), file);
+  return `node ${/^[\w./@-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`;
 }
 
 /** What the script printed, as the type that it prints. */

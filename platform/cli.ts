@@ -1,30 +1,35 @@
-/** The platform's commands, as the Makefile calls them: `node --require ./run-typescript.cjs platform/cli.ts up|down|status|reset|env|deploy|preview|destroy|end`. */
+/** The platform's commands, as the Makefile calls them: `node platform/cli.ts up|down|status|reset|env|deploy|preview|destroy|end`. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { runMain } from "../components/command-line";
-import { given } from "../components/given";
-import { readPlan } from "../components/saved-plan";
-import { readTimings, timingsVariable } from "../components/timings";
-import { breakdown } from "./report/breakdown";
-import { say as log } from "./report/live";
-import { buildTimes, failedBuilds } from "./report/build-log";
-import { crashText, unseenCrashes } from "./machine/crashes";
-import { readDeployment, deploymentTable } from "./report/deployment";
-import { requireSpace } from "./machine/disk";
-import { stackEnvironment } from "./environment";
-import { withLock } from "./machine/lock";
-import { platformDown, platformReset } from "./end";
-import { platformStatus } from "./status";
-import { platformUp } from "./up";
-import { clearEndedLocks } from "./pulumi/pulumi-lock";
-import { requireUser } from "./machine/root";
-import { enterSigner } from "./tools/release-tools";
-import { awaitRollouts } from "./pulumi/rollouts";
-import { PlatformError, type PlatformSettings, localStack, readPlatformSettings } from "./settings";
-import { printVariables, runPulumi, stackOf } from "./pulumi/shell";
-import { endStack, hasResources } from "./pulumi/stack-end";
-import { formatBytes, table } from "./report/table";
-import { forgetUnfinished } from "./pulumi/unfinished";
+import { runMain } from "../delivery/basics/command-line.ts";
+import { readTimings, timingsVariable } from "../delivery/basics/timings.ts";
+import { given } from "../delivery/basics/variable.ts";
+import { readPlan } from "../delivery/plan/saved-plan.ts";
+import { platformDown, platformReset } from "./end.ts";
+import { stackEnvironment } from "./environment.ts";
+import { crashText, unseenCrashes } from "./machine/crashes.ts";
+import { requireSpace } from "./machine/disk.ts";
+import { withLock } from "./machine/lock.ts";
+import { requireUser } from "./machine/root.ts";
+import { clearEndedLocks } from "./pulumi/pulumi-lock.ts";
+import { awaitRollouts } from "./pulumi/rollouts.ts";
+import { printVariables, runPulumi, stackOf } from "./pulumi/shell.ts";
+import { endStack, hasResources } from "./pulumi/stack-end.ts";
+import { forgetUnfinished } from "./pulumi/unfinished.ts";
+import { breakdown } from "./report/breakdown.ts";
+import { buildTimes, failedBuilds } from "./report/build-log.ts";
+import { readDeployment, deploymentTable } from "./report/deployment.ts";
+import { say as log } from "./report/live.ts";
+import { formatBytes, table } from "./report/table.ts";
+import {
+  PlatformError,
+  type PlatformSettings,
+  localStack,
+  readPlatformSettings,
+} from "./settings.ts";
+import { platformStatus } from "./status.ts";
+import { enterSigner } from "./tools/release-tools.ts";
+import { platformUp } from "./up.ts";
 
 const commands: Readonly<
   Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>

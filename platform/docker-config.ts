@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { fields, parseJson } from "../components/json-fields";
-import { ownHelper, userDockerFolder } from "../components/registry-credentials";
-import { quoted } from "./pulumi/shell";
+import { fields, parseJson } from "../delivery/basics/json-fields.ts";
+import { ownHelper, userDockerFolder } from "../delivery/registry/credentials.ts";
+import { quoted } from "./pulumi/shell.ts";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
 
 /**
  * Settings of the user's configuration that stay: which engine `docker` speaks to, where its plugins are, and the proxies of
@@ -96,11 +96,6 @@ function write(file: string, text: string, mode: number): void {
 }
 
 function helperScript(): string {
-  const command = [
-    process.execPath,
-    "--require",
-    join(project, "run-typescript.cjs"),
-    join(project, "release/credential-helper.ts"),
-  ];
+  const command = [process.execPath, join(project, "platform/credential-helper.ts")];
   return `#!/bin/sh\nexec ${command.map(quoted).join(" ")} "$@"\n`;
 }

@@ -1,14 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { removeControlGroup } from "./cluster/node-servers";
-import { emulatedPlatforms } from "./machine/emulation";
-import { processesRootedBelow, unmountBelow } from "./machine/mounts";
-import { knownServices, servicePid, stopService } from "./machine/processes";
-import { deleteRootFolder, isRoot, requireRoot, rootFolder, rootServers } from "./machine/root";
-import { runStep } from "./machine/root-steps";
-import { allFactories } from "./servers";
-import type { PlatformSettings } from "./settings";
+import { removeControlGroup } from "./cluster/node-servers.ts";
+import { emulatedPlatforms } from "./machine/emulation.ts";
+import { processesRootedBelow, unmountBelow } from "./machine/mounts.ts";
+import { knownServices, servicePid, stopService } from "./machine/processes.ts";
+import { runStep } from "./machine/root-steps.ts";
+import { deleteRootFolder, isRoot, requireRoot, rootFolder, rootServers } from "./machine/root.ts";
+import { allFactories } from "./servers.ts";
+import type { PlatformSettings } from "./settings.ts";
 
 type Log = (line: string) => void;
 

@@ -2,24 +2,25 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
-import { given } from "../components/given";
-import { hasSecret, readStackConfiguration } from "../stack/configuration";
-import { writeDockerConfig } from "./docker-config";
-import { kindEnvironment, readKindSettings } from "./kind/settings";
-import { mirrorLock } from "./images/mirror-lock";
-import { pulumiBin, pulumiHome } from "./pulumi/provide";
-import { kubeconfigFile } from "./cluster/access";
-import { rehearsalEnvironment } from "./ghcr/certificates";
-import { buildxFolder } from "./cluster/services";
+import { given } from "../delivery/basics/variable.ts";
+import { hasSecret, readStackConfiguration } from "../delivery/settings/stack-configuration.ts";
+import { kubeconfigFile } from "./cluster/access.ts";
+import { buildxFolder } from "./cluster/services.ts";
+import { writeDockerConfig } from "./docker-config.ts";
+import { rehearsalEnvironment } from "./ghcr/certificates.ts";
+import { mirrorLock } from "./images/mirror-lock.ts";
+import { kindEnvironment, readKindSettings } from "./kind/settings.ts";
+import { pulumiBin, pulumiHome } from "./pulumi/provide.ts";
 import {
   type PlatformSettings,
+  compileCache,
   localStack,
   portVariables,
   project,
   readPlatformSettings,
   registryHosts,
-} from "./settings";
-import { toolFolder } from "./tools/links";
+} from "./settings.ts";
+import { toolFolder } from "./tools/links.ts";
 
 /** Names the file that Pulumi reads instead of a stack's own. */
 const configVariable = "PULUMI_OPTION_CONFIG_FILE";
@@ -33,6 +34,7 @@ export function environment(settings: PlatformSettings): Record<string, string> 
     PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: buildxFolder(settings),
     // Keeps the docker-build plugin from looking for a Docker engine.
     DOCKER_BUILDKIT: "1",
@@ -84,6 +86,7 @@ export function stackEnvironment(
   const bin = made ? pulumiBin(home) : join(project, "node_modules/.bin");
   const tools: Record<string, string> = {
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     DOCKER_BUILDKIT: "1",
     PATH: [env["PATH"] ?? "", toolFolder(settings), bin].join(":"),
     // Where Pulumi cannot be downloaded, the plugins are there as well.

@@ -3,10 +3,10 @@ import {
   clusterFactories,
   imageFactories,
   nodeFactories,
-} from "./cluster/services";
-import { rehearsalFactories } from "./ghcr/servers";
-import type { ServiceFactory } from "./machine/start-services";
-import type { PlatformSettings } from "./settings";
+} from "./cluster/services.ts";
+import { rehearsalFactories } from "./ghcr/servers.ts";
+import type { ServiceFactory } from "./machine/start-services.ts";
+import type { PlatformSettings } from "./settings.ts";
 
 /** Every server of a platform with these settings, in start order. */
 export function allFactories({ rehearsal }: PlatformSettings): readonly ServiceFactory[] {

@@ -1,11 +1,14 @@
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
-import { given } from "../components/given";
-import { InputError } from "../components/input-error";
-import { type RehearsalPorts, rehearsalPortVariables } from "./ghcr/settings";
+import { InputError } from "../delivery/basics/input-error.ts";
+import { given } from "../delivery/basics/variable.ts";
+import { type RehearsalPorts, rehearsalPortVariables } from "./ghcr/ports.ts";
 
 /** Folder of the checkout. */
-export const project = resolve(__dirname, "..");
+export const project = resolve(import.meta.dirname, "..");
+
+/** Where Node keeps what it has compiled; goes with the packages. */
+export const compileCache = join(project, "node_modules/.cache/node");
 
 /** Where one platform keeps its state and listens; several can run side by side. */
 export interface PlatformSettings {

@@ -1,4 +1,4 @@
-import { environment } from "./environment";
+import { environment } from "./environment.ts";
 import {
   type Crash,
   type Service,
@@ -6,9 +6,9 @@ import {
   memoryBytes,
   serviceCrash,
   servicePid,
-} from "./machine/processes";
-import { allFactories } from "./servers";
-import type { PlatformSettings } from "./settings";
+} from "./machine/processes.ts";
+import { allFactories } from "./servers.ts";
+import type { PlatformSettings } from "./settings.ts";
 
 /** One server as it is now. */
 export interface ServiceStatus {

@@ -1,35 +1,35 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { provideArgoCdObjects } from "./cluster/argocd";
-import { apply } from "./cluster/kubectl";
-import { cniFolder, node } from "./cluster/node-servers";
-import { clusterObjects } from "./cluster/objects";
+import { provideArgoCdObjects } from "./cluster/argocd.ts";
+import { apply } from "./cluster/kubectl.ts";
+import { cniFolder, node } from "./cluster/node-servers.ts";
+import { clusterObjects } from "./cluster/objects.ts";
 import {
   argocdFactories,
   clusterFactories,
   imageFactories,
   nodeFactories,
-} from "./cluster/services";
-import { environment } from "./environment";
-import { rehearsalUp } from "./ghcr/rehearsal";
-import { provideBases } from "./images/bases";
-import { provideChartImages, providePause } from "./images/chart-images";
-import { emulatedPlatforms } from "./machine/emulation";
-import { trimLogs } from "./machine/logs";
-import { servicePid } from "./machine/processes";
-import { isRoot, provideRootFolder, requireRoot, rootServers } from "./machine/root";
-import { prepare, runStep } from "./machine/root-steps";
-import { startAll } from "./machine/start-services";
-import { requireClock } from "./machine/state-files";
-import { type ReadyPlugin, providePulumi, pulumiSources } from "./pulumi/provide";
+} from "./cluster/services.ts";
+import { environment } from "./environment.ts";
+import { rehearsalUp } from "./ghcr/rehearsal.ts";
+import { provideBases } from "./images/bases.ts";
+import { provideChartImages, providePause } from "./images/chart-images.ts";
+import { emulatedPlatforms } from "./machine/emulation.ts";
+import { trimLogs } from "./machine/logs.ts";
+import { servicePid } from "./machine/processes.ts";
+import { prepare, runStep } from "./machine/root-steps.ts";
+import { isRoot, provideRootFolder, requireRoot, rootServers } from "./machine/root.ts";
+import { startAll } from "./machine/start-services.ts";
+import { requireClock } from "./machine/state-files.ts";
+import { type ReadyPlugin, providePulumi, pulumiSources } from "./pulumi/provide.ts";
 import {
   PlatformError,
   type PlatformSettings,
   hostPlatform,
   localStack,
   project,
-} from "./settings";
+} from "./settings.ts";
 import {
   argocdObjects,
   argocdTools,
@@ -39,10 +39,10 @@ import {
   nodeTools,
   helm,
   pauseProgram,
-} from "./tools/catalog";
-import type { Tool } from "./tools/find";
-import { linkTools, toolFolder } from "./tools/links";
-import { type Provision, startProviding } from "./tools/provide";
+} from "./tools/catalog.ts";
+import type { Tool } from "./tools/find.ts";
+import { linkTools, toolFolder } from "./tools/links.ts";
+import { type Provision, startProviding } from "./tools/provide.ts";
 
 type Log = (line: string) => void;
 

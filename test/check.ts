@@ -5,14 +5,18 @@
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { checkTools, platformTools } from "../platform/tools/catalog";
-import { readPlatformSettings } from "../platform/settings";
-import { linkTools } from "../platform/tools/links";
-import { provideTools } from "../platform/tools/provide";
-import { customResourceSchemas } from "./chart/custom-resource-schemas";
-import { kubernetesSchemas } from "./kubernetes-schemas";
+import { readPlatformSettings } from "../platform/settings.ts";
+import { checkTools, platformTools } from "../platform/tools/catalog.ts";
+import { linkTools } from "../platform/tools/links.ts";
+import { provideTools } from "../platform/tools/provide.ts";
+import { customResourceSchemas } from "./chart/custom-resource-schemas.ts";
+import { kubernetesSchemas } from "./kubernetes-schemas.ts";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
+const rooms = [
+  ...["index.ts", "deliverables.ts", "components", "program", "delivery", "platform", "commands"],
+  ...["bench", "test"],
+];
 const charts = ["charts/tinyolly", "charts/tinyolly-demos"];
 const goModules = ["platform/cluster/node", "platform/pulumi/stand-ins", "apps/opamp-server"];
 
@@ -87,6 +91,7 @@ function checks(schemas: readonly string[]): Check[] {
     { name: "prettier", command: ["prettier", "--check", "--log-level=warn", "."] },
     { name: "types", command: ["tsc", "--project", "."] },
     { name: "eslint", command: ["eslint", "--max-warnings=0", "."] },
+    { name: "rooms", command: ["depcruise", ...rooms] },
     ...[...goModules, "platform/tools/cmd"].map((cwd): Check => ({
       ...{ name: `gofumpt ${cwd}`, command: ["gofumpt", "-l", "."] as const },
       ...{ cwd, silent: true },
@@ -101,11 +106,10 @@ function checks(schemas: readonly string[]): Check[] {
     kubeconform(
       "platform/kind",
       schemas,
-      spawnSync(
-        process.execPath,
-        ["--require", "./run-typescript.cjs", "platform/kind/cli.ts", "up", "--dry-run"],
-        { cwd: project, encoding: "utf8" },
-      ),
+      spawnSync(process.execPath, ["platform/kind/cli.ts", "up", "--dry-run"], {
+        cwd: project,
+        encoding: "utf8",
+      }),
       // Of kind itself, which has no schema for it.
       "Cluster",
     ),

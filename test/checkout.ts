@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { enterFolderWith } from "./folders";
+import { enterFolderWith } from "./folders.ts";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
 const copied = ["apps", "charts"];
 const leftOut = new Set(["node_modules", "dist", "__pycache__", ".venv"]);
 

@@ -1,15 +1,15 @@
 import type { ServerResponse } from "node:http";
-import { fields, parseJson } from "../components/json-fields";
-import { sha256 } from "../components/source-tree";
+import { fields, parseJson } from "../delivery/basics/json-fields.ts";
+import { sha256 } from "../delivery/basics/sha256.ts";
 import {
   type FakeRegistryOptions,
   type RecordedRequest,
   mediaTypes,
   sendError,
   sendJson,
-} from "./fake-registry";
-import type { FakeTokens } from "./fake-registry-auth";
-import type { FakeRegistryStore, StoredBlob } from "./fake-registry-store";
+} from "./fake-registry-answers.ts";
+import type { FakeTokens } from "./fake-registry-auth.ts";
+import type { FakeRegistryStore, StoredBlob } from "./fake-registry-store.ts";
 
 interface Upload {
   readonly repository: string;
@@ -26,12 +26,19 @@ const nothing: StoredBlob = {
 export class FakeDistribution {
   private readonly uploads = new Map<string, Upload>();
   private begun = 0;
+  private readonly store: FakeRegistryStore;
+  private readonly tokens: FakeTokens | undefined;
+  private readonly options: Pick<FakeRegistryOptions, "referrers" | "pageSize" | "location">;
 
   public constructor(
-    private readonly store: FakeRegistryStore,
-    private readonly tokens: FakeTokens | undefined,
-    private readonly options: Pick<FakeRegistryOptions, "referrers" | "pageSize" | "location">,
-  ) {}
+    store: FakeRegistryStore,
+    tokens: FakeTokens | undefined,
+    options: Pick<FakeRegistryOptions, "referrers" | "pageSize" | "location">,
+  ) {
+    this.store = store;
+    this.tokens = tokens;
+    this.options = options;
+  }
 
   /** @param body The request's body, which is not in the request where it is large. */
   public answer(request: RecordedRequest, body: StoredBlob, response: ServerResponse): void {

@@ -1,4 +1,5 @@
-import { type FakeRegistry, indexOf, mediaTypes } from "./fake-registry";
+import { mediaTypes } from "./fake-registry-answers.ts";
+import { type FakeRegistry, indexOf } from "./fake-registry.ts";
 
 /** Puts an image for one platform into a registry, with its configuration; returns its digest. */
 export function putImage(

@@ -14,11 +14,13 @@ export interface FakeAuth {
 export class FakeTokens {
   private readonly rights = new Map<string, ReadonlySet<string>>();
   private issued = 0;
+  private readonly auth: FakeAuth;
+  private readonly scheme: string;
 
-  public constructor(
-    private readonly auth: FakeAuth,
-    private readonly scheme: string,
-  ) {}
+  public constructor(auth: FakeAuth, scheme: string) {
+    this.auth = auth;
+    this.scheme = scheme;
+  }
 
   /** Makes all tokens so far worth nothing. */
   public revoke(): void {

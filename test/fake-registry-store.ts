@@ -1,4 +1,4 @@
-import { sha256 } from "../components/source-tree";
+import { sha256 } from "../delivery/basics/sha256.ts";
 
 /** A manifest as it was stored. */
 export interface StoredManifest {

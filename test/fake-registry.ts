@@ -3,57 +3,15 @@ import { createHash } from "node:crypto";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
-import { imageIndexType, imageManifestType } from "../components/oci";
-import { sha256 } from "../components/source-tree";
-import { FakeDistribution } from "./fake-distribution";
-import { type FakeAuth, FakeTokens } from "./fake-registry-auth";
-import { FakeRegistryStore } from "./fake-registry-store";
-
-/** A request as the registry got it. */
-export interface RecordedRequest {
-  readonly method: string;
-  /** With its query. */
-  readonly path: string;
-  readonly headers: http.IncomingHttpHeaders;
-  /** As UTF-8. */
-  readonly body: string;
-  /** As it came; empty where it was over 16 MiB. */
-  readonly bytes: Buffer;
-}
-
-/** Answers a request its own way; false leaves it to the registry. `count` is 1 for the first request. */
-export type Behaviour = (
-  request: RecordedRequest,
-  response: http.ServerResponse,
-  count: number,
-) => boolean;
-
-/** Sees each piece of a body as it comes, and may answer at once or cut the connection. */
-export type BodyBehaviour = (
-  request: Pick<RecordedRequest, "method" | "path" | "headers">,
-  response: http.ServerResponse,
-  receivedBytes: number,
-) => void;
-
-/** How a fake registry starts. */
-export interface FakeRegistryOptions {
-  /** Manifest by `repository:tag`. */
-  readonly manifests?: Readonly<Record<string, unknown>>;
-  /** @default every request is answered as a registry does */
-  readonly behaviour?: Behaviour;
-  /** @default bodies are taken as they come */
-  readonly onBody?: BodyBehaviour;
-  /** Key and certificate for HTTPS. @default plain HTTP */
-  readonly tls?: { readonly key: string; readonly cert: string };
-  /** @default everybody may do everything */
-  readonly auth?: FakeAuth;
-  /** Whether it lists referrers. @default false, as distribution and GHCR */
-  readonly referrers?: boolean;
-  /** Most tags of a page. @default 1000 */
-  readonly pageSize?: number;
-  /** Where an upload goes on, from its path with a query. @default the path */
-  readonly location?: (path: string) => string;
-}
+import { sha256 } from "../delivery/basics/sha256.ts";
+import { FakeDistribution } from "./fake-distribution.ts";
+import {
+  type FakeRegistryOptions,
+  type RecordedRequest,
+  mediaTypes,
+} from "./fake-registry-answers.ts";
+import { FakeTokens } from "./fake-registry-auth.ts";
+import { FakeRegistryStore } from "./fake-registry-store.ts";
 
 /** A registry in this process. */
 export interface FakeRegistry {
@@ -73,9 +31,6 @@ export interface FakeRegistry {
   revokeTokens(): void;
   close(): Promise<void>;
 }
-
-/** Media types of the manifests that tests store. */
-export const mediaTypes = { manifest: imageManifestType, index: imageIndexType } as const;
 
 /** A manifest that differs by `content`. */
 export function manifestOf(content: string): unknown {
@@ -178,28 +133,6 @@ export async function startRegistry(options: FakeRegistryOptions = {}): Promise<
     registry.setManifest(repository, tag, body);
   }
   return registry;
-}
-
-/** Sends a JSON document. */
-export function sendJson(
-  response: http.ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify(body));
-}
-
-/** Sends an error as registries do. */
-export function sendError(
-  response: http.ServerResponse,
-  status: number,
-  code: string,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  sendJson(response, status, { errors: [{ code, message }] }, headers);
 }
 
 /** A key and a certificate for 127.0.0.1 that no authority has signed. */

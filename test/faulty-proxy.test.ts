@@ -3,16 +3,11 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { authority, signed } from "../platform/machine/state-files";
-import { FaultyProxy, type FaultyProxyOptions, ociError } from "./e2e/faulty-proxy";
-import {
-  type Behaviour,
-  type FakeRegistry,
-  type FakeRegistryOptions,
-  manifestOf,
-  startRegistry,
-} from "./fake-registry";
-import { folderWith } from "./folders";
+import { authority, signed } from "../platform/machine/state-files.ts";
+import { FaultyProxy, type FaultyProxyOptions, ociError } from "./e2e/faulty-proxy.ts";
+import type { Behaviour, FakeRegistryOptions } from "./fake-registry-answers.ts";
+import { type FakeRegistry, manifestOf, startRegistry } from "./fake-registry.ts";
+import { folderWith } from "./folders.ts";
 
 const opened: { close: () => Promise<void> }[] = [];
 

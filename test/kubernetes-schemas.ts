@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { platformModule } from "../platform/tools/catalog";
-import { filesPath } from "../platform/tools/find";
-import { provideFiles } from "../platform/tools/provide";
+import { platformModule } from "../platform/tools/catalog.ts";
+import { filesPath } from "../platform/tools/find.ts";
+import { provideFiles } from "../platform/tools/provide.ts";
 
 /** The description of the API, in Kubernetes' own Go module. */
 const description = {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chownSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { folderWith } from "./folders";
+import { folderWith } from "./folders.ts";
 
 /** The command of a target, without its script; nothing is run. */
 function commandOf(...words: string[]): string {
@@ -11,7 +11,7 @@ function commandOf(...words: string[]): string {
     env: { PATH: process.env["PATH"] ?? "" },
   });
   const line = stdout.trim().split("\n").at(-1) ?? "";
-  const [, flags] = /run-typescript\.cjs \S+ ?(.*)$/.exec(line) ?? [];
+  const [, flags] = /node \S+\.ts ?(.*)$/.exec(line) ?? [];
   if (flags === undefined) throw new Error(`make ${words.join(" ")}: ${stdout}${stderr}`);
   return flags.replaceAll(/ +/g, " ").trim();
 }
@@ -74,7 +74,7 @@ test.runIf(process.getuid?.() === 0)(
     expect(make()).toBe("");
     chownSync(checkout, 1000, 1000);
     expect(make()).toBe(
-      "Makefile:18: *** run make without sudo, as the user whose checkout this is; it asks for root where it needs it.  Stop.\n",
+      "Makefile:21: *** run make without sudo, as the user whose checkout this is; it asks for root where it needs it.  Stop.\n",
     );
   },
 );

@@ -4,9 +4,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type {
   RegisterResourceOutputsRequest,
   RegisterResourceRequest,
-} from "@pulumi/pulumi/proto/resource_pb";
-import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
-import type { StateResource } from "../components/recorded";
+} from "@pulumi/pulumi/proto/resource_pb.js";
+import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
+import type { StateResource } from "../delivery/findings/recorded.ts";
 
 /** A resource as the engine is told of it; resources that it refers to are `type::name`. */
 export interface Registration {

@@ -2,12 +2,12 @@
 import { chmodSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { officialKubernetes, pulumiPlugins, pulumiTools } from "../platform/tools/catalog";
-import { providePulumi } from "../platform/pulumi/provide";
-import { readPlatformSettings } from "../platform/settings";
-import { cachedPath } from "../platform/tools/find";
-import { folderWith, writeFiles } from "./folders";
-import { officialEnvironment } from "./official";
+import { providePulumi } from "../platform/pulumi/provide.ts";
+import { readPlatformSettings } from "../platform/settings.ts";
+import { officialKubernetes, pulumiPlugins, pulumiTools } from "../platform/tools/catalog.ts";
+import { cachedPath } from "../platform/tools/find.ts";
+import { folderWith, writeFiles } from "./folders.ts";
+import { officialEnvironment } from "./official.ts";
 
 let cache = "";
 

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { officialKubernetes, pulumiPlugins } from "../platform/tools/catalog";
-import { PlatformError, readPlatformSettings } from "../platform/settings";
-import { provideTools } from "../platform/tools/provide";
+import { PlatformError, readPlatformSettings } from "../platform/settings.ts";
+import { officialKubernetes, pulumiPlugins } from "../platform/tools/catalog.ts";
+import { provideTools } from "../platform/tools/provide.ts";
 
 /** Suites that `make test SUITE=official` runs on the official kubernetes plugin; no other one asks the plugin for more. */
 export const officialSuites: readonly string[] = ["contract", "end to end: delivery"];

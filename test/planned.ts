@@ -1,17 +1,16 @@
-import type { ApplicationPlan } from "../components/application-spec";
-import { applicationSpec } from "../components/application-spec";
-import { type Observation, observe } from "../components/observation";
-import { type Deliverables, type Plan, planDeliverables } from "../components/plan";
-import type { Publishing } from "../components/record";
-import type { StateResource } from "../components/recorded";
-import { chartRef } from "../components/references";
-import { type SavedPlan, planRecords } from "../components/saved-plan";
-import { sha256 } from "../components/source-tree";
-import { planApplications, readSettings } from "../config";
-import { deliverables as ownDeliverables } from "../deliverables";
-import { type Explanation, explain } from "../explain/explanation";
-import { shop, shopOptions, shopPublishing } from "./shop";
-import { handedOver, stackConfig } from "./stacks";
+import { type Explanation, explain } from "../commands/explain/explanation.ts";
+import { deliverables as ownDeliverables } from "../deliverables.ts";
+import { sha256 } from "../delivery/basics/sha256.ts";
+import { type Observation, observe } from "../delivery/findings/observation.ts";
+import type { StateResource } from "../delivery/findings/recorded.ts";
+import { type ApplicationPlan, applicationSpec } from "../delivery/plan/application-spec.ts";
+import type { Publishing } from "../delivery/plan/fingerprint.ts";
+import { type Deliverables, type Plan, planDeliverables } from "../delivery/plan/plan.ts";
+import { type SavedPlan, planRecords } from "../delivery/plan/saved-plan.ts";
+import { chartRef } from "../delivery/registry/references.ts";
+import { planApplications, readSettings } from "../delivery/settings/settings.ts";
+import { shop, shopOptions, shopPublishing } from "./shop.ts";
+import { handedOver, stackConfig } from "./stacks.ts";
 
 /** All of a stack as it is planned at one time. */
 export interface Planned {

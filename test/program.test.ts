@@ -11,19 +11,20 @@ import { resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { writeBaseLock } from "../components/base-lock";
-import { outsideBases, planDeliverables } from "../components/plan";
-import type { PublishRequest } from "../components/publish-chart";
-import { keyAnnotation } from "../components/presence";
-import { RegistryClient } from "../components/registry-client";
-import type { ReleaseRecord } from "../components/release-record";
-import { storeRelease } from "../components/release-store";
-import { planRecords, savePlan } from "../components/saved-plan";
-import { planApplications, readSettings } from "../config";
-import { deliverables } from "../deliverables";
-import { enterCheckout } from "./checkout";
-import { type FakeRegistry, manifestOf, startRegistry } from "./fake-registry";
-import { folderWith, writeFiles } from "./folders";
+import type { PublishRequest } from "../components/scripts/publish-chart.ts";
+import { deliverables } from "../deliverables.ts";
+import { keyAnnotation } from "../delivery/findings/presence.ts";
+import { outsideBases, planDeliverables } from "../delivery/plan/plan.ts";
+import { planRecords, savePlan } from "../delivery/plan/saved-plan.ts";
+import { RegistryClient } from "../delivery/registry/client.ts";
+import type { ReleaseRecord } from "../delivery/releases/record.ts";
+import { storeRelease } from "../delivery/releases/store.ts";
+import { planApplications, readSettings } from "../delivery/settings/settings.ts";
+import { writeBaseLock } from "../delivery/sources/base-lock.ts";
+import { enterCheckout } from "./checkout.ts";
+import { programs } from "./commands/release/programs.ts";
+import { type FakeRegistry, manifestOf, startRegistry } from "./fake-registry.ts";
+import { folderWith, writeFiles } from "./folders.ts";
 import {
   type MockProvider,
   type Recording,
@@ -33,10 +34,9 @@ import {
   only,
   record,
   unknown,
-} from "./mocks";
-import { handedOver, stackConfig } from "./stacks";
-import { releasedImage } from "./released-image";
-import { programs } from "./release/programs";
+} from "./mocks.ts";
+import { releasedImage } from "./released-image.ts";
+import { handedOver, stackConfig } from "./stacks.ts";
 
 const imageType = "docker-build:index:Image";
 const commandType = "command:local:Command";
@@ -85,7 +85,7 @@ async function run(how: Run) {
   const others = process.listeners("exit");
   try {
     return await record({ preview, config, providers, state }, async () => {
-      const { default: program } = await import("../index.js");
+      const { default: program } = await import("../index.ts");
       return program();
     });
   } finally {

@@ -24,7 +24,7 @@ function interrupted(
   signal: NodeJS.Signals,
   ...texts: readonly string[]
 ): Promise<{ status: number | null; lines: readonly string[] }> {
-  const args = ["--require", "./run-typescript.cjs", "--eval", prelude + script];
+  const args = ["--eval", prelude + script];
   const child = spawn(process.execPath, args, {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],

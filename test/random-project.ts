@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import type { Deliverables, ImageDeliverable } from "../components/plan";
-import { writeFiles } from "./folders";
-import type { Random } from "./random";
+import type { Deliverables, ImageDeliverable } from "../delivery/plan/plan.ts";
+import { writeFiles } from "./folders.ts";
+import type { Random } from "./random.ts";
 
 /** Sources of a project and what it ships. */
 export interface Project {

@@ -1,21 +1,16 @@
 import type { ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
-import type { Tls } from "../components/references";
-import {
-  RegistryClient,
-  type RegistryClientOptions,
-  RegistryError,
-} from "../components/registry-client";
-import type { FoundCredentials } from "../components/registry-credentials";
+import { RegistryClient, RegistryError } from "../delivery/registry/client.ts";
+import type { Tls } from "../delivery/registry/references.ts";
+import type { RegistryClientOptions, FoundCredentials } from "../delivery/registry/types.ts";
 import {
   type Behaviour,
-  type FakeRegistry,
   type FakeRegistryOptions,
   mediaTypes,
   sendError,
   sendJson,
-  startRegistry,
-} from "./fake-registry";
+} from "./fake-registry-answers.ts";
+import { type FakeRegistry, startRegistry } from "./fake-registry.ts";
 
 /** A registry that is closed after the test. */
 export async function serve(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {

@@ -1,4 +1,4 @@
-import type { ReleasedImage } from "../components/release-record";
+import type { ReleasedImage } from "../delivery/releases/record.ts";
 
 /** An image of a release; what is not given does not matter. */
 export function releasedImage(

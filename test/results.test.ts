@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { goResult, vitestResult } from "./results";
+import { goResult, vitestResult } from "./results.ts";
 
 const report = (parts: object): string =>
   JSON.stringify({

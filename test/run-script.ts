@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
-import type { Ended } from "./run-typescript";
+import type { Ended } from "./run-typescript.ts";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
 
 /** Runs one of this project's scripts in the current folder with a JSON request on standard input. */
 export function runScript(
@@ -10,11 +10,7 @@ export function runScript(
   request: unknown,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    ["--require", join(project, "run-typescript.cjs"), join(project, file)],
-    { env: { ...process.env, ...env } },
-  );
+  const child = spawn(process.execPath, [join(project, file)], { env: { ...process.env, ...env } });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
   child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));

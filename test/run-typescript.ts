@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
 import { join, resolve } from "node:path";
 
-const project = resolve(__dirname, "..");
-const loader = join(project, "run-typescript.cjs");
+const project = resolve(import.meta.dirname, "..");
 
 /** How a command ended. */
 export interface Ended {
@@ -17,7 +16,7 @@ export function runTypeScript(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const command = ["--require", loader, join(project, file), ...args];
+  const command = [join(project, file), ...args];
   return new Promise((done) => {
     const child = execFile(
       process.execPath,

@@ -10,18 +10,18 @@ import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { runMain } from "../components/command-line";
-import { given } from "../components/given";
-import { InputError } from "../components/input-error";
-import { officialEnvironment, officialSuites } from "./official";
-import { type Print, Programs } from "./programs";
-import { seededRandom } from "./random";
-import type { Result } from "./results";
-import { schedule } from "./schedule";
-import { type Suite, startPlatform, suitesOf } from "./suites";
-import { TestRun } from "./test-run";
+import { runMain } from "../delivery/basics/command-line.ts";
+import { InputError } from "../delivery/basics/input-error.ts";
+import { given } from "../delivery/basics/variable.ts";
+import { officialEnvironment, officialSuites } from "./official.ts";
+import { type Print, Programs } from "./programs.ts";
+import { seededRandom } from "./random.ts";
+import type { Result } from "./results.ts";
+import { schedule } from "./schedule.ts";
+import { type Suite, startPlatform, suitesOf } from "./suites.ts";
+import { TestRun } from "./test-run.ts";
 
-const logs = resolve(__dirname, "../.tinyolly/test-logs");
+const logs = resolve(import.meta.dirname, "../.tinyolly/test-logs");
 
 type Outcome = Result & { readonly name: string; readonly seconds: number };
 

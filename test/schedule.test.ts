@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Use, schedule } from "./schedule";
+import { type Use, schedule } from "./schedule.ts";
 
 interface Suite {
   readonly name: string;

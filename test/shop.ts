@@ -1,11 +1,11 @@
+import type { Publishing } from "../delivery/plan/fingerprint.ts";
 import {
   type Deliverables,
   type Plan,
   type PlanOptions,
   planDeliverables,
-} from "../components/plan";
-import type { Publishing } from "../components/record";
-import type { Endpoints } from "../components/references";
+} from "../delivery/plan/plan.ts";
+import type { Endpoints } from "../delivery/registry/references.ts";
 
 /** Sources of a small project with two images and two charts, of which one takes both. No base is locked. */
 export const shopFiles: Readonly<Record<string, string>> = {

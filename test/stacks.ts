@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
 
 /** Configuration of a stack by key without namespace: the defaults of Pulumi.yaml below those of its own file. */
 export function stackConfig(stack: "local" | "prod"): Record<string, unknown> {

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { ImageDeliverable } from "../components/plan";
-import { deliverables } from "../deliverables";
-import { platformTools, raceDetector, releaseTools } from "../platform/tools/catalog";
-import { readPlatformSettings } from "../platform/settings";
-import { provideTools } from "../platform/tools/provide";
-import type { Print, Programs } from "./programs";
-import { type Result, goResult, vitestResult } from "./results";
-import type { Use } from "./schedule";
-import type { TestRun } from "./test-run";
+import { deliverables } from "../deliverables.ts";
+import type { ImageDeliverable } from "../delivery/plan/plan.ts";
+import { readPlatformSettings } from "../platform/settings.ts";
+import { platformTools, raceDetector, releaseTools } from "../platform/tools/catalog.ts";
+import { provideTools } from "../platform/tools/provide.ts";
+import type { Print, Programs } from "./programs.ts";
+import { type Result, goResult, vitestResult } from "./results.ts";
+import type { Use } from "./schedule.ts";
+import type { TestRun } from "./test-run.ts";
 
-const project = resolve(__dirname, "..");
+const project = resolve(import.meta.dirname, "..");
 
 /** Tests that are run, counted and timed together. */
 export interface Suite {
@@ -96,7 +96,7 @@ export async function startPlatform(
   programs: Programs,
   print: Print,
 ): Promise<Result> {
-  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"];
+  const args = ["platform/cli.ts", "up"];
   let end = "";
   const status = await programs.run("node", args, run.checkout, run.platform, (text) => {
     print(text);

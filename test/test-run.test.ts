@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { chownSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { startTime } from "../platform/machine/start-time";
-import { folderWith } from "./folders";
-import { TestRun } from "./test-run";
+import { startTime } from "../platform/machine/start-time.ts";
+import { folderWith } from "./folders.ts";
+import { TestRun } from "./test-run.ts";
 
 /** Makes folders of runs with these owners the only ones of this machine. Returns the folder that they are in. */
 function haveRuns(owners: Readonly<Record<string, { pid: number; startTime?: string }>>): string {

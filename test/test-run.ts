@@ -13,14 +13,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { InputError } from "../components/input-error";
-import { environment } from "../platform/environment";
-import { accepts } from "../platform/machine/http";
-import { unmountBelow } from "../platform/machine/mounts";
-import { raisedPorts, readPlatformSettings } from "../platform/settings";
-import { startTime } from "../platform/machine/start-time";
-import { copyProject } from "../rehearsal/stage";
-import type { Print, Programs } from "./programs";
+import { copyProject } from "../commands/rehearse/stage.ts";
+import { InputError } from "../delivery/basics/input-error.ts";
+import { environment } from "../platform/environment.ts";
+import { accepts } from "../platform/machine/http.ts";
+import { unmountBelow } from "../platform/machine/mounts.ts";
+import { startTime } from "../platform/machine/start-time.ts";
+import { raisedPorts, readPlatformSettings } from "../platform/settings.ts";
+import type { Print, Programs } from "./programs.ts";
 
 const prefix = "tinyolly-test-";
 
@@ -114,7 +114,7 @@ export class TestRun {
 
   /** Stops the platform and removes the folder. Resolves to whether nothing was left. */
   public async end(programs: Programs, print: Print): Promise<boolean> {
-    const reset = ["--require", "./run-typescript.cjs", "platform/cli.ts", "reset"];
+    const reset = ["platform/cli.ts", "reset"];
     const status = await programs.finish("node", reset, process.cwd(), this.platform, print);
     await this.kill();
     // A builder that is killed leaves mounts in its folder for temporary files.

@@ -10,12 +10,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { writeBaseLock } from "../components/base-lock";
-import type { StateResource } from "../components/recorded";
-import { isChanged } from "../explain/explanation";
-import { enterCheckout } from "./checkout";
-import { writeFiles } from "./folders";
-import { explained, plannedProject, stateAfter } from "./planned";
+import { isChanged } from "../commands/explain/explanation.ts";
+import type { StateResource } from "../delivery/findings/recorded.ts";
+import { writeBaseLock } from "../delivery/sources/base-lock.ts";
+import { enterCheckout } from "./checkout.ts";
+import { writeFiles } from "./folders.ts";
+import { explained, plannedProject, stateAfter } from "./planned.ts";
 
 /** Cause codes of everything that changes, in the order in which it is made: `image demo`, `chart tinyolly`, … */
 type Effect = Readonly<Record<string, string>>;

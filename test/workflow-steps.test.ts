@@ -4,8 +4,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { folderWith } from "./folders";
-import { scriptOf } from "./workflow";
+import { folderWith } from "./folders.ts";
+import { scriptOf } from "./workflow.ts";
 
 /** Text that a shell, a line of Markdown or GitHub would read as more than text. */
 const odd = "`touch x` $(touch x) 'a' \"b\" \\n ${{ x }} ::error::\n@file\nEOF";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { platformTools } from "../platform/tools/catalog";
-import { type Step, readActions, readWorkflows } from "./workflow";
+import { platformTools } from "../platform/tools/catalog.ts";
+import { type Step, readActions, readWorkflows } from "./workflow.ts";
 
 /** The least that each job of each workflow needs. */
 const permissions = {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 
-const folder = resolve(__dirname, "../.github");
+const folder = resolve(import.meta.dirname, "../.github");
 
 /** A step of a job or of a composite action. */
 export interface Step {

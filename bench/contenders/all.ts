@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { copyCheckout } from "../checkout";
-import type { Contender } from "../contender";
-import type { Workplace } from "../workplace";
-import { dockerBuild } from "./docker-build";
-import { floor } from "./floor";
-import { type Ours, ours } from "./ours";
-import { shell } from "./shell";
+import { copyCheckout } from "../checkout.ts";
+import type { Contender } from "../contender.ts";
+import type { Workplace } from "../workplace.ts";
+import { dockerBuild } from "./docker-build.ts";
+import { floor } from "./floor.ts";
+import { type Ours, ours } from "./ours.ts";
+import { shell } from "./shell.ts";
 
 /** Contenders by what they stand for. */
 export type Contenders = Readonly<

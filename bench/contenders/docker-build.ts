@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { kubeContext } from "../../platform/settings";
-import type { Contender } from "../contender";
-import { Namespace } from "../namespace";
-import { replaceProgram } from "../replace-program";
-import { Stack } from "../stack";
-import type { Workplace } from "../workplace";
+import { kubeContext } from "../../platform/settings.ts";
+import type { Contender } from "../contender.ts";
+import { Namespace } from "../namespace.ts";
+import { replaceProgram } from "../replace-program.ts";
+import { Stack } from "../stack.ts";
+import type { Workplace } from "../workplace.ts";
 
 /** The providers without our components. */
 export function dockerBuild(workplace: Workplace, checkout: string): Contender {

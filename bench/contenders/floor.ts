@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { Contender } from "../contender";
-import { replaceProgram } from "../replace-program";
-import { Stack } from "../stack";
-import type { Workplace } from "../workplace";
+import type { Contender } from "../contender.ts";
+import { replaceProgram } from "../replace-program.ts";
+import { Stack } from "../stack.ts";
+import type { Workplace } from "../workplace.ts";
 
 /** An empty Pulumi program: what no program can go below. */
 export function floor(workplace: Workplace, checkout: string): Contender {

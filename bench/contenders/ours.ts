@@ -1,20 +1,13 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import type { Command } from "../command";
-import type { Contender } from "../contender";
-import { Namespace } from "../namespace";
-import { Stack, stackName } from "../stack";
-import type { Workplace } from "../workplace";
+import type { Command } from "../command.ts";
+import type { Contender } from "../contender.ts";
+import { Namespace } from "../namespace.ts";
+import { Stack, stackName } from "../stack.ts";
+import type { Workplace } from "../workplace.ts";
 
-const explainCommand = [
-  "node",
-  "--require",
-  "./run-typescript.cjs",
-  "explain/cli.ts",
-  "--stack",
-  stackName,
-];
+const explainCommand = ["node", "commands/explain/cli.ts", "--stack", stackName];
 
 /** This program, and what it alone has. */
 export interface Ours extends Contender {

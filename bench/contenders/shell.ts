@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Change, Contender } from "../contender";
-import { Namespace } from "../namespace";
-import type { Workplace } from "../workplace";
+import type { Change, Contender } from "../contender.ts";
+import { Namespace } from "../namespace.ts";
+import type { Workplace } from "../workplace.ts";
 
 /** A script of `bench/` that builds, publishes and deploys: `bake`, `scripts` or `skaffold`. */
 export function shell(workplace: Workplace, checkout: string, name: string): Contender {

@@ -3,21 +3,21 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import {
-  type PlatformSettings,
-  apiServiceAddress,
-  clusterDomain,
-  kubeContext,
-  nodeAddress,
-  nodeName,
-} from "../settings";
-import {
   type Certificate,
   ensureFolder,
   secret,
   selfSigned,
   writeConfig,
   writeIfOther,
-} from "../machine/state-files";
+} from "../machine/state-files.ts";
+import {
+  type PlatformSettings,
+  apiServiceAddress,
+  clusterDomain,
+  kubeContext,
+  nodeAddress,
+  nodeName,
+} from "../settings.ts";
 
 /** Who talks to the cluster's API, with the groups that give the rights. */
 const users = {

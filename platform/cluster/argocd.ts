@@ -1,10 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type PlatformSettings, project } from "../settings";
-import { argocdObjects } from "../tools/catalog";
-import { filesPath } from "../tools/find";
-import { apply, tryApply } from "./kubectl";
+import { type PlatformSettings, project } from "../settings.ts";
+import { argocdObjects } from "../tools/catalog.ts";
+import { filesPath } from "../tools/find.ts";
+import { apply, tryApply } from "./kubectl.ts";
 
 /** CRDs and settings that Argo CD needs before it starts. */
 export async function provideArgoCdObjects(settings: PlatformSettings): Promise<void> {

@@ -1,5 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { get } from "../machine/http.ts";
+import type { Service } from "../machine/processes.ts";
+import { writeConfig } from "../machine/state-files.ts";
+import { type PlatformSettings, nodeAddress, serviceRange } from "../settings.ts";
 import {
   accountKey,
   apiAddress,
@@ -15,12 +19,8 @@ import {
   token,
   tokenFile,
   writeAdminKubeconfig,
-} from "./access";
-import { get } from "../machine/http";
-import { nodeSocket } from "./node-servers";
-import type { Service } from "../machine/processes";
-import { type PlatformSettings, nodeAddress, serviceRange } from "../settings";
-import { writeConfig } from "../machine/state-files";
+} from "./access.ts";
+import { nodeSocket } from "./node-servers.ts";
 
 export function etcd(settings: PlatformSettings): Service {
   const { state, ports } = settings;

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { PlatformError, type PlatformSettings } from "../settings";
-import { kubeconfigFile } from "./access";
+import { PlatformError, type PlatformSettings } from "../settings.ts";
+import { kubeconfigFile } from "./access.ts";
 
 /** Arguments for objects that are the platform's own. */
 const serverSideApply = [

@@ -9,17 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import {
-  apiAddress,
-  apiServerTrust,
-  kubeletClient,
-  kubeletServer,
-  serverKubeconfig,
-  token,
-} from "./access";
-import { accepts, get, getInNode } from "../machine/http";
-import { type Service, servicePid } from "../machine/processes";
-import { asRoot, rootFolder } from "../machine/root";
+import { accepts, get, getInNode } from "../machine/http.ts";
+import { type Service, servicePid } from "../machine/processes.ts";
+import { asRoot, rootFolder } from "../machine/root.ts";
+import { statFields } from "../machine/start-time.ts";
+import { ensureFolder, writeConfig } from "../machine/state-files.ts";
 import {
   PlatformError,
   type PlatformSettings,
@@ -31,10 +25,16 @@ import {
   registryHosts,
   serviceRange,
   sockets,
-} from "../settings";
-import { statFields } from "../machine/start-time";
-import { ensureFolder, writeConfig } from "../machine/state-files";
-import { toolFolder } from "../tools/links";
+} from "../settings.ts";
+import { toolFolder } from "../tools/links.ts";
+import {
+  apiAddress,
+  apiServerTrust,
+  kubeletClient,
+  kubeletServer,
+  serverKubeconfig,
+  token,
+} from "./access.ts";
 
 /** Image of every pod's sandbox, in the platform's registry. */
 export const pauseRepository = "platform/pause";

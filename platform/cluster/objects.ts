@@ -1,4 +1,4 @@
-import { type PlatformSettings, dnsAddress, nodeAddress, registryHosts } from "../settings";
+import { type PlatformSettings, dnsAddress, nodeAddress, registryHosts } from "../settings.ts";
 
 /** What the cluster holds besides Argo CD: DNS, the registry's name, storage, and rights of the platform's servers. */
 export function clusterObjects({ ports }: PlatformSettings): object {

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
-import { get } from "../machine/http";
-import type { Service } from "../machine/processes";
-import type { PlatformSettings } from "../settings";
-import { type Certificate, secret, writeConfig } from "../machine/state-files";
+import { get } from "../machine/http.ts";
+import type { Service } from "../machine/processes.ts";
+import { type Certificate, secret, writeConfig } from "../machine/state-files.ts";
+import type { PlatformSettings } from "../settings.ts";
 
 /** How one registry is served. */
 export interface RegistryOptions {

@@ -1,22 +1,30 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { kubeconfigFile } from "./access";
-import { apiServer, controllerManager, etcd } from "./control-plane";
-import { accepts, get } from "../machine/http";
-import { containerd, coreDns, kubeProxy, kubelet, node, scheduler, volumes } from "./node-servers";
-import type { Service } from "../machine/processes";
-import { registryServer } from "./registry-server";
-import { rootFolder } from "../machine/root";
-import { type PlatformSettings, builderName, registryHosts, sockets } from "../settings";
-import type { ServiceFactory } from "../machine/start-services";
+import { accepts, get } from "../machine/http.ts";
+import type { Service } from "../machine/processes.ts";
+import { rootFolder } from "../machine/root.ts";
+import type { ServiceFactory } from "../machine/start-services.ts";
 import {
   type Certificate,
   ensureFolder,
   secret,
   selfSigned,
   writeConfig,
-} from "../machine/state-files";
+} from "../machine/state-files.ts";
+import { type PlatformSettings, builderName, registryHosts, sockets } from "../settings.ts";
+import { kubeconfigFile } from "./access.ts";
+import { apiServer, controllerManager, etcd } from "./control-plane.ts";
+import {
+  containerd,
+  coreDns,
+  kubeProxy,
+  kubelet,
+  node,
+  scheduler,
+  volumes,
+} from "./node-servers.ts";
+import { registryServer } from "./registry-server.ts";
 
 /** What keeps and builds images, in start order. */
 export const imageFactories: readonly ServiceFactory[] = [

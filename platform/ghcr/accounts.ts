@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PlatformError, type PlatformSettings } from "../settings";
-import { writeIfOther } from "../machine/state-files";
-import { rehearsalFolder } from "./certificates";
+import { writeIfOther } from "../machine/state-files.ts";
+import { PlatformError, type PlatformSettings } from "../settings.ts";
+import { rehearsalFolder } from "./certificates.ts";
 
 /** What a token may be good for. */
 export type Right = "pull" | "push" | "delete";

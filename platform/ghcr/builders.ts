@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runTool } from "../machine/run";
-import { PlatformError, project } from "../settings";
-import { type Certificate, selfSigned } from "../machine/state-files";
-import type { Relay } from "./relay";
+import { runTool } from "../machine/run.ts";
+import { type Certificate, selfSigned } from "../machine/state-files.ts";
+import { PlatformError } from "../settings.ts";
+import type { Relay } from "./relay.ts";
 
 /** Port of BuildKit, and of the proxy to package registries; each namespace has its own addresses. */
 const port = 1234;
@@ -166,7 +166,7 @@ async function startRelay(
 ): Promise<ChildProcess> {
   const relay: Relay = { address: hostAddress, ports: [registryPort], proxyPort };
   const log = openSync(join(folder, "relay.log"), "a");
-  const args = ["--require", join(project, "run-typescript.cjs"), join(__dirname, "relay.ts")];
+  const args = [join(import.meta.dirname, "relay.ts")];
   const child = spawn(process.execPath, [...args, JSON.stringify(relay)], {
     stdio: ["ignore", "pipe", log],
   });

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type PlatformSettings, nodeAddress } from "../settings";
 import {
   type Certificate,
   authority,
   ensureFolder,
   signed,
   writeIfOther,
-} from "../machine/state-files";
-import { rehearsalHost } from "./settings";
+} from "../machine/state-files.ts";
+import { type PlatformSettings, nodeAddress } from "../settings.ts";
+import { rehearsalHost } from "./settings.ts";
 
 const machineAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 

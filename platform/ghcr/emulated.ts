@@ -13,9 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fields } from "../../components/json-fields";
-import { runTool } from "../machine/run";
-import { PlatformError } from "../settings";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { runTool } from "../machine/run.ts";
+import { PlatformError } from "../settings.ts";
 
 /** How a program of an image is started, and how it is seen to work. */
 export interface Program {

@@ -1,14 +1,14 @@
 import { rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { platformTools } from "../tools/catalog";
-import { nameRehearsal } from "../machine/hosts";
-import { stopService } from "../machine/processes";
-import type { PlatformSettings } from "../settings";
-import { startAll } from "../machine/start-services";
-import { linkTools } from "../tools/links";
-import { provideTools } from "../tools/provide";
-import { rehearsalFolder } from "./certificates";
-import { rehearsalFactories, storageFolder } from "./servers";
+import { nameRehearsal } from "../machine/hosts.ts";
+import { stopService } from "../machine/processes.ts";
+import { startAll } from "../machine/start-services.ts";
+import type { PlatformSettings } from "../settings.ts";
+import { platformTools } from "../tools/catalog.ts";
+import { linkTools } from "../tools/links.ts";
+import { provideTools } from "../tools/provide.ts";
+import { rehearsalFolder } from "./certificates.ts";
+import { rehearsalFactories, storageFolder } from "./servers.ts";
 
 type Log = (line: string) => void;
 

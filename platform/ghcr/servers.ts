@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { get } from "../machine/http";
-import type { Service } from "../machine/processes";
-import { registryServer } from "../cluster/registry-server";
-import { type PlatformSettings, project } from "../settings";
-import { writeConfig } from "../machine/state-files";
-import { accountsFile, privatePackagesFile } from "./accounts";
-import { rehearsalCertificate, rehearsalFolder } from "./certificates";
-import { rehearsalHost } from "./settings";
-import { tokenKey } from "./token-key";
-import type { TokenServiceSettings } from "./token-service";
+import { registryServer } from "../cluster/registry-server.ts";
+import { get } from "../machine/http.ts";
+import type { Service } from "../machine/processes.ts";
+import { writeConfig } from "../machine/state-files.ts";
+import { type PlatformSettings, project } from "../settings.ts";
+import { accountsFile, privatePackagesFile } from "./accounts.ts";
+import { rehearsalCertificate, rehearsalFolder } from "./certificates.ts";
+import { rehearsalHost } from "./settings.ts";
+import { tokenKey } from "./token-key.ts";
+import type { TokenServiceSettings } from "./token-service.ts";
 
 /** Everything that a release is rehearsed on, in start order. */
 export const rehearsalFactories: readonly ((settings: PlatformSettings) => Service)[] = [
@@ -40,8 +40,6 @@ function tokenService(settings: PlatformSettings): Service {
     name,
     command: [
       process.execPath,
-      "--require",
-      join(project, "run-typescript.cjs"),
       join(project, "platform/ghcr/token-service.ts"),
       writeConfig(settings, `${name}.json`, JSON.stringify(config, undefined, 2)),
     ],

@@ -1,4 +1,4 @@
-import { type Account, type Right, usualLifeSeconds } from "./accounts";
+import { type Account, type Right, usualLifeSeconds } from "./accounts.ts";
 
 /** What a client sends to the token service. */
 export interface TokenRequest {

@@ -8,9 +8,9 @@ import {
 } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PlatformSettings } from "../settings";
-import { rehearsalFolder } from "./certificates";
-import type { Claims } from "./token-answer";
+import type { PlatformSettings } from "../settings.ts";
+import { rehearsalFolder } from "./certificates.ts";
+import type { Claims } from "./token-answer.ts";
 
 /** Files of the key by which the registry knows the tokens of its token service; made once. */
 export function tokenKey(settings: PlatformSettings): { key: string; keySet: string } {

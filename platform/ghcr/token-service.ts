@@ -1,14 +1,14 @@
 /**
- * The token service of the rehearsal's registry: `node --require ./run-typescript.cjs platform/ghcr/token-service.ts FILE`,
+ * The token service of the rehearsal's registry: `node platform/ghcr/token-service.ts FILE`,
  * where FILE holds a {@link TokenServiceSettings}. It logs who asked for what and what came of it, but no secret.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { join } from "node:path";
-import type { Account } from "./accounts";
-import { type Grant, type Visibility, answerToken, claimsOf } from "./token-answer";
-import { signToken } from "./token-key";
+import type { Account } from "./accounts.ts";
+import { type Grant, type Visibility, answerToken, claimsOf } from "./token-answer.ts";
+import { signToken } from "./token-key.ts";
 
 /** How the token service is started. Accounts and private packages are read again for each request. */
 export interface TokenServiceSettings {

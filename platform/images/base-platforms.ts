@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Stage, baseImages, parseDockerfile, syntaxImage } from "../../components/dockerfile";
-import type { ImageDeliverable } from "../../components/plan";
+import type { ImageDeliverable } from "../../delivery/plan/plan.ts";
+import {
+  type Stage,
+  baseImages,
+  parseDockerfile,
+  syntaxImage,
+} from "../../delivery/sources/dockerfile.ts";
 
 /**
  * Platforms in which each image that the Dockerfiles take is needed: where it builds something, the platform of the

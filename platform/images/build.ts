@@ -1,10 +1,10 @@
 import { closeSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { endWithUs } from "../machine/end-with-us";
-import { asRoot } from "../machine/root";
-import { run, runTool } from "../machine/run";
-import { buildkitAddress } from "../cluster/services";
-import type { PlatformSettings } from "../settings";
+import { buildkitAddress } from "../cluster/services.ts";
+import { endWithUs } from "../machine/end-with-us.ts";
+import { asRoot } from "../machine/root.ts";
+import { run, runTool } from "../machine/run.ts";
+import type { PlatformSettings } from "../settings.ts";
 
 /** Makes the file system of a Debian suite as a tar file, as root; the file is this user's. Returns its path. */
 export async function makeDebian(

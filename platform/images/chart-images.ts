@@ -1,13 +1,20 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { deliverables } from "../../deliverables";
-import type { ChartDeliverable } from "../../components/plan";
-import { buildInto, dockerHubAnswers, hubName, isMirrored, isPublished, makeBases } from "./bases";
-import { pauseProgram } from "../tools/catalog";
-import { pauseRepository } from "../cluster/node-servers";
-import { PlatformError, type PlatformSettings, project } from "../settings";
-import { provideTools } from "../tools/provide";
+import { deliverables } from "../../deliverables.ts";
+import type { ChartDeliverable } from "../../delivery/plan/plan.ts";
+import { pauseRepository } from "../cluster/node-servers.ts";
+import { PlatformError, type PlatformSettings, project } from "../settings.ts";
+import { pauseProgram } from "../tools/catalog.ts";
+import { provideTools } from "../tools/provide.ts";
+import {
+  buildInto,
+  dockerHubAnswers,
+  hubName,
+  isMirrored,
+  isPublished,
+  makeBases,
+} from "./bases.ts";
 
 type Log = (line: string) => void;
 

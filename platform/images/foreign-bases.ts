@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fields } from "../../components/json-fields";
-import { makeOnce } from "../machine/draft";
-import { get } from "../machine/http";
-import { buildFolder, makeDebian } from "./build";
-import { PlatformError, type PlatformSettings, hostPlatform } from "../settings";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { makeOnce } from "../machine/draft.ts";
+import { get } from "../machine/http.ts";
+import { PlatformError, type PlatformSettings, hostPlatform } from "../settings.ts";
+import { buildFolder, makeDebian } from "./build.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 const listType = "application/vnd.docker.distribution.manifest.list.v2+json";

@@ -1,24 +1,24 @@
 /**
  * The platform's commands for a kind cluster, as the Makefile calls them with PLATFORM=kind:
- * `node --require ./run-typescript.cjs platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy|end [--json] [--dry-run]`.
+ * `node platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy|end [--json] [--dry-run]`.
  *
  * With --dry-run, up, down and reset do nothing and need nothing: the commands go to standard error, the manifests to
  * standard output.
  */
-import { runMain } from "../../components/command-line";
-import { deploymentTable, readDeployment } from "../report/deployment";
-import { withLock } from "../machine/lock";
-import { stackEnvironment } from "../environment";
-import { awaitRollouts } from "../pulumi/rollouts";
-import { PlatformError, type PlatformSettings, localStack } from "../settings";
-import { printVariables, runPulumi, stackOf } from "../pulumi/shell";
-import { endStack } from "../pulumi/stack-end";
-import { table } from "../report/table";
-import { downSteps, resetSteps, upSteps } from "./plan";
-import { kindDown, kindReset, kindStatus, kindUp } from "./platform";
-import { shownSecrets } from "./secrets";
-import { kindEnvironment, readKindSettings, uiAddress } from "./settings";
-import { type Step, commandLines } from "./steps";
+import { runMain } from "../../delivery/basics/command-line.ts";
+import { stackEnvironment } from "../environment.ts";
+import { withLock } from "../machine/lock.ts";
+import { awaitRollouts } from "../pulumi/rollouts.ts";
+import { printVariables, runPulumi, stackOf } from "../pulumi/shell.ts";
+import { endStack } from "../pulumi/stack-end.ts";
+import { deploymentTable, readDeployment } from "../report/deployment.ts";
+import { table } from "../report/table.ts";
+import { PlatformError, type PlatformSettings, localStack } from "../settings.ts";
+import { downSteps, resetSteps, upSteps } from "./plan.ts";
+import { kindDown, kindReset, kindStatus, kindUp } from "./platform.ts";
+import { shownSecrets } from "./secrets.ts";
+import { kindEnvironment, readKindSettings, uiAddress } from "./settings.ts";
+import { type Step, commandLines } from "./steps.ts";
 
 interface Subcommand {
   readonly run: (settings: PlatformSettings, json: boolean) => Promise<number> | number;

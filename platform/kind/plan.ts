@@ -9,9 +9,9 @@ import {
   localStack,
   portVariables,
   registryHosts,
-} from "../settings";
-import { kubeconfigFile } from "./settings";
-import type { Command, Step } from "./steps";
+} from "../settings.ts";
+import { kubeconfigFile } from "./settings.ts";
+import type { Command, Step } from "./steps.ts";
 
 const argocdManifest =
   "https://raw.githubusercontent.com/argoproj/argo-cd/v3.6.1/manifests/install.yaml";
@@ -153,7 +153,7 @@ export function upSteps(settings: PlatformSettings, secrets: RegistrySecrets): S
         ...(["docker", "buildx", "create", `--name=${builderName}`] as const),
         // It reaches the registry as this machine does, names included.
         ...["--driver=docker-container", "--driver-opt=network=host"],
-        `--buildkitd-config=${join(__dirname, "buildkitd.toml")}`,
+        `--buildkitd-config=${join(import.meta.dirname, "buildkitd.toml")}`,
       ],
       seconds: 60,
     },
@@ -265,5 +265,8 @@ function secret(stringData: RegistrySecrets): string {
 }
 
 function part(file: string): { file: string; text: string } {
-  return { file: `platform/kind/${file}`, text: readFileSync(join(__dirname, file), "utf8") };
+  return {
+    file: `platform/kind/${file}`,
+    text: readFileSync(join(import.meta.dirname, file), "utf8"),
+  };
 }

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { forgetRegistry, nameRegistry } from "../machine/hosts";
-import { reservePorts } from "../machine/reserved-ports";
-import { PlatformError, type PlatformSettings, builderName, registryHosts } from "../settings";
-import { downSteps, resetSteps, statusCommands, upSteps } from "./plan";
-import { provideSecrets } from "./secrets";
-import { kindEnvironment, kubeconfigFile } from "./settings";
-import { runSteps, succeeds } from "./steps";
+import { forgetRegistry, nameRegistry } from "../machine/hosts.ts";
+import { reservePorts } from "../machine/reserved-ports.ts";
+import { PlatformError, type PlatformSettings, builderName, registryHosts } from "../settings.ts";
+import { downSteps, resetSteps, statusCommands, upSteps } from "./plan.ts";
+import { provideSecrets } from "./secrets.ts";
+import { kindEnvironment, kubeconfigFile } from "./settings.ts";
+import { runSteps, succeeds } from "./steps.ts";
 
 type Log = (line: string) => void;
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type PlatformSettings, registryHosts } from "../settings";
-import { secret, selfSigned } from "../machine/state-files";
-import type { RegistrySecrets } from "./plan";
+import { secret, selfSigned } from "../machine/state-files.ts";
+import { type PlatformSettings, registryHosts } from "../settings.ts";
+import type { RegistrySecrets } from "./plan.ts";
 
 /** What stands in the place of secrets where they are only shown. */
 export const shownSecrets: RegistrySecrets = {

@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { given } from "../../components/given";
+import { given } from "../../delivery/basics/variable.ts";
 import {
   PlatformError,
   type PlatformSettings,
+  compileCache,
   portVariables,
   project,
   readPlatformSettings,
   readPortOffset,
-} from "../settings";
+} from "../settings.ts";
 
 /** Where the web UI answers on this machine. */
 export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
@@ -55,6 +56,7 @@ export function kindEnvironment(settings: PlatformSettings): Record<string, stri
     PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: join(settings.state, "buildx"),
     KUBECONFIG: kubeconfigFile(settings),
     // The npm package pulumi fetches the CLI, and the CLI its plugins.

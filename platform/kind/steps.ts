@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlatformError, project } from "../settings";
-import { quoted } from "../pulumi/shell";
+import { quoted } from "../pulumi/shell.ts";
+import { PlatformError, project } from "../settings.ts";
 
 type Log = (line: string) => void;
 

@@ -1,4 +1,4 @@
-import { type Crash, knownServices, logFile, serviceCrash } from "./processes";
+import { type Crash, knownServices, logFile, serviceCrash } from "./processes.ts";
 
 /** Says that a server ended although nobody stopped it, and where to look. */
 export function crashText(name: string, { exit, lastLine }: Crash, file: string): string {

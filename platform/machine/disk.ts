@@ -1,9 +1,9 @@
 import { existsSync, statSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isWritable } from "./ownership";
-import { rootFolder } from "./root";
-import { PlatformError, type PlatformSettings } from "../settings";
-import { formatBytes } from "../report/table";
+import { formatBytes } from "../report/table.ts";
+import { PlatformError, type PlatformSettings } from "../settings.ts";
+import { isWritable } from "./ownership.ts";
+import { rootFolder } from "./root.ts";
 
 /** Bytes that must be free on each file system that `up` writes to. */
 export const neededBytes = 2 ** 30;

@@ -12,9 +12,9 @@ import {
   rmSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { isWritable, ownerOf } from "./ownership";
-import { type Release, awaitLock, codeOf, userName } from "./process-lock";
-import { PlatformError, project } from "../settings";
+import { PlatformError, project } from "../settings.ts";
+import { isWritable, ownerOf } from "./ownership.ts";
+import { type Release, awaitLock, codeOf, userName } from "./process-lock.ts";
 
 /** A file or folder that checkouts share. */
 export interface Shared {

@@ -1,11 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { whileLocked } from "./process-lock";
-import { PlatformError, type PlatformSettings, hostPlatform } from "../settings";
-import type { Tool } from "../tools/find";
-import { provideTools } from "../tools/provide";
+import { PlatformError, type PlatformSettings, hostPlatform } from "../settings.ts";
+import type { Tool } from "../tools/find.ts";
+import { provideTools } from "../tools/provide.ts";
+import { whileLocked } from "./process-lock.ts";
 
 /** Where the kernel keeps its interpreters of foreign programs. */
 const kernelFolder = "/proc/sys/fs/binfmt_misc";

@@ -16,11 +16,11 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { isMountedAnywhere } from "./mounts";
-import { codeOf, whileLocked } from "./process-lock";
-import { rehearsalHost } from "../ghcr/settings";
-import { PlatformError, type PlatformSettings, registryHosts } from "../settings";
-import { quoted } from "../pulumi/shell";
+import { rehearsalHost } from "../ghcr/settings.ts";
+import { quoted } from "../pulumi/shell.ts";
+import { PlatformError, type PlatformSettings, registryHosts } from "../settings.ts";
+import { isMountedAnywhere } from "./mounts.ts";
+import { codeOf, whileLocked } from "./process-lock.ts";
 
 /** A file of names and addresses. */
 export interface HostsFile {

@@ -3,8 +3,8 @@ import { type RequestOptions, request as httpsRequest } from "node:https";
 import { type NetConnectOpts, type Socket, connect } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { rootFolder } from "./root";
-import { type PlatformSettings, sockets } from "../settings";
+import { type PlatformSettings, sockets } from "../settings.ts";
+import { rootFolder } from "./root.ts";
 
 /** What a server answered. */
 export interface Answer {
@@ -13,6 +13,7 @@ export interface Answer {
 }
 
 const patienceMs = 2000;
+const cutOff = "the answer was cut off";
 
 /**
  * GET from one of the platform's own servers on loopback. Its certificate is checked where `ca` is given, and a token is sent to no
@@ -31,11 +32,15 @@ export function get(
       throw new Error(`a token is meant for ${url}, which is not verified; give its authority`);
     const send = url.startsWith("https:") ? httpsRequest : httpRequest;
     const all = { headers, rejectUnauthorized: verified, timeout: patienceMs, ...options };
+    let begun = false;
     const sent = send(url, all, (response) => {
+      begun = true;
       collect(response, resolve, reject);
     });
     sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patienceMs / 1000} s`)));
-    sent.on("error", reject);
+    sent.on("error", (error) => {
+      reject(begun ? new Error(cutOff) : error);
+    });
     sent.end();
   });
 }
@@ -97,6 +102,6 @@ function collect(
   });
   // Nothing else tells of a connection that ends early.
   response.on("close", () => {
-    if (!response.complete) fail(new Error("the answer was cut off"));
+    if (!response.complete) fail(new Error(cutOff));
   });
 }

@@ -1,5 +1,5 @@
-import { type Holder, type Release, codeOf, tryLock, userName } from "./process-lock";
-import { PlatformError } from "../settings";
+import { PlatformError } from "../settings.ts";
+import { type Holder, type Release, codeOf, tryLock, userName } from "./process-lock.ts";
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

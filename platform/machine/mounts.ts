@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs";
-import { asRoot } from "./root";
-import { PlatformError } from "../settings";
+import { PlatformError } from "../settings.ts";
+import { asRoot } from "./root.ts";
 
 /** Where something is mounted, as a process sees it, in the order in which it was; empty when the process is gone. */
 export function mountPoints(pid: number | "self" = "self"): string[] {

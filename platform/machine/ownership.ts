@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { given } from "../../components/given";
-import { PlatformError } from "../settings";
+import { given } from "../../delivery/basics/variable.ts";
+import { PlatformError } from "../settings.ts";
 
 /** Whether this user may write a file or folder, or make it where it is missing. */
 export function isWritable(path: string): boolean {

@@ -10,7 +10,7 @@ import {
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startTime } from "./start-time";
+import { startTime } from "./start-time.ts";
 
 /** Who has a lock. */
 export interface Holder {

@@ -13,10 +13,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isFree, portHolder } from "./port-holder";
-import { type Command, asRoot, isRoot, rootServers } from "./root";
-import { PlatformError } from "../settings";
-import { groupMembers, isOfEarlierBoot, processes, startTime } from "./start-time";
+import { PlatformError } from "../settings.ts";
+import { isFree, portHolder } from "./port-holder.ts";
+import { type Command, asRoot, isRoot, rootServers } from "./root.ts";
+import { groupMembers, isOfEarlierBoot, processes, startTime } from "./start-time.ts";
 
 /** A server that the platform runs in the background. */
 export interface Service {

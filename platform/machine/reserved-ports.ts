@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PlatformSettings } from "../settings";
+import type { PlatformSettings } from "../settings.ts";
 
 /** Settings of the kernel for the network namespace of this process; gone when the machine restarts. */
 const kernelFolder = "/proc/sys/net/ipv4";

@@ -1,6 +1,6 @@
 /** Runs one step of root-steps.ts, in a process of root's: its name, and the platform's settings as JSON. */
-import { type Step, steps } from "./root-steps";
-import { PlatformError, type PlatformSettings } from "../settings";
+import { PlatformError, type PlatformSettings } from "../settings.ts";
+import { type Step, steps } from "./root-steps.ts";
 
 async function main(): Promise<void> {
   // runStep gives exactly these.

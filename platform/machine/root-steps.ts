@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { endEmulation, provideEmulation } from "./emulation";
-import { forgetRegistry, nameRegistry, nameRehearsal } from "./hosts";
-import { reservePorts } from "./reserved-ports";
-import { type Command, asRoot, isRoot } from "./root";
-import { PlatformError, type PlatformSettings, project } from "../settings";
+import { PlatformError, type PlatformSettings, project } from "../settings.ts";
+import { endEmulation, provideEmulation } from "./emulation.ts";
+import { forgetRegistry, nameRegistry, nameRehearsal } from "./hosts.ts";
+import { reservePorts } from "./reserved-ports.ts";
+import { type Command, asRoot, isRoot } from "./root.ts";
 
 type Log = (line: string) => void;
 
@@ -47,7 +47,6 @@ export async function runStep(step: Step, settings: PlatformSettings, log: Log):
 }
 
 function commandOf(step: Step, settings: PlatformSettings): Command {
-  const loader = join(project, "run-typescript.cjs");
   const program = join(project, "platform/machine/root-step.ts");
-  return [process.execPath, "--require", loader, program, step, JSON.stringify(settings)];
+  return [process.execPath, program, step, JSON.stringify(settings)];
 }

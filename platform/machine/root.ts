@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { PlatformError, type PlatformSettings, project } from "../settings";
+import { PlatformError, type PlatformSettings, project } from "../settings.ts";
 
 /** A program and its arguments. */
 export type Command = readonly [string, ...string[]];

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { PlatformError } from "../settings";
-import { endWithUs } from "./end-with-us";
+import { PlatformError } from "../settings.ts";
+import { endWithUs } from "./end-with-us.ts";
 
 /** How a program is run. */
 export interface RunOptions {

@@ -1,5 +1,5 @@
-import { type Service, startService } from "./processes";
-import type { PlatformSettings } from "../settings";
+import type { PlatformSettings } from "../settings.ts";
+import { type Service, startService } from "./processes.ts";
 
 /** Describes a server of a platform; it may write the server's configuration. */
 export type ServiceFactory = (settings: PlatformSettings) => Service;

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { PlatformError, type PlatformSettings } from "../settings";
+import { PlatformError, type PlatformSettings } from "../settings.ts";
 
 /** Makes a folder where it is missing, and returns it. */
 export function ensureFolder(folder: string): string {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fields, parseJson } from "../../components/json-fields";
-import { type PlatformSettings, localStack } from "../settings";
+import { fields, parseJson } from "../../delivery/basics/json-fields.ts";
+import { type PlatformSettings, localStack } from "../settings.ts";
 
 /** What the state of the local stack holds. */
 export interface LocalState {

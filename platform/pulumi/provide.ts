@@ -12,13 +12,13 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
-import { given } from "../../components/given";
-import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "../tools/catalog";
-import { replace, whileAlone } from "../machine/draft";
-import { isWritable, requireOwn } from "../machine/ownership";
-import { PlatformError, type PlatformSettings, project } from "../settings";
-import { type Tool, cachedPath } from "../tools/find";
-import { provideTools } from "../tools/provide";
+import { given } from "../../delivery/basics/variable.ts";
+import { replace, whileAlone } from "../machine/draft.ts";
+import { isWritable, requireOwn } from "../machine/ownership.ts";
+import { PlatformError, type PlatformSettings, project } from "../settings.ts";
+import { type Plugin, pulumiPlugins, pulumiTools, pulumiVersion } from "../tools/catalog.ts";
+import { type Tool, cachedPath } from "../tools/find.ts";
+import { provideTools } from "../tools/provide.ts";
 
 /** A plugin that is ready, and where it came from. */
 export interface ReadyPlugin {

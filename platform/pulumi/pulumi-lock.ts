@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { fields, parseJson } from "../../components/json-fields";
-import { userName } from "../machine/process-lock";
-import { type PlatformSettings, localStack } from "../settings";
-import { startTime, statFields } from "../machine/start-time";
+import { fields, parseJson } from "../../delivery/basics/json-fields.ts";
+import { userName } from "../machine/process-lock.ts";
+import { startTime, statFields } from "../machine/start-time.ts";
+import { type PlatformSettings, localStack } from "../settings.ts";
 
 /** Linux counts a process's start in ticks of this many milliseconds. */
 const tickMs = 10;

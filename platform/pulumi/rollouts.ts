@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
-import { isRollout } from "../../components/recorded";
-import { readStackState } from "../../stack/state";
-import { PlatformError, project } from "../settings";
+import { isRollout } from "../../delivery/findings/recorded.ts";
+import { readStackState } from "../../delivery/settings/stack-state.ts";
+import { PlatformError, project } from "../settings.ts";
 
 /**
  * Waits for Applications that are not Synced and Healthy although `pulumi up` had nothing to change, such as those of a
@@ -39,7 +39,7 @@ function readStates(): string {
 }
 
 function awaitRollout(request: unknown): Promise<number | null> {
-  const script = ["--require", "./run-typescript.cjs", "components/await-rollout.ts"];
+  const script = ["components/scripts/await-rollout.ts"];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, script, {
       cwd: project,

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
-import { endWithUs } from "../machine/end-with-us";
-import { PlatformError, localStack, project } from "../settings";
+import { endWithUs } from "../machine/end-with-us.ts";
+import { PlatformError, localStack, project } from "../settings.ts";
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -1,7 +1,7 @@
-import { InputError } from "../../components/input-error";
-import { fields } from "../../components/json-fields";
-import { readLocalState } from "./local-state";
-import { PlatformError, type PlatformSettings, localStack } from "../settings";
+import { InputError } from "../../delivery/basics/input-error.ts";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { PlatformError, type PlatformSettings, localStack } from "../settings.ts";
+import { readLocalState } from "./local-state.ts";
 
 type Log = (line: string) => void;
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { fields, parseJson } from "../../components/json-fields";
-import { listOf, readLocalState } from "./local-state";
-import { type PlatformSettings, localStack, project } from "../settings";
+import { fields, parseJson } from "../../delivery/basics/json-fields.ts";
+import { type PlatformSettings, localStack, project } from "../settings.ts";
+import { listOf, readLocalState } from "./local-state.ts";
 
 /**
  * Takes from the local stack's state what a killed run had begun to create, and says so. Pulumi warns of that in every later run until

@@ -1,11 +1,11 @@
-import type { Phase, Timing } from "../../components/timings";
-import type { BuildTimes, Span } from "./build-log";
-import { table } from "./table";
+import type { Phase, Timing } from "../../delivery/basics/timings.ts";
+import type { BuildTimes, Span } from "./build-log.ts";
+import { table } from "./table.ts";
 
 /** What is known of the time that a run took. */
 export interface RunTimes extends Span {
   readonly builds: readonly BuildTimes[];
-  /** What the program and its scripts noted; see `components/timings.ts`. */
+  /** What the program and its scripts noted; see `delivery/basics/timings.ts`. */
   readonly timings: readonly Timing[];
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { JsonStream } from "../../components/json-stream";
-import { buildkitAddress } from "../cluster/services";
-import type { PlatformSettings } from "../settings";
+import { JsonStream } from "../../delivery/basics/json-stream.ts";
+import { buildkitAddress } from "../cluster/services.ts";
+import type { PlatformSettings } from "../settings.ts";
 
 const shownLines = 30;
 

@@ -1,9 +1,9 @@
-import { fields } from "../../components/json-fields";
-import { shortDigest } from "../../components/oci";
-import { get } from "../machine/http";
-import { readLocalState } from "../pulumi/local-state";
-import type { PlatformSettings } from "../settings";
-import { formatBytes, table } from "./table";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { shortDigest } from "../../delivery/registry/oci.ts";
+import { get } from "../machine/http.ts";
+import { readLocalState } from "../pulumi/local-state.ts";
+import type { PlatformSettings } from "../settings.ts";
+import { formatBytes, table } from "./table.ts";
 
 /** The local stack's outputs, and the sizes that the registry tells. */
 export interface Deployment {

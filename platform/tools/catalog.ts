@@ -1,5 +1,6 @@
-import type { GoModule, GoProgram, Patch } from "./go-module";
-import type { ModuleFiles, Tool } from "./find";
+import { cosign, syft } from "../../delivery/signing/tools.ts";
+import type { ModuleFiles, Tool } from "./find.ts";
+import type { GoModule, GoProgram, Patch } from "./go-module.ts";
 
 /** Has a plugin see within a second that its engine was killed, which it outlives by up to five minutes otherwise. */
 const endWithEngine = ["5\\*time\\.Minute", "time.Second"] as const;
@@ -226,15 +227,6 @@ const languageHostPatch: Patch = {
     "nodejs/cmd/pulumi-language-nodejs/main.go": [
       endWithEngine,
       ['"typescript", true,', '"typescript", false,'],
-      [
-        String.raw`nodeargs = append\(nodeargs, args\.\.\.\)`,
-        [
-          'if _, missing := os.Stat("run-typescript.cjs"); missing == nil {',
-          '\tnodeargs = append(nodeargs, "--require", "./run-typescript.cjs")',
-          "}",
-          "nodeargs = append(nodeargs, args...)",
-        ].join("\n"),
-      ],
     ],
   },
 };
@@ -342,10 +334,7 @@ export const officialKubernetes: Tool = {
 /** Programs that sign what is published and list what is in it; only where a stack signs. */
 export const releaseTools: readonly Tool[] = [
   {
-    name: "cosign",
-    version: "3.1.3",
-    // Version 2 stores signatures in another form.
-    accepts: { args: ["version"], pattern: /^GitVersion:\s+v3\./m },
+    ...cosign,
     go: {
       module: moduleOf("cosign"),
       package: "github.com/sigstore/cosign/v3/cmd/cosign",
@@ -353,9 +342,7 @@ export const releaseTools: readonly Tool[] = [
     },
   },
   {
-    name: "syft",
-    version: "1.57.1",
-    accepts: { args: ["version"], pattern: /^Version:\s+v?1\./m },
+    ...syft,
     go: {
       module: moduleOf("syft"),
       package: "github.com/anchore/syft/cmd/syft",

@@ -1,7 +1,7 @@
-import { asRoot, requireRoot } from "../machine/root";
-import { run } from "../machine/run";
-import { PlatformError } from "../settings";
-import { type Places, type Tool, isOnPath, requireOnPath } from "./find";
+import { asRoot, requireRoot } from "../machine/root.ts";
+import { run } from "../machine/run.ts";
+import { PlatformError } from "../settings.ts";
+import { type Places, type Tool, isOnPath, requireOnPath } from "./find.ts";
 
 /**
  * Installs the Debian packages of tools.

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { requireOwn } from "../machine/ownership";
-import { PlatformError } from "../settings";
-import { type GoModule, type GoProgram, goRecipe, moduleRecipe } from "./go-module";
-import type { Release } from "./releases";
+import { requireOwn } from "../machine/ownership.ts";
+import { PlatformError } from "../settings.ts";
+import { type GoModule, type GoProgram, goRecipe, moduleRecipe } from "./go-module.ts";
+import type { Release } from "./releases.ts";
 
 /** A program that the platform needs, and where it may come from. */
 export interface Tool {

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
-import { endWithUs } from "../machine/end-with-us";
-import { PlatformError, project } from "../settings";
+import { endWithUs } from "../machine/end-with-us.ts";
+import { PlatformError, project } from "../settings.ts";
 import {
   type GoModule,
   type GoProgram,
@@ -12,7 +12,7 @@ import {
   buildsFolder,
   goEnvironment,
   patched,
-} from "./go-module";
+} from "./go-module.ts";
 
 /** How far a build is. */
 export interface BuildState {
@@ -169,12 +169,18 @@ class BuildOutput {
   public packages: number | undefined;
   private compiles = false;
   private rest = "";
+  /** File in which the packages stand that were compiled. */
+  private readonly noted: string;
+  private readonly report: (state: BuildState) => void;
 
   constructor(
     /** File in which the packages stand that were compiled. */
-    private readonly noted: string,
-    private readonly report: (state: BuildState) => void,
+    noted: string,
+    report: (state: BuildState) => void,
   ) {
+    this.noted = noted;
+    this.report = report;
+
     this.compiled = new Set(
       existsSync(this.noted) ? readFileSync(this.noted, "utf8").split("\n") : [],
     );

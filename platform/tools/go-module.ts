@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { PlatformError, project } from "../settings";
+import { PlatformError, project } from "../settings.ts";
 
 /** Programs that are built from one go.mod, so that what they share is compiled once. */
 export interface GoModule {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { PlatformSettings } from "../settings";
-import type { FoundTool, Tool } from "./find";
+import type { PlatformSettings } from "../settings.ts";
+import type { FoundTool, Tool } from "./find.ts";
 
 /** Folder with a link to each tool of a platform. */
 export function toolFolder({ state }: PlatformSettings): string {

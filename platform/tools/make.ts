@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, linkSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { requireBuildSpace } from "../machine/disk";
-import { makeOnce, replace, whileAlone } from "../machine/draft";
-import { PlatformError, project } from "../settings";
+import { requireBuildSpace } from "../machine/disk.ts";
+import { makeOnce, replace, whileAlone } from "../machine/draft.ts";
+import { PlatformError, project } from "../settings.ts";
 import {
   type ModuleFiles,
   type Places,
@@ -15,11 +15,11 @@ import {
   isOnPath,
   labelOf,
   releasePath,
-} from "./find";
-import { buildPrograms } from "./go-build";
-import { buildsFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-module";
-import { BuildProgress } from "./progress";
-import { ReleaseUnavailable, answers, fetchRelease } from "./releases";
+} from "./find.ts";
+import { buildPrograms } from "./go-build.ts";
+import { buildsFolder, deleteBuilds, goEnvironment, moduleFolder } from "./go-module.ts";
+import { BuildProgress } from "./progress.ts";
+import { ReleaseUnavailable, answers, fetchRelease } from "./releases.ts";
 
 /** How tools are made. */
 export interface Work extends Places {

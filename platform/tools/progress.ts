@@ -1,5 +1,5 @@
-import { live } from "../report/live";
-import type { BuildState } from "./go-build";
+import { live } from "../report/live.ts";
+import type { BuildState } from "./go-build.ts";
 
 /** Milliseconds between two lines where there is no terminal. */
 const lineEvery = 60_000;
@@ -9,11 +9,13 @@ export class BuildProgress {
   private readonly started = Date.now();
   private said = this.started;
   private done = 0;
+  private readonly programs: number;
+  private readonly log: (line: string) => void;
 
-  constructor(
-    private readonly programs: number,
-    private readonly log: (line: string) => void,
-  ) {
+  constructor(programs: number, log: (line: string) => void) {
+    this.programs = programs;
+    this.log = log;
+
     log(`tools: building ${programs} from source; what is done stays when it is ended`);
   }
 

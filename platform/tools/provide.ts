@@ -1,10 +1,17 @@
 import { EventEmitter, once } from "node:events";
 import { existsSync } from "node:fs";
-import { PlatformError, hostPlatform } from "../settings";
-import { installPackages } from "./debian";
-import { type FoundTool, type ModuleFiles, type Tool, filesPath, findTools, labelOf } from "./find";
-import { type Work, makeTools } from "./make";
-import { type Release, releaseOf } from "./releases";
+import { PlatformError, hostPlatform } from "../settings.ts";
+import { installPackages } from "./debian.ts";
+import {
+  type FoundTool,
+  type ModuleFiles,
+  type Tool,
+  filesPath,
+  findTools,
+  labelOf,
+} from "./find.ts";
+import { type Work, makeTools } from "./make.ts";
+import { type Release, releaseOf } from "./releases.ts";
 
 /** Tools that are being provided. */
 export interface Provision {

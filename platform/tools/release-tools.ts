@@ -1,9 +1,9 @@
 import { delimiter, join } from "node:path";
-import { readStackConfiguration } from "../../stack/configuration";
-import { releaseTools } from "./catalog";
-import { project, readPlatformSettings } from "../settings";
-import { linkTools } from "./links";
-import { provideTools } from "./provide";
+import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
+import { project, readPlatformSettings } from "../settings.ts";
+import { releaseTools } from "./catalog.ts";
+import { linkTools } from "./links.ts";
+import { provideTools } from "./provide.ts";
 
 /**
  * Provides the programs that sign what is published, which takes minutes where they must be built. Resolves to a folder

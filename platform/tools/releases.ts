@@ -4,8 +4,8 @@ import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, renameSync, rmSyn
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { PlatformError } from "../settings";
-import { type Digest, releaseTable } from "./release-table";
+import { PlatformError } from "../settings.ts";
+import { type Digest, releaseTable } from "./release-table.ts";
 
 /** A published file and what it must be. */
 export interface Download {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readyPart } from "../../bench/ready-part";
+import { readyPart } from "../../bench/ready-part.ts";
 
 test.each([
   ["[3/27] buildkitd 0.34.2: ready after 1:52", "buildkitd 0.34.2"],

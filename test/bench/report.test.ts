@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { withMark } from "../../bench/checkout";
-import { type CaseResult, median } from "../../bench/measure";
-import { barPlot } from "../../bench/plot";
-import { sourceTreeResults } from "../../bench/source-tree-case";
-import { formatRatio, formatSeconds, markdownTable, sections } from "../../bench/report";
+import { withMark } from "../../bench/checkout.ts";
+import { type CaseResult, median } from "../../bench/measure.ts";
+import { barPlot } from "../../bench/plot.ts";
+import { formatRatio, formatSeconds, markdownTable, sections } from "../../bench/report.ts";
+import { sourceTreeResults } from "../../bench/source-tree-case.ts";
 
 const measured: readonly CaseResult[] = [
   {

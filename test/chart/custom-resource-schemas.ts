@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { provideFiles } from "../../platform/tools/provide";
+import { provideFiles } from "../../platform/tools/provide.ts";
 
 /** The definitions of what the charts make besides Kubernetes' own objects, as their projects' Go modules hold them. */
 const definitions = [
@@ -20,7 +20,7 @@ const definitions = [
   },
 ];
 
-const modules = join(__dirname, "crds");
+const modules = join(import.meta.dirname, "crds");
 
 interface Schema {
   readonly properties?: Record<string, Schema>;

@@ -20,7 +20,7 @@ interface Schema {
   readonly definitions?: Readonly<Record<string, Schema>>;
 }
 
-const project = resolve(__dirname, "../..");
+const project = resolve(import.meta.dirname, "../..");
 
 /** Maps whose keys Kubernetes, the collector or a parent chart decides. */
 const open = {

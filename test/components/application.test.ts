@@ -1,15 +1,16 @@
-import { beforeEach, describe, expect, test } from "vitest";
 import * as kubernetes from "@pulumi/kubernetes";
-import { Application, type Repair } from "../../components/application";
-import type { ApplicationPlan, ArgoCd } from "../../components/application-spec";
-import { Chart } from "../../components/chart";
-import { Image } from "../../components/image";
-import type { ApplicationDrift } from "../../components/drift";
-import { chartRef } from "../../components/references";
-import { Registry } from "../../components/registry";
-import { enterFolderWith } from "../folders";
-import { ofType, only, record, unknown } from "../mocks";
-import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop";
+import { beforeEach, describe, expect, test } from "vitest";
+import { Application } from "../../components/application.ts";
+import { Chart } from "../../components/chart.ts";
+import { Image } from "../../components/image.ts";
+import { Registry } from "../../components/registry.ts";
+import { scriptLine } from "../../components/script-command.ts";
+import type { Repair, ApplicationDrift } from "../../delivery/findings/drift.ts";
+import type { ApplicationPlan, ArgoCd } from "../../delivery/plan/application-spec.ts";
+import { chartRef } from "../../delivery/registry/references.ts";
+import { enterFolderWith } from "../folders.ts";
+import { ofType, only, record, unknown } from "../mocks.ts";
+import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop.ts";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
@@ -209,7 +210,7 @@ describe("with seconds to wait", () => {
     const { spec } = only(registrations, applicationType).inputs;
     const { stdin, ...inputs } = command.inputs;
     expect(inputs).toEqual({
-      create: "node --require ./run-typescript.cjs components/await-rollout.ts",
+      create: scriptLine("await-rollout"),
       triggers: [result.digest, spec, 0],
       addPreviousOutputInEnv: false,
       logging: "stderr",

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Chart } from "../../components/chart";
-import { Image } from "../../components/image";
-import { recipes } from "../../components/plan";
-import { Registry } from "../../components/registry";
-import type { Republication } from "../../components/republication";
-import { enterFolderWith } from "../folders";
-import { type MockProvider, digestOf, only, record, unknown } from "../mocks";
-import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop";
+import { Chart } from "../../components/chart.ts";
+import { Image } from "../../components/image.ts";
+import { Registry } from "../../components/registry.ts";
+import { scriptLine } from "../../components/script-command.ts";
+import type { Republication } from "../../delivery/findings/republication.ts";
+import { recipes } from "../../delivery/plan/plan.ts";
+import { enterFolderWith } from "../folders.ts";
+import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
+import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop.ts";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
@@ -40,7 +41,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const { registrations } = await recordChart({ preview });
     const { inputs, ...registration } = only(registrations, commandType);
     expect({ ...inputs, stdin: undefined }).toEqual({
-      create: "node --require ./run-typescript.cjs components/publish-chart.ts",
+      create: scriptLine("publish-chart"),
       addPreviousOutputInEnv: false,
       logging: "stderr",
       stdin: undefined,

@@ -1,17 +1,16 @@
 import { chmodSync, existsSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { BaseLock } from "../../components/base-lock";
-import { Image } from "../../components/image";
-import type { Deliverables } from "../../components/plan";
-import { recipes } from "../../components/plan";
-import type { Publishing } from "../../components/record";
-import { Registry } from "../../components/registry";
-import type { Republication } from "../../components/republication";
-import { sha256 } from "../../components/source-tree";
-import { enterFolderWith, writeFiles } from "../folders";
-import { type MockProvider, digestOf, only, record, unknown } from "../mocks";
-import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../shop";
+import { Image } from "../../components/image.ts";
+import { Registry } from "../../components/registry.ts";
+import { sha256 } from "../../delivery/basics/sha256.ts";
+import type { Republication } from "../../delivery/findings/republication.ts";
+import type { Publishing } from "../../delivery/plan/fingerprint.ts";
+import { type Deliverables, recipes } from "../../delivery/plan/plan.ts";
+import type { BaseLock } from "../../delivery/sources/base-lock.ts";
+import { enterFolderWith, writeFiles } from "../folders.ts";
+import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
+import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../shop.ts";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);

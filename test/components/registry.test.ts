@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Endpoints } from "../../components/references";
-import { Registry } from "../../components/registry";
-import { only, record } from "../mocks";
+import { Registry } from "../../components/registry.ts";
+import type { Endpoints } from "../../delivery/registry/references.ts";
+import { only, record } from "../mocks.ts";
 
 const endpoints: Endpoints = {
   push: "push.test:1",

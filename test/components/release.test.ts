@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Chart } from "../../components/chart";
-import { Image } from "../../components/image";
-import { Registry } from "../../components/registry";
-import { Release } from "../../components/release";
-import { ReleasedImages } from "../../components/released-images";
-import { enterFolderWith } from "../folders";
-import { type Registration, digestOf, only, record, unknown } from "../mocks";
+import { Chart } from "../../components/chart.ts";
+import { Image } from "../../components/image.ts";
+import { Registry } from "../../components/registry.ts";
+import { Release } from "../../components/release.ts";
+import { ReleasedImages } from "../../components/released-images.ts";
+import { scriptLine } from "../../components/script-command.ts";
+import { enterFolderWith } from "../folders.ts";
+import { type Registration, digestOf, only, record, unknown } from "../mocks.ts";
 import {
   named,
   planShop,
@@ -14,7 +15,7 @@ import {
   shopFiles,
   shopOptions,
   shopPublishing,
-} from "../shop";
+} from "../shop.ts";
 
 const commandType = "command:local:Command";
 const version = "v2.1.8";
@@ -86,9 +87,7 @@ describe("images of a release", () => {
     ))
       expect(String(inputs["tags"])).toMatch(/:v2\.1\.x-h[0-9a-f]{12}$/);
     const tagged = command(registrations, "release-images");
-    expect(tagged.inputs["create"]).toBe(
-      "node --require ./run-typescript.cjs components/release-images.ts",
-    );
+    expect(tagged.inputs["create"]).toBe(scriptLine("tag-images"));
     expect(requestOf(tagged)).toEqual({
       release: version,
       registry,

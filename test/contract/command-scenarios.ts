@@ -7,7 +7,7 @@ import {
   shell,
   up,
   type Command,
-} from "./scenario";
+} from "./scenario.ts";
 
 const one = (command: Command): Resources => ({ commands: { c: command } });
 const log = (text: string) => `echo ${text} >> $WORK/log`;

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { lt } from "semver";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { contractVersionVariable } from "../official";
-import { commandScenarios } from "./command-scenarios";
-import { kubernetesScenarios } from "./kubernetes-scenarios";
-import { clearNamespace, makeNamespace } from "./namespace";
-import { play } from "./play";
-import type { Played } from "./played";
-import type { Scenario } from "./scenario";
+import { contractVersionVariable } from "../official.ts";
+import { commandScenarios } from "./command-scenarios.ts";
+import { kubernetesScenarios } from "./kubernetes-scenarios.ts";
+import { clearNamespace, makeNamespace } from "./namespace.ts";
+import { play } from "./play.ts";
+import type { Played } from "./played.ts";
+import type { Scenario } from "./scenario.ts";
 
 const kubeconfig = process.env["CONTRACT_KUBECONFIG"] ?? "";
 /** Version of the official kubernetes plugin that is played; undefined where PULUMI_HOME has whichever there is. */
@@ -21,9 +21,9 @@ const version = process.env[contractVersionVariable];
 
 type Recorded = Played & { readonly shell?: string };
 // Made by record.ts from what the official plugins did.
-const recording = JSON.parse(readFileSync(join(__dirname, "recorded.json"), "utf8")) as Readonly<
-  Record<string, readonly Recorded[]>
->;
+const recording = JSON.parse(
+  readFileSync(join(import.meta.dirname, "recorded.json"), "utf8"),
+) as Readonly<Record<string, readonly Recorded[]>>;
 
 test("every recorded scenario is played", () => {
   const names = [...commandScenarios, ...kubernetesScenarios].map(({ name }) => name);

@@ -1,4 +1,4 @@
-import { namespace } from "./namespace";
+import { namespace } from "./namespace.ts";
 import {
   destroy,
   type KubernetesObject,
@@ -8,7 +8,7 @@ import {
   type Scenario,
   shell,
   up,
-} from "./scenario";
+} from "./scenario.ts";
 
 const kubectl = (text: string) => `kubectl -n ${namespace} ${text}`;
 const applications = "applications.argoproj.io";

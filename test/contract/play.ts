@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Operation, Played } from "./played";
-import type { Run, Scenario, Shell } from "./scenario";
+import type { Operation, Played } from "./played.ts";
+import type { Run, Scenario, Shell } from "./scenario.ts";
 
 interface StepMetadata {
   readonly op: string;
@@ -35,7 +35,7 @@ interface EngineEvent {
 
 const stack = "s";
 const timeoutMs = 120_000;
-const program = join(__dirname, "program");
+const program = join(import.meta.dirname, "program");
 
 /** Plays a scenario on a stack and in a folder of its own. */
 export function play(scenario: Scenario, kubeconfig: string): readonly Played[] {
@@ -59,11 +59,11 @@ function nodeModules(): string {
 class Stage {
   private readonly env: NodeJS.ProcessEnv;
   private runs = 0;
+  private readonly work: string;
 
-  public constructor(
-    private readonly work: string,
-    kubeconfig: string,
-  ) {
+  public constructor(work: string, kubeconfig: string) {
+    this.work = work;
+
     this.env = {
       ...process.env,
       PULUMI_BACKEND_URL: `file://${work}`,

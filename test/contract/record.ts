@@ -1,19 +1,19 @@
 /**
  * Plays scenarios of the kubernetes plugin and puts into `recorded.json` what they did, in the place of what it has of them:
- * `CONTRACT_KUBECONFIG=… node --require ./run-typescript.cjs test/contract/record.ts NAME…`. PULUMI_HOME must hold the official plugin.
+ * `CONTRACT_KUBECONFIG=… node test/contract/record.ts NAME…`. PULUMI_HOME must hold the official plugin.
  */
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
-import { runMain } from "../../components/command-line";
-import { given } from "../../components/given";
-import { PlatformError } from "../../platform/settings";
-import { kubernetesScenarios } from "./kubernetes-scenarios";
-import { clearNamespace, makeNamespace } from "./namespace";
-import { play } from "./play";
+import { runMain } from "../../delivery/basics/command-line.ts";
+import { given } from "../../delivery/basics/variable.ts";
+import { PlatformError } from "../../platform/settings.ts";
+import { kubernetesScenarios } from "./kubernetes-scenarios.ts";
+import { clearNamespace, makeNamespace } from "./namespace.ts";
+import { play } from "./play.ts";
 
-const file = join(__dirname, "recorded.json");
+const file = join(import.meta.dirname, "recorded.json");
 
 async function main(): Promise<number> {
   const names = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import type { Played } from "./played";
+import type { Played } from "./played.ts";
 
 /** Inputs of a command; `stdinFrom` names the command whose output it reads. */
 export type Command = Readonly<Record<string, unknown>> & { readonly stdinFrom?: string };

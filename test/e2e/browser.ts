@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { type Page, chromium } from "playwright-core";
-import { browser } from "../../platform/tools/catalog";
-import { provideTools } from "../../platform/tools/provide";
-import { platform } from "./checkout";
+import { browser } from "../../platform/tools/catalog.ts";
+import { provideTools } from "../../platform/tools/provide.ts";
+import { platform } from "./checkout.ts";
 
 /** Opens a page in headless Chromium for the time of `body`; `name` is that of the picture that is taken on failure. */
 export async function withPage(name: string, body: (page: Page) => Promise<void>): Promise<void> {

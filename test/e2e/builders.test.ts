@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseDocument } from "yaml";
-import { fields } from "../../components/json-fields";
-import { RegistryClient } from "../../components/registry-client";
-import { get } from "../../platform/machine/http";
-import { type Builders, startBuilders } from "../../platform/ghcr/builders";
-import { registryHosts } from "../../platform/settings";
-import { copyProject } from "../../rehearsal/stage";
-import { type Run, platform, run as runIn } from "./checkout";
+import { copyProject } from "../../commands/rehearse/stage.ts";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { RegistryClient } from "../../delivery/registry/client.ts";
+import { type Builders, startBuilders } from "../../platform/ghcr/builders.ts";
+import { get } from "../../platform/machine/http.ts";
+import { registryHosts } from "../../platform/settings.ts";
+import { type Run, platform, run as runIn } from "./checkout.ts";
 
 const work = mkdtempSync(join(tmpdir(), "tinyolly-builders-"));
 /** A copy of the project, in which this suite ships other images. */

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach } from "vitest";
 import { parseDocument } from "yaml";
-import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log";
-import { get } from "../../platform/machine/http";
-import { buildkitAddress } from "../../platform/cluster/services";
-import { type PlatformSettings, readPlatformSettings } from "../../platform/settings";
+import { buildkitAddress } from "../../platform/cluster/services.ts";
+import { get } from "../../platform/machine/http.ts";
+import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../platform/settings.ts";
 
 /** Copy of the project on a platform of its own, which `make test` made. */
 export const checkout = required("TINYOLLY_TEST_CHECKOUT");
@@ -102,7 +102,7 @@ export function deploy(): Run {
 
 /** Runs one of the commands of platform/cli.ts. */
 export function platformCommand(name: string): Run {
-  return run("node", ["--require", "./run-typescript.cjs", "platform/cli.ts", name]);
+  return run("node", ["platform/cli.ts", name]);
 }
 
 /** One step of a preview. */

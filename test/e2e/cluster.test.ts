@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { get, getInNode } from "../../platform/machine/http";
-import { withPage } from "./browser";
+import { get, getInNode } from "../../platform/machine/http.ts";
+import { withPage } from "./browser.ts";
 import {
   checkout,
   kubectl,
@@ -15,8 +15,8 @@ import {
   up,
   withConfig,
   withFile,
-} from "./checkout";
-import { api, isHealthy, list, podUids, python, ui, until, untilHealthy } from "./pods";
+} from "./checkout.ts";
+import { api, isHealthy, list, podUids, python, ui, until, untilHealthy } from "./pods.ts";
 
 startDelivered();
 
@@ -293,7 +293,7 @@ test("the demo's traffic goes on after all of this", async () => {
 });
 
 test("the whole platform with its pods needs less than 2.5 GiB of memory", () => {
-  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "status", "--json"];
+  const args = ["platform/cli.ts", "status", "--json"];
   const { stdout } = spawnSync("node", args, { cwd: checkout, encoding: "utf8" });
   // The command's own JSON.
   const services = JSON.parse(stdout) as { memory: number }[];

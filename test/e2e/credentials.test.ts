@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rehearsalToken } from "../../platform/ghcr/accounts";
-import { storageFolder } from "../../platform/ghcr/servers";
-import { enterReleaseTools } from "../../platform/tools/release-tools";
-import { readPlatformSettings } from "../../platform/settings";
-import { small } from "../../rehearsal/product";
-import { type Ran, Stage } from "../../rehearsal/stage";
+import { small } from "../../commands/rehearse/product.ts";
+import { type Ran, Stage } from "../../commands/rehearse/stage.ts";
+import { rehearsalToken } from "../../platform/ghcr/accounts.ts";
+import { storageFolder } from "../../platform/ghcr/servers.ts";
+import { readPlatformSettings } from "../../platform/settings.ts";
+import { enterReleaseTools } from "../../platform/tools/release-tools.ts";
 
 const work = mkdtempSync(join(tmpdir(), "tinyolly-credentials-"));
 const settings = readPlatformSettings();
@@ -156,19 +156,19 @@ describe.each(ways.map((way) => [way.name, way] as const))("a token in %s", (nam
     stage.tag(release);
     const run = async (script: string, ...args: string[]): Promise<Ran> => {
       const options = ["--platform", "--stack", "prod"];
-      const command = ["--require", "./run-typescript.cjs", script, ...args, ...options];
+      const command = [script, ...args, ...options];
       const ran = await stage.start("node", command, env);
       said.push(ran.output);
       return ran;
     };
     started = await watchArguments(secrets, async () => {
-      const up = await run("release/cli.ts", "up");
+      const up = await run("commands/release/cli.ts", "up");
       expect(up.output).toContain("release v2.1.8 is recorded as");
       expect(up.status).toBe(0);
       const file = join(folder, "release.tar");
       for (const args of [["list"], ["bundle", "--release", release, "--file", file]])
-        expect((await run("release/cli.ts", ...args)).status).toBe(0);
-      expect((await run("release/verify-cli.ts", "--ref", release)).output).toContain(
+        expect((await run("commands/release/cli.ts", ...args)).status).toBe(0);
+      expect((await run("commands/release/verify-cli.ts", "--ref", release)).output).toContain(
         "checks hold",
       );
     });

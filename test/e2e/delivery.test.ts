@@ -16,7 +16,7 @@ import {
   up,
   withConfig,
   withFile,
-} from "./checkout";
+} from "./checkout.ts";
 
 const inCluster = `docker-registry.registry.svc.cluster.local:${platform.ports.registryInCluster}`;
 
@@ -253,7 +253,7 @@ test("a stack that only publishes needs no cluster", async () => {
 });
 
 test("the platform's status says that every server is ready", () => {
-  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "status", "--json"];
+  const args = ["platform/cli.ts", "status", "--json"];
   const { stdout, status } = spawnSync("node", args, { cwd: checkout, encoding: "utf8" });
   // The command's own JSON.
   const services = JSON.parse(stdout) as { name: string; health: string; pid: number }[];

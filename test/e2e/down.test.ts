@@ -12,8 +12,8 @@ import {
   restart,
   run,
   startDelivered,
-} from "./checkout";
-import { isHealthy, list } from "./pods";
+} from "./checkout.ts";
+import { isHealthy, list } from "./pods.ts";
 
 startDelivered();
 

@@ -7,9 +7,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { servicePid, stopService } from "../../platform/machine/processes";
-import { get } from "../../platform/machine/http";
-import { freePort } from "../free-port";
+import { get } from "../../platform/machine/http.ts";
+import { servicePid, stopService } from "../../platform/machine/processes.ts";
+import { freePort } from "../free-port.ts";
 import {
   type Run,
   checkout,
@@ -24,8 +24,8 @@ import {
   up,
   withConfig,
   withFile,
-} from "./checkout";
-import { processBelow, until } from "./pods";
+} from "./checkout.ts";
+import { processBelow, until } from "./pods.ts";
 
 const preview = (): Run =>
   run("pulumi", ["preview", "--stack=local", "--non-interactive", "--color=never"]);

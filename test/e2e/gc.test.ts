@@ -14,11 +14,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sha256 } from "../../components/source-tree";
-import type { ManifestNode, RepositoryContent, Root } from "../../release/gc/garbage";
-import { mediaTypes } from "../fake-registry";
-import { freePort } from "../free-port";
-import { type Random, seededRandom } from "../random";
+import type { ManifestNode, RepositoryContent, Root } from "../../commands/gc/garbage.ts";
+import { sha256 } from "../../delivery/basics/sha256.ts";
 import {
   type Target,
   pushChart,
@@ -26,12 +23,15 @@ import {
   pushIndex,
   pushRecord,
   pushReferrer,
-} from "../release/gc/artifacts";
-import { mustStay } from "../release/gc/must-stay";
-import { type Ended, runTypeScript } from "../run-typescript";
-import { releasedImage } from "../released-image";
+} from "../commands/gc/artifacts.ts";
+import { mustStay } from "../commands/gc/must-stay.ts";
+import { mediaTypes } from "../fake-registry-answers.ts";
+import { freePort } from "../free-port.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { releasedImage } from "../released-image.ts";
+import { type Ended, runTypeScript } from "../run-typescript.ts";
 
-const project = resolve(__dirname, "../..");
+const project = resolve(import.meta.dirname, "../..");
 const home = process.cwd();
 const accept = Object.values(mediaTypes).join(", ");
 
@@ -123,7 +123,7 @@ function gc(namespace: string, ...args: string[]): Promise<Ended> {
       "",
     ].join("\n"),
   );
-  return runTypeScript("release/gc/cli.ts", args, environment());
+  return runTypeScript("commands/gc/cli.ts", args, environment());
 }
 
 /** Gives a stack a state with images, each as `repository:tag` and digest. */

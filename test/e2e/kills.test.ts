@@ -6,11 +6,11 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { RegistryClient } from "../../components/registry-client";
-import { isMirrored } from "../../platform/images/bases";
-import { startTime } from "../../platform/machine/start-time";
-import { seededRandom } from "../random";
-import { checkout, deploy, platform, previewChanges, read, startDelivered } from "./checkout";
+import { RegistryClient } from "../../delivery/registry/client.ts";
+import { isMirrored } from "../../platform/images/bases.ts";
+import { startTime } from "../../platform/machine/start-time.ts";
+import { seededRandom } from "../random.ts";
+import { checkout, deploy, platform, previewChanges, read, startDelivered } from "./checkout.ts";
 
 const seed = Number(process.env["TINYOLLY_KILLS_SEED"] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
@@ -24,7 +24,7 @@ const times: number[] = [];
 /** Milliseconds within which most of these runs end by themselves. */
 const longestMs = 7000;
 
-const makeUp = ["node", "--require", "./run-typescript.cjs", "platform/cli.ts", "deploy"] as const;
+const makeUp = ["node", "platform/cli.ts", "deploy"] as const;
 const pulumiUp = ["pulumi", "up", "--stack=local", "--yes", "--skip-preview"] as const;
 
 /** A command that runs, and what is known of it. */

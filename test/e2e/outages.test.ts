@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
-import { withLock } from "../../platform/machine/lock";
-import { servicePid, stopService } from "../../platform/machine/processes";
+import { withLock } from "../../platform/machine/lock.ts";
+import { servicePid, stopService } from "../../platform/machine/processes.ts";
 import {
   deploy,
   kubectl,
@@ -17,8 +17,8 @@ import {
   up,
   withConfig,
   withFile,
-} from "./checkout";
-import { api, list, podUids, processBelow, ui, until, untilHealthy } from "./pods";
+} from "./checkout.ts";
+import { api, list, podUids, processBelow, ui, until, untilHealthy } from "./pods.ts";
 
 /** Exports traces one after the other until standard input ends; prints the id of each that was acknowledged. */
 const exportTraces = `

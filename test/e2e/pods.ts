@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { get } from "../../platform/machine/http";
-import { statFields } from "../../platform/machine/start-time";
-import { kubectl, platform, run } from "./checkout";
+import { get } from "../../platform/machine/http.ts";
+import { statFields } from "../../platform/machine/start-time.ts";
+import { kubectl, platform, run } from "./checkout.ts";
 
 /** Address of the web UI, behind which the API answers as well. */
 export const ui = `http://127.0.0.1:${platform.ports.ui}`;

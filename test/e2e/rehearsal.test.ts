@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { enterReleaseTools } from "../../platform/tools/release-tools";
-import { readPlatformSettings } from "../../platform/settings";
-import { small } from "../../rehearsal/product";
-import { Stage } from "../../rehearsal/stage";
-import { life } from "../../rehearsal/steps";
+import { small } from "../../commands/rehearse/product.ts";
+import { Stage } from "../../commands/rehearse/stage.ts";
+import { life } from "../../commands/rehearse/steps.ts";
+import { readPlatformSettings } from "../../platform/settings.ts";
+import { enterReleaseTools } from "../../platform/tools/release-tools.ts";
 
 const work = mkdtempSync(join(tmpdir(), "tinyolly-rehearsal-"));
 const stage = new Stage({

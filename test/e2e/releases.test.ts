@@ -1,11 +1,11 @@
 // The charts without Argo CD, as `helm install` makes them: side by side, tested, upgraded, drained and removed.
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Run, kubectl, outputs, platform, run, startDelivered } from "./checkout";
-import { list, podUids, python, until } from "./pods";
+import { type Run, kubectl, outputs, platform, run, startDelivered } from "./checkout.ts";
+import { list, podUids, python, until } from "./pods.ts";
 
 /** As it was published, with its templates of then. */
-const previousChart = join(__dirname, "previous/tinyolly-0.1.1.tgz");
+const previousChart = join(import.meta.dirname, "previous/tinyolly-0.1.1.tgz");
 const namespaces = ["one", "two", "demos"];
 let charts: Record<string, { version: string }>;
 

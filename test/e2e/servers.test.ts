@@ -5,10 +5,17 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
-import { knownServices, servicePid } from "../../platform/machine/processes";
-import { startTime } from "../../platform/machine/start-time";
-import { checkout, deploy, platform, platformCommand, restart, startDelivered } from "./checkout";
-import { until, untilHealthy } from "./pods";
+import { knownServices, servicePid } from "../../platform/machine/processes.ts";
+import { startTime } from "../../platform/machine/start-time.ts";
+import {
+  checkout,
+  deploy,
+  platform,
+  platformCommand,
+  restart,
+  startDelivered,
+} from "./checkout.ts";
+import { until, untilHealthy } from "./pods.ts";
 
 startDelivered();
 
@@ -44,7 +51,7 @@ test("servers that crashed are named, and the next make up starts them again", a
 });
 
 test("a server that crashes in the middle of make up is named at its end, and the next one converges", async () => {
-  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "deploy"];
+  const args = ["platform/cli.ts", "deploy"];
   const child = spawn("node", args, { cwd: checkout });
   onTestFinished(() => {
     child.kill("SIGKILL");

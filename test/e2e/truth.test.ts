@@ -15,12 +15,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Explanation } from "../../explain/explanation";
-import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log";
-import { get } from "../../platform/machine/http";
-import { seededRandom } from "../random";
+import { parseDocument } from "yaml";
+import type { Explanation } from "../../commands/explain/explanation.ts";
+import { get } from "../../platform/machine/http.ts";
+import { type LoggedBuild, loggedBuilds } from "../../platform/report/build-log.ts";
+import { seededRandom } from "../random.ts";
 import {
   type Run,
   buildsOfStack,
@@ -36,8 +36,8 @@ import {
   up,
   withConfig,
   withFile,
-} from "./checkout";
-import { recordConnections, recordRequests } from "./recording-proxy";
+} from "./checkout.ts";
+import { recordConnections, recordRequests } from "./recording-proxy.ts";
 
 const registry = `localhost:${platform.ports.registry}`;
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -59,7 +59,7 @@ afterAll(() => {
 });
 
 function explain(...args: string[]): Run {
-  return run("node", ["--require", "./run-typescript.cjs", "explain/cli.ts", ...args]);
+  return run("node", ["commands/explain/cli.ts", ...args]);
 }
 
 /** Changed items as `kind name`, and their causes. */
@@ -224,14 +224,10 @@ describe("what is gone is noticed and put back with the least work", () => {
   test("nothing is asked when told so", () => {
     const kubeconfig = join(work, "nowhere.yaml");
     writeFileSync(kubeconfig, "contexts: [{name: tinyolly}]\n");
-    const { output, status } = run(
-      "node",
-      ["--require", "./run-typescript.cjs", "explain/cli.ts"],
-      {
-        TINYOLLY_OFFLINE: "1",
-        KUBECONFIG: kubeconfig,
-      },
-    );
+    const { output, status } = run("node", ["commands/explain/cli.ts"], {
+      TINYOLLY_OFFLINE: "1",
+      KUBECONFIG: kubeconfig,
+    });
     expect(output).toContain("registry and cluster were not asked");
     expect(status).toBe(0);
   });
@@ -270,7 +266,7 @@ test("preview and explain only read, and leave no file behind", async () => {
         const before = files();
         const args = ["preview", "--stack=local", "--diff", "--non-interactive"];
         expect((await runAsync("pulumi", args, env)).status).toBe(0);
-        const explanation = ["--require", "./run-typescript.cjs", "explain/cli.ts"];
+        const explanation = ["commands/explain/cli.ts"];
         expect((await runAsync("node", explanation, env)).status).toBe(0);
         expect(files()).toEqual(before);
       });
@@ -340,15 +336,11 @@ test("another checkout, umask, time, locale, order and user change nothing", () 
   const state = join(work, "state.json");
   writeFileSync(state, run("pulumi", ["stack", "export", "--stack=local"]).output);
   writeFileSync(join(bin, "pulumi"), `#!/bin/sh\ncat '${state}'\n`, { mode: 0o755 });
-  const asNobody = spawnSync(
-    "setpriv",
-    [...nobody, "node", "--require", "./run-typescript.cjs", "explain/cli.ts"],
-    {
-      cwd: second,
-      env: readable({ ...process.env, ...locale, PATH: `${bin}:${process.env["PATH"] ?? ""}` }),
-      encoding: "utf8",
-    },
-  );
+  const asNobody = spawnSync("setpriv", [...nobody, "node", "commands/explain/cli.ts"], {
+    cwd: second,
+    env: readable({ ...process.env, ...locale, PATH: `${bin}:${process.env["PATH"] ?? ""}` }),
+    encoding: "utf8",
+  });
   expect(asNobody.stdout + asNobody.stderr).toContain("stack local: up would change nothing");
 });
 
@@ -387,8 +379,7 @@ test("a second builder with an empty cache makes the same bytes, and a third one
 test("a base that moves is seen, locked and built upon", async () => {
   const lock = process.env["TINYOLLY_BASE_LOCK"] ?? "";
   const before = readFileSync(lock, "utf8");
-  const bases = (...args: string[]): Run =>
-    run("node", ["--require", "./run-typescript.cjs", "bases/cli.ts", ...args]);
+  const bases = (...args: string[]): Run => run("node", ["commands/bases/cli.ts", ...args]);
   expect(bases("--exit-code").status).toBe(0);
   const nginx = await get(`http://${registry}/v2/mirror/library/nginx/manifests/1.30-alpine`, {
     accept: manifestType,

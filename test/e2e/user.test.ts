@@ -14,12 +14,12 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { rootServers } from "../../platform/machine/root";
-import { raisedPorts, readPlatformSettings } from "../../platform/settings";
-import { startTime, statFields } from "../../platform/machine/start-time";
-import { provideTools } from "../../platform/tools/provide";
-import { copyProject } from "../../rehearsal/stage";
-import { freePort } from "../free-port";
+import { copyProject } from "../../commands/rehearse/stage.ts";
+import { rootServers } from "../../platform/machine/root.ts";
+import { startTime, statFields } from "../../platform/machine/start-time.ts";
+import { raisedPorts, readPlatformSettings } from "../../platform/settings.ts";
+import { provideTools } from "../../platform/tools/provide.ts";
+import { freePort } from "../free-port.ts";
 
 const user = "tinyolly-user";
 const rule = `/etc/sudoers.d/${user}`;
@@ -157,7 +157,7 @@ test("make by sudo is refused before it writes anything", () => {
   const { status, output } = asUser("sudo", "--preserve-env", "make", "platform-up");
   expect(status).not.toBe(0);
   expect(output).toContain("run make without sudo");
-  const cli = ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"];
+  const cli = ["platform/cli.ts", "up"];
   expect(asUser("sudo", "--preserve-env", "node", ...cli).output).toContain(
     "platform: run make without sudo, as the user whose checkout this is; it asks for root where it needs it\n",
   );

@@ -3,17 +3,17 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { lockFolder } from "../../platform/machine/lock";
+import { lockFolder } from "../../platform/machine/lock.ts";
 import {
   knownServices,
   logFile,
   servicePid,
   startService,
   stopService,
-} from "../../platform/machine/processes";
-import { startTime } from "../../platform/machine/start-time";
-import { folderWith, writeFiles } from "../folders";
-import { runTypeScript } from "../run-typescript";
+} from "../../platform/machine/processes.ts";
+import { startTime } from "../../platform/machine/start-time.ts";
+import { folderWith, writeFiles } from "../folders.ts";
+import { runTypeScript } from "../run-typescript.ts";
 
 /** Long enough for a busy machine. */
 const patience = { timeout: 30_000 };

@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { writeDockerConfig } from "../../platform/docker-config";
-import { folderWith, setUmask, writeFiles } from "../folders";
+import { writeDockerConfig } from "../../platform/docker-config.ts";
+import { folderWith, setUmask, writeFiles } from "../folders.ts";
 
 const olly = { auth: Buffer.from("olly:s3cret").toString("base64") };
 

@@ -2,9 +2,19 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
-import { enterStack, environment, stackConfig, stackEnvironment } from "../../platform/environment";
-import { type PlatformSettings, project, readPlatformSettings } from "../../platform/settings";
-import { folderWith, writeFiles } from "../folders";
+import {
+  enterStack,
+  environment,
+  stackConfig,
+  stackEnvironment,
+} from "../../platform/environment.ts";
+import {
+  type PlatformSettings,
+  compileCache,
+  project,
+  readPlatformSettings,
+} from "../../platform/settings.ts";
+import { folderWith, writeFiles } from "../folders.ts";
 
 let state = "";
 
@@ -33,6 +43,7 @@ test("a shell gets exactly these variables, with the platform's tools first on P
     PULUMI_BACKEND_URL: `file://${state}/pulumi`,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: `${state}/buildx`,
     DOCKER_BUILDKIT: "1",
     KUBECONFIG: `${state}/kubeconfig`,
@@ -66,6 +77,7 @@ test("another stack keeps its own backend, builder and cluster, and gets credent
   const docker = join(project, ".tinyolly/docker");
   expect(stackEnvironment("prod", env)).toEqual({
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     DOCKER_BUILDKIT: "1",
     PATH: `${docker}/bin:/own/bin:${state}/bin:${join(project, "node_modules/.bin")}`,
     TINYOLLY_REGISTRY_HOST: "ghcr.io",

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { folderWith } from "../folders";
+import { folderWith } from "../folders.ts";
 
 /** Programs that fit, by what they say of their version. */
 const fitting = {

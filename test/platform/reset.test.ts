@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { project } from "../../platform/settings";
-import { folderWith } from "../folders";
-import { mount } from "../mounts";
+import { project } from "../../platform/settings.ts";
+import { folderWith } from "../folders.ts";
+import { mount } from "../mounts.ts";
 
 test("a reset deletes a platform whose killed BuildKit left mounts, and nothing that was mounted", () => {
   const folder = folderWith({ "others/file": "" });
@@ -13,7 +13,7 @@ test("a reset deletes a platform whose killed BuildKit left mounts, and nothing 
     mkdirSync(join(state, "buildkit", name), { recursive: true });
   mount(["-t", "tmpfs", "tmpfs"], join(state, "buildkit/mounted"));
   mount(["--bind", join(folder, "others")], join(state, "buildkit/bound"));
-  const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "reset"];
+  const args = ["platform/cli.ts", "reset"];
   const run = spawnSync(process.execPath, args, {
     cwd: project,
     encoding: "utf8",

@@ -1,6 +1,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { rehearsalPortVariables } from "../../platform/ghcr/ports.ts";
+import { airgapRegistryHost, rehearsalRegistryHost } from "../../platform/ghcr/settings.ts";
 import {
   PlatformError,
   hostPlatform,
@@ -8,13 +10,8 @@ import {
   project,
   raisedPorts,
   readPlatformSettings,
-} from "../../platform/settings";
-import {
-  airgapRegistryHost,
-  rehearsalPortVariables,
-  rehearsalRegistryHost,
-} from "../../platform/ghcr/settings";
-import { enterFolderWith } from "../folders";
+} from "../../platform/settings.ts";
+import { enterFolderWith } from "../folders.ts";
 
 describe("where nothing is set", () => {
   test("state is in the checkout and tools are in the user's cache", () => {

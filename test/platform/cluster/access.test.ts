@@ -8,10 +8,10 @@ import {
   serverKubeconfig,
   tokenFile,
   writeAdminKubeconfig,
-} from "../../../platform/cluster/access";
-import { apiServer, controllerManager } from "../../../platform/cluster/control-plane";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+} from "../../../platform/cluster/access.ts";
+import { apiServer, controllerManager } from "../../../platform/cluster/control-plane.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 const platform = (): PlatformSettings =>
   readPlatformSettings({ TINYOLLY_STATE: folderWith({}), TINYOLLY_PORT_API_SERVER: "6444" });

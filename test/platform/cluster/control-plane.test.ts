@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { createServer } from "node:https";
 import { expect, onTestFinished, test } from "vitest";
-import { apiServerCertificate, token } from "../../../platform/cluster/access";
-import { apiServer } from "../../../platform/cluster/control-plane";
-import { get } from "../../../platform/machine/http";
-import { startService } from "../../../platform/machine/processes";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { type Certificate, selfSigned } from "../../../platform/machine/state-files";
-import { folderWith } from "../../folders";
-import { freePort } from "../../free-port";
+import { apiServerCertificate, token } from "../../../platform/cluster/access.ts";
+import { apiServer } from "../../../platform/cluster/control-plane.ts";
+import { get } from "../../../platform/machine/http.ts";
+import { startService } from "../../../platform/machine/processes.ts";
+import { type Certificate, selfSigned } from "../../../platform/machine/state-files.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
+import { freePort } from "../../free-port.ts";
 
 async function platform(): Promise<PlatformSettings> {
   return readPlatformSettings({

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { tokenFile } from "../../../platform/cluster/access";
+import { tokenFile } from "../../../platform/cluster/access.ts";
 import {
   containerd,
   coreDns,
@@ -10,11 +10,11 @@ import {
   kubelet,
   node,
   scheduler,
-} from "../../../platform/cluster/node-servers";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { startTime } from "../../../platform/machine/start-time";
-import { linkTools, toolFolder } from "../../../platform/tools/links";
-import { folderWith, writeFiles } from "../../folders";
+} from "../../../platform/cluster/node-servers.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { linkTools, toolFolder } from "../../../platform/tools/links.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 function platform(env: NodeJS.ProcessEnv = {}): PlatformSettings {
   return readPlatformSettings({ TINYOLLY_STATE: folderWith({}), ...env });

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { registryServer } from "../../../platform/cluster/registry-server";
-import { readPlatformSettings } from "../../../platform/settings";
-import { startRegistry } from "../../fake-registry";
-import { folderWith } from "../../folders";
+import { registryServer } from "../../../platform/cluster/registry-server.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { startRegistry } from "../../fake-registry.ts";
+import { folderWith } from "../../folders.ts";
 
 const secret = expect.stringMatching(/^[0-9a-f]{48}$/) as unknown;
 

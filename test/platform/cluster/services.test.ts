@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Service } from "../../../platform/machine/processes";
-import { readPlatformSettings } from "../../../platform/settings";
-import { buildkitd } from "../../../platform/cluster/services";
-import { folderWith } from "../../folders";
+import { buildkitd } from "../../../platform/cluster/services.ts";
+import type { Service } from "../../../platform/machine/processes.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 /** Configures the builder of a platform whose state is in the folder. */
 function configureBuilder(state: string): Service {

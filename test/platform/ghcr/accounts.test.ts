@@ -6,13 +6,13 @@ import {
   privatePackagesFile,
   rehearsalToken,
   setPrivatePackages,
-} from "../../../platform/ghcr/accounts";
+} from "../../../platform/ghcr/accounts.ts";
 import {
   PlatformError,
   type PlatformSettings,
   readPlatformSettings,
-} from "../../../platform/settings";
-import { folderWith } from "../../folders";
+} from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 function platform(): PlatformSettings {
   return readPlatformSettings({ TINYOLLY_STATE: folderWith({}) });

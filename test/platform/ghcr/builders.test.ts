@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { enter, linkOf } from "../../../platform/ghcr/builders";
-import { folderWith } from "../../folders";
+import { enter, linkOf } from "../../../platform/ghcr/builders.ts";
+import { folderWith } from "../../folders.ts";
 
 const links = ["/a", "/b", "/c/d"].flatMap((folder) =>
   ["linux/amd64", "linux/arm64"].map((platform) => linkOf(folder, platform)),

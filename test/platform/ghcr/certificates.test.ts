@@ -6,9 +6,9 @@ import {
   rehearsalAuthority,
   rehearsalCertificate,
   rehearsalEnvironment,
-} from "../../../platform/ghcr/certificates";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { folderWith, writeFiles } from "../../folders";
+} from "../../../platform/ghcr/certificates.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 function platform(): PlatformSettings {
   return readPlatformSettings({ TINYOLLY_STATE: folderWith({}) });

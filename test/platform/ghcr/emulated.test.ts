@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { deliverables } from "../../../deliverables";
-import { type ImageConfig, containerSpec, programs } from "../../../platform/ghcr/emulated";
+import { deliverables } from "../../../deliverables.ts";
+import { type ImageConfig, containerSpec, programs } from "../../../platform/ghcr/emulated.ts";
 
 const config: ImageConfig = {
   user: "10001:10002",

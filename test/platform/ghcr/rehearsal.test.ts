@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { knownServices, startService, stopService } from "../../../platform/machine/processes";
-import { rehearsalDown, rehearsalReset } from "../../../platform/ghcr/rehearsal";
-import { rehearsalFactories } from "../../../platform/ghcr/servers";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { rehearsalDown, rehearsalReset } from "../../../platform/ghcr/rehearsal.ts";
+import { rehearsalFactories } from "../../../platform/ghcr/servers.ts";
+import { knownServices, startService, stopService } from "../../../platform/machine/processes.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 let settings: PlatformSettings | undefined;
 

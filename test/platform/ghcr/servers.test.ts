@@ -2,11 +2,15 @@ import { createPublicKey, verify } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Service } from "../../../platform/machine/processes";
-import { rehearsalFactories, storageFolder } from "../../../platform/ghcr/servers";
-import { signToken, tokenKey } from "../../../platform/ghcr/token-key";
-import { type PlatformSettings, project, readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { rehearsalFactories, storageFolder } from "../../../platform/ghcr/servers.ts";
+import { signToken, tokenKey } from "../../../platform/ghcr/token-key.ts";
+import type { Service } from "../../../platform/machine/processes.ts";
+import {
+  type PlatformSettings,
+  project,
+  readPlatformSettings,
+} from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 const settings = (): PlatformSettings =>
   readPlatformSettings({
@@ -70,8 +74,6 @@ test("the token service is told where the registry keeps its packages, and no se
   const folder = join(platform.state, "rehearsal");
   expect(tokens?.command).toEqual([
     process.execPath,
-    "--require",
-    join(project, "run-typescript.cjs"),
     join(project, "platform/ghcr/token-service.ts"),
     join(platform.state, "config/rehearsal-tokens.json"),
   ]);

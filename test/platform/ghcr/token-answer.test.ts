@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Account } from "../../../platform/ghcr/accounts";
+import type { Account } from "../../../platform/ghcr/accounts.ts";
 import {
   type Grant,
   type Refusal,
@@ -7,7 +7,7 @@ import {
   type Visibility,
   answerToken,
   claimsOf,
-} from "../../../platform/ghcr/token-answer";
+} from "../../../platform/ghcr/token-answer.ts";
 
 const accounts: readonly Account[] = [
   { name: "writer", token: "w", rights: ["pull", "push"], lifeSeconds: 300 },

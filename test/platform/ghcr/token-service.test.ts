@@ -1,20 +1,19 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import * as https from "node:https";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { logFile, startService, stopService } from "../../../platform/machine/processes";
 import {
   type AccountName,
   accountsFile,
   rehearsalToken,
   setPrivatePackages,
-} from "../../../platform/ghcr/accounts";
-import { rehearsalAuthority } from "../../../platform/ghcr/certificates";
-import { rehearsalFactories, storageFolder } from "../../../platform/ghcr/servers";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { freePort } from "../../free-port";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+} from "../../../platform/ghcr/accounts.ts";
+import { rehearsalAuthority } from "../../../platform/ghcr/certificates.ts";
+import { rehearsalFactories, storageFolder } from "../../../platform/ghcr/servers.ts";
+import { logFile, startService, stopService } from "../../../platform/machine/processes.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { freePort } from "../../free-port.ts";
 
 let settings: PlatformSettings;
 

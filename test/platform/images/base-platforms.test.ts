@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ImageDeliverable } from "../../../components/plan";
-import { deliverables } from "../../../deliverables";
-import { basePlatforms } from "../../../platform/images/base-platforms";
-import { project } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { deliverables } from "../../../deliverables.ts";
+import type { ImageDeliverable } from "../../../delivery/plan/plan.ts";
+import { basePlatforms } from "../../../platform/images/base-platforms.ts";
+import { project } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 const platforms = ["linux/amd64", "linux/arm64"];
 

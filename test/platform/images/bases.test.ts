@@ -1,13 +1,13 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { readBaseLock } from "../../../components/base-lock";
-import { npmPackage, provideBases, requiredBases } from "../../../platform/images/bases";
-import { mirrorLock } from "../../../platform/images/mirror-lock";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { enterCheckout } from "../../checkout";
-import { type FakeRegistry, manifestOf, startRegistry } from "../../fake-registry";
-import { folderWith, writeFiles } from "../../folders";
+import { readBaseLock } from "../../../delivery/sources/base-lock.ts";
+import { npmPackage, provideBases, requiredBases } from "../../../platform/images/bases.ts";
+import { mirrorLock } from "../../../platform/images/mirror-lock.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { enterCheckout } from "../../checkout.ts";
+import { type FakeRegistry, manifestOf, startRegistry } from "../../fake-registry.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 const ownDigest = `sha256:${"1".repeat(64)}`;
 

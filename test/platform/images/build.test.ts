@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
-import { makeDebian } from "../../../platform/images/build";
-import { PlatformError } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { makeDebian } from "../../../platform/images/build.ts";
+import { PlatformError } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 let bin = "";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { foreignImages } from "../../../platform/images/chart-images";
+import { foreignImages } from "../../../platform/images/chart-images.ts";
 
 test("the images of others are those of parts that are enabled, and none of ours", () => {
   const values = {

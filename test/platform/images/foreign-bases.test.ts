@@ -5,21 +5,16 @@ import {
   completeBase,
   configuration,
   foreignDockerfile,
-} from "../../../platform/images/foreign-bases";
+} from "../../../platform/images/foreign-bases.ts";
 import {
   type PlatformSettings,
   hostPlatform,
   project,
   readPlatformSettings,
-} from "../../../platform/settings";
-import {
-  type FakeRegistry,
-  indexOf,
-  manifestOf,
-  mediaTypes,
-  startRegistry,
-} from "../../fake-registry";
-import { folderWith } from "../../folders";
+} from "../../../platform/settings.ts";
+import { mediaTypes } from "../../fake-registry-answers.ts";
+import { type FakeRegistry, indexOf, manifestOf, startRegistry } from "../../fake-registry.ts";
+import { folderWith } from "../../folders.ts";
 
 let registry: FakeRegistry;
 let settings: PlatformSettings;

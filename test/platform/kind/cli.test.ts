@@ -2,10 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { folderWith, writeFiles } from "../../folders";
-import { type Ended, runTypeScript } from "../../run-typescript";
-import { lockFolder } from "../../../platform/machine/lock";
-import { startTime } from "../../../platform/machine/start-time";
+import { lockFolder } from "../../../platform/machine/lock.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
+import { type Ended, runTypeScript } from "../../run-typescript.ts";
 
 let state = "";
 

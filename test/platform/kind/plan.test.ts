@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { renameContext, resetSteps, statusCommands, upSteps } from "../../../platform/kind/plan";
-import { readKindSettings } from "../../../platform/kind/settings";
+import { renameContext, resetSteps, statusCommands, upSteps } from "../../../platform/kind/plan.ts";
+import { readKindSettings } from "../../../platform/kind/settings.ts";
 import {
   PlatformError,
   portVariables,
   project,
   readPlatformSettings,
   registryHosts,
-} from "../../../platform/settings";
+} from "../../../platform/settings.ts";
 
 const { ports } = readPlatformSettings({});
 const settings = readKindSettings({ TINYOLLY_STATE: "/state" });

@@ -4,19 +4,19 @@ import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parse } from "yaml";
-import { kindDown, kindReset, kindStatus, kindUp } from "../../../platform/kind/platform";
-import { upSteps } from "../../../platform/kind/plan";
-import { shownSecrets } from "../../../platform/kind/secrets";
-import { readKindSettings } from "../../../platform/kind/settings";
-import { PlatformError, type PlatformSettings } from "../../../platform/settings";
-import { folderWith, writeFiles } from "../../folders";
+import { upSteps } from "../../../platform/kind/plan.ts";
+import { kindDown, kindReset, kindStatus, kindUp } from "../../../platform/kind/platform.ts";
+import { shownSecrets } from "../../../platform/kind/secrets.ts";
+import { readKindSettings } from "../../../platform/kind/settings.ts";
+import { PlatformError, type PlatformSettings } from "../../../platform/settings.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 const hosts = vi.hoisted(() => ({ nameRegistry: vi.fn(), forgetRegistry: vi.fn() }));
 // The machine's own /etc/hosts is nothing to try things on.
-vi.mock("../../../platform/machine/hosts", () => hosts);
+vi.mock("../../../platform/machine/hosts.ts", () => hosts);
 // The npm package pulumi is first on PATH, and must not be asked.
-vi.mock("../../../platform/kind/settings", async (original) => {
-  const actual = await original<typeof import("../../../platform/kind/settings")>();
+vi.mock("../../../platform/kind/settings.ts", async (original) => {
+  const actual = await original<typeof import("../../../platform/kind/settings.ts")>();
   return {
     ...actual,
     kindEnvironment: (settings: PlatformSettings) => ({

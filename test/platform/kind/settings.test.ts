@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { kindEnvironment, readKindSettings, uiAddress } from "../../../platform/kind/settings";
-import { PlatformError, project } from "../../../platform/settings";
+import { kindEnvironment, readKindSettings, uiAddress } from "../../../platform/kind/settings.ts";
+import { PlatformError, compileCache, project } from "../../../platform/settings.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -22,6 +22,7 @@ test("a shell gets exactly these variables", () => {
     PULUMI_BACKEND_URL: "file:///state/pulumi",
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: "/state/buildx",
     KUBECONFIG: "/state/kubeconfig",
     PATH: `${project}/node_modules/.bin:/usr/bin:/bin`,

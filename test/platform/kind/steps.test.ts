@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { type Step, commandLines, runSteps } from "../../../platform/kind/steps";
-import { PlatformError } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { type Step, commandLines, runSteps } from "../../../platform/kind/steps.ts";
+import { PlatformError } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 let folder = "";
 let log: string[] = [];

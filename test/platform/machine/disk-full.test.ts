@@ -3,10 +3,10 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { requireSpace } from "../../../platform/machine/disk";
-import { withLock } from "../../../platform/machine/lock";
-import { PlatformError, readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { requireSpace } from "../../../platform/machine/disk.ts";
+import { withLock } from "../../../platform/machine/lock.ts";
+import { PlatformError, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 /** Runs `body` with a file system of its own on an empty folder. */
 async function withMount(

@@ -5,10 +5,10 @@ import {
   neededBytes,
   requireBuildSpace,
   requireSpace,
-} from "../../../platform/machine/disk";
-import { PlatformError, readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
-import { makeReadOnly } from "../../mounts";
+} from "../../../platform/machine/disk.ts";
+import { PlatformError, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
+import { makeReadOnly } from "../../mounts.ts";
 
 const enough = neededBytes;
 const less = 512_000_000;

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { makeOnce, replace } from "../../../platform/machine/draft";
-import { startTime } from "../../../platform/machine/start-time";
-import { folderWith, writeFiles } from "../../folders";
+import { makeOnce, replace } from "../../../platform/machine/draft.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 let folder = "";
 const lines: string[] = [];

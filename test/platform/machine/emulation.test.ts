@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { registration } from "../../../platform/machine/emulation";
-import { hostPlatform, project } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { registration } from "../../../platform/machine/emulation.ts";
+import { hostPlatform, project } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 test("the kernel is told of QEMU as Debian's own package does, opened at once", () => {
   // The line of qemu-user-static in /usr/lib/binfmt.d, with its own interpreter and flags.
@@ -46,12 +46,11 @@ function interpretersAfter(...steps: readonly string[]): string[][] {
     })();`;
   const mounts =
     "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && mount -t tmpfs tmpfs /run";
-  const loader = join(project, "run-typescript.cjs");
   const run = spawnSync(
     "unshare",
     [
       ...["--user", "--map-root-user", "--mount", "sh", "-c", `${mounts} && exec "$@"`, "sh"],
-      ...[process.execPath, "--require", loader, "-e", program],
+      ...[process.execPath, "-e", program],
     ],
     { encoding: "utf8", env: { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` } },
   );

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { folderWith } from "../../folders";
-import { mount } from "../../mounts";
+import { folderWith } from "../../folders.ts";
+import { mount } from "../../mounts.ts";
 
-const project = resolve(__dirname, "../../..");
+const project = resolve(import.meta.dirname, "../../..");
 
 /** Names and forgets a platform's registry again and again, and ends with an error where its line is not as it left it. */
 const program = `
@@ -45,7 +45,7 @@ afterEach(() => {
 });
 
 function write(state: string, rounds: number): ChildProcess {
-  const args = ["--require", join(project, "run-typescript.cjs"), "-e", program];
+  const args = ["-e", program];
   const writer = spawn(
     process.execPath,
     [...args, path, join(folder, "run/hosts.lock"), state, String(rounds)],

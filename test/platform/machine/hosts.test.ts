@@ -18,15 +18,15 @@ import {
   forgetRehearsal as forgetRehearsalIn,
   nameRegistry as nameRegistryIn,
   nameRehearsal as nameRehearsalIn,
-} from "../../../platform/machine/hosts";
-import { mountPoints } from "../../../platform/machine/mounts";
+} from "../../../platform/machine/hosts.ts";
+import { mountPoints } from "../../../platform/machine/mounts.ts";
 import {
   PlatformError,
   type PlatformSettings,
   readPlatformSettings,
-} from "../../../platform/settings";
-import { folderWith } from "../../folders";
-import { leaveMounts, makeReadOnly, mount } from "../../mounts";
+} from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
+import { leaveMounts, makeReadOnly, mount } from "../../mounts.ts";
 
 const localhost = "127.0.0.1 localhost\n";
 const settings = readPlatformSettings({ TINYOLLY_STATE: "/srv/one" });

@@ -1,6 +1,6 @@
 import { type Socket, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { get } from "../../../platform/machine/http";
+import { get } from "../../../platform/machine/http.ts";
 
 /** A server that answers every request in this way; resolves to its address. */
 async function serve(answer: (socket: Socket) => void): Promise<string> {

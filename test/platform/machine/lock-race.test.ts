@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockFolder } from "../../../platform/machine/lock";
-import { startTime } from "../../../platform/machine/start-time";
-import { folderWith, writeFiles } from "../../folders";
+import { lockFolder } from "../../../platform/machine/lock.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
-const project = resolve(__dirname, "../../..");
+const project = resolve(import.meta.dirname, "../../..");
 const program = `
   const { withLock } = require(${JSON.stringify(join(project, "platform/machine/lock.ts"))});
   const { once } = require("node:events");
@@ -48,8 +48,7 @@ class Contender {
   #wake: () => void = () => undefined;
 
   public constructor() {
-    const loader = join(project, "run-typescript.cjs");
-    this.child = spawn(process.execPath, ["--require", loader, "-e", program, state], {
+    this.child = spawn(process.execPath, ["-e", program, state], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     let rest = "";
@@ -132,11 +131,10 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
 );
 
 test("a process that ends in the middle of its work gives the lock back", async () => {
-  const loader = join(project, "run-typescript.cjs");
   const leaves = `
     const { withLock } = require(${JSON.stringify(join(project, "platform/machine/lock.ts"))});
     void withLock(process.argv[1], "make up", async () => process.exit(3));`;
-  const child = spawn(process.execPath, ["--require", loader, "-e", leaves, state]);
+  const child = spawn(process.execPath, ["-e", leaves, state]);
   expect(await once(child, "exit")).toEqual([3, null]);
   expect(readdirSync(dirname(state))).toEqual([]);
 });

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
-import { lockFolder, withLock } from "../../../platform/machine/lock";
-import { PlatformError } from "../../../platform/settings";
-import { startTime } from "../../../platform/machine/start-time";
-import { folderWith, writeFiles } from "../../folders";
+import { lockFolder, withLock } from "../../../platform/machine/lock.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { PlatformError } from "../../../platform/settings.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 const meanwhile = vi.hoisted((): { act?: () => void } => ({}));
 

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readFileSync, readdirSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { trimLogs } from "../../../platform/machine/logs";
-import { folderWith } from "../../folders";
+import { trimLogs } from "../../../platform/machine/logs.ts";
+import { folderWith } from "../../folders.ts";
 
 const limits = { largest: 100, kept: 20 };
 

@@ -8,9 +8,9 @@ import {
   mountPoints,
   processesRootedBelow,
   unmountBelow,
-} from "../../../platform/machine/mounts";
-import { folderWith } from "../../folders";
-import { mount } from "../../mounts";
+} from "../../../platform/machine/mounts.ts";
+import { folderWith } from "../../folders.ts";
+import { mount } from "../../mounts.ts";
 
 function tmpfs(target: string): string {
   mkdirSync(target, { recursive: true });

@@ -13,11 +13,11 @@ import {
   servicePid,
   startService,
   stopService,
-} from "../../../platform/machine/processes";
-import { PlatformError, project } from "../../../platform/settings";
-import { startTime } from "../../../platform/machine/start-time";
-import { folderWith } from "../../folders";
-import { runApart } from "../../run-apart";
+} from "../../../platform/machine/processes.ts";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { PlatformError, project } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
+import { runApart } from "../../run-apart.ts";
 
 /** Long enough for a busy machine. */
 const patience = { timeout: 30_000 };
@@ -309,7 +309,7 @@ function startElsewhere(script: string): ChildProcess {
       ready: () => Promise.resolve(require("node:fs").existsSync(state + "/ready")),
       patience: 10,
     };`;
-  const args = ["--require", "./run-typescript.cjs", "--eval", `${prelude}\n${script}`];
+  const args = ["--eval", `${prelude}\n${script}`];
   return spawn(process.execPath, args, { cwd: project, stdio: ["ignore", "pipe", "inherit"] });
 }
 
@@ -321,6 +321,7 @@ test("a program that is killed right after it started a server leaves none that 
       require("node:fs").writeSync(1, String(server.pid));
       process.kill(process.pid, "SIGKILL");
     };
+    require("node:module").syncBuiltinESMExports();
     void startService(state, service);`);
   let pid = "";
   child.stdout?.on("data", (text: Buffer) => (pid += text.toString()));

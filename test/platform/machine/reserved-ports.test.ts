@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { reservePorts } from "../../../platform/machine/reserved-ports";
-import { readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
-import { runApart } from "../../run-apart";
+import { reservePorts } from "../../../platform/machine/reserved-ports.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
+import { runApart } from "../../run-apart.ts";
 
 /** What is reserved after a platform with these variables asked a kernel with such settings. */
 function reservedBy(env: NodeJS.ProcessEnv, reserved = "\n", range = "32768\t60999\n"): string {

@@ -1,10 +1,10 @@
 import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { asRoot, requireRoot, requireUser, rootFolder } from "../../../platform/machine/root";
-import { runStep } from "../../../platform/machine/root-steps";
-import { readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+import { runStep } from "../../../platform/machine/root-steps.ts";
+import { asRoot, requireRoot, requireUser, rootFolder } from "../../../platform/machine/root.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 const settings = readPlatformSettings({ TINYOLLY_STATE: "/srv/one" });
 

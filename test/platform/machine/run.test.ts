@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runTool } from "../../../platform/machine/run";
+import { runTool } from "../../../platform/machine/run.ts";
 
 test("a program that is not there is named", async () => {
   await expect(runTool("tinyolly-no-such-tool", [])).rejects.toThrow(

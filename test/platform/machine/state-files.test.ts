@@ -4,10 +4,10 @@ import { X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { accountKey } from "../../../platform/cluster/access";
-import { PlatformError, project, readPlatformSettings } from "../../../platform/settings";
-import { requireClock, secret, selfSigned } from "../../../platform/machine/state-files";
-import { folderWith } from "../../folders";
+import { accountKey } from "../../../platform/cluster/access.ts";
+import { requireClock, secret, selfSigned } from "../../../platform/machine/state-files.ts";
+import { PlatformError, project, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 /** Self-signed, of 2020. */
 const expired = `-----BEGIN CERTIFICATE-----
@@ -52,7 +52,7 @@ describe("the clock", () => {
 
   test("is asked before anything is started", () => {
     const state = folderWith({ "registry-tls/tls.crt": expired });
-    const args = ["--require", "./run-typescript.cjs", "platform/cli.ts", "up"];
+    const args = ["platform/cli.ts", "up"];
     const run = spawnSync(process.execPath, args, {
       cwd: project,
       encoding: "utf8",

@@ -10,12 +10,16 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../../platform/tools/catalog";
-import { providePulumi, pulumiBin, pulumiHome } from "../../../platform/pulumi/provide";
-import { type PlatformSettings, project, readPlatformSettings } from "../../../platform/settings";
-import { cachedPath } from "../../../platform/tools/find";
-import { folderWith, writeFiles } from "../../folders";
-import { makeReadOnly } from "../../mounts";
+import { providePulumi, pulumiBin, pulumiHome } from "../../../platform/pulumi/provide.ts";
+import {
+  type PlatformSettings,
+  project,
+  readPlatformSettings,
+} from "../../../platform/settings.ts";
+import { pulumiPlugins, pulumiTools, pulumiVersion } from "../../../platform/tools/catalog.ts";
+import { cachedPath } from "../../../platform/tools/find.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
+import { makeReadOnly } from "../../mounts.ts";
 
 let home = "";
 let path = "";

@@ -3,10 +3,10 @@ import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { userName } from "../../../platform/machine/process-lock";
-import { clearEndedLocks, pulumiLocks } from "../../../platform/pulumi/pulumi-lock";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { folderWith, writeFiles } from "../../folders";
+import { userName } from "../../../platform/machine/process-lock.ts";
+import { clearEndedLocks, pulumiLocks } from "../../../platform/pulumi/pulumi-lock.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 const lock = "5f6c1f0e-2c1c-4e0c-8f43-1b1c7d4d3f0a.json";
 const timestamp = "2026-11-30T04:05:06.123456789Z";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { allWell } from "../../../platform/pulumi/rollouts";
+import { allWell } from "../../../platform/pulumi/rollouts.ts";
 
 test.each([
   ["Synced Healthy\nSynced Healthy\n", true],

@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { startTime } from "../../../platform/machine/start-time";
-import { folderWith, writeFiles } from "../../folders";
+import { startTime } from "../../../platform/machine/start-time.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
-const project = resolve(__dirname, "../../..");
+const project = resolve(import.meta.dirname, "../../..");
 const soon = { timeout: 5000 };
 
 let folder = "";
@@ -35,9 +35,7 @@ async function start(
 ): Promise<{ child: ChildProcess; pulumi: number }> {
   const script = `
     require("./platform/pulumi/shell.ts").runPulumi(["up"]).then((status) => { process.exitCode = status; });`;
-  const [command = "", ...args] = [
-    ...[...before, process.execPath, "--require", "./run-typescript.cjs", "--eval", script],
-  ];
+  const [command = "", ...args] = [...[...before, process.execPath, "--eval", script]];
   const env = {
     ...process.env,
     SAID: join(folder, "said"),

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { readLocalState } from "../../../platform/pulumi/local-state";
-import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings";
-import { forgetUnfinished } from "../../../platform/pulumi/unfinished";
-import { folderWith, writeFiles } from "../../folders";
+import { readLocalState } from "../../../platform/pulumi/local-state.ts";
+import { forgetUnfinished } from "../../../platform/pulumi/unfinished.ts";
+import { type PlatformSettings, readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
 
 let folder = "";
 let settings: PlatformSettings;

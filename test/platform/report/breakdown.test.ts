@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Phase, Timing } from "../../../components/timings";
-import type { Span } from "../../../platform/report/build-log";
-import { type RunTimes, breakdown, wallTime } from "../../../platform/report/breakdown";
+import type { Phase, Timing } from "../../../delivery/basics/timings.ts";
+import { type RunTimes, breakdown, wallTime } from "../../../platform/report/breakdown.ts";
+import type { Span } from "../../../platform/report/build-log.ts";
 
 const start = 1_000_000;
 

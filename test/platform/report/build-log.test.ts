@@ -1,9 +1,9 @@
 import { chmodSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { buildTimes, failedBuilds, loggedBuilds } from "../../../platform/report/build-log";
-import { buildkitAddress } from "../../../platform/cluster/services";
-import { readPlatformSettings } from "../../../platform/settings";
-import { enterFolderWith, writeFiles } from "../../folders";
+import { buildkitAddress } from "../../../platform/cluster/services.ts";
+import { buildTimes, failedBuilds, loggedBuilds } from "../../../platform/report/build-log.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { enterFolderWith, writeFiles } from "../../folders.ts";
 
 const settings = readPlatformSettings({});
 const started = 1_700_000_000_500;

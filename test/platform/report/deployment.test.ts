@@ -5,9 +5,9 @@ import {
   type Deployment,
   deploymentTable,
   readDeployment,
-} from "../../../platform/report/deployment";
-import { readPlatformSettings } from "../../../platform/settings";
-import { folderWith } from "../../folders";
+} from "../../../platform/report/deployment.ts";
+import { readPlatformSettings } from "../../../platform/settings.ts";
+import { folderWith } from "../../folders.ts";
 
 const nothing: Deployment = {
   images: {},

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatBytes, table } from "../../../platform/report/table";
+import { formatBytes, table } from "../../../platform/report/table.ts";
 
 test("columns are as wide as their widest cell, and no line ends in blanks", () => {
   const rows = [

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   lstatSync,
   chmodSync,
@@ -11,14 +13,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { once } from "node:events";
 import { type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createHash } from "node:crypto";
 import { userInfo } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { PlatformError, project } from "../../../platform/settings.ts";
 import {
   checkTools,
   platformTools,
@@ -26,15 +27,14 @@ import {
   pulumiTools,
   pulumiVersion,
   releaseTools,
-} from "../../../platform/tools/catalog";
-import { PlatformError, project } from "../../../platform/settings";
-import { type Tool, cachedPath } from "../../../platform/tools/find";
-import { linkTools } from "../../../platform/tools/links";
-import { provideFiles, provideTools, startProviding } from "../../../platform/tools/provide";
-import type { Release } from "../../../platform/tools/releases";
-import type { Patch } from "../../../platform/tools/go-module";
-import { folderWith, writeFiles } from "../../folders";
-import { makeReadOnly } from "../../mounts";
+} from "../../../platform/tools/catalog.ts";
+import { type Tool, cachedPath } from "../../../platform/tools/find.ts";
+import type { Patch } from "../../../platform/tools/go-module.ts";
+import { linkTools } from "../../../platform/tools/links.ts";
+import { provideFiles, provideTools, startProviding } from "../../../platform/tools/provide.ts";
+import type { Release } from "../../../platform/tools/releases.ts";
+import { folderWith, writeFiles } from "../../folders.ts";
+import { makeReadOnly } from "../../mounts.ts";
 
 let cache = "";
 let path = "";
@@ -399,7 +399,7 @@ describe("of two first starts at once with one cache", () => {
   }
 
   function start(): { child: ChildProcess; lines: AsyncIterator<string> } {
-    const args = ["--require", join(project, "run-typescript.cjs"), "-e", program];
+    const args = ["-e", program];
     const child = spawn(process.execPath, [...args, JSON.stringify(tool), cache], {
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -1,9 +1,9 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { enterSigner, provideReleaseTools } from "../../../platform/tools/release-tools";
-import { enterFolderWith, folderWith } from "../../folders";
-import { programs } from "../../release/programs";
+import { enterSigner, provideReleaseTools } from "../../../platform/tools/release-tools.ts";
+import { programs } from "../../commands/release/programs.ts";
+import { enterFolderWith, folderWith } from "../../folders.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -6,16 +6,16 @@ import { type RequestListener, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { PlatformError } from "../../../platform/settings";
-import { type Digest, releaseTable } from "../../../platform/tools/release-table";
+import { PlatformError } from "../../../platform/settings.ts";
+import { type Digest, releaseTable } from "../../../platform/tools/release-table.ts";
 import {
   ReleaseUnavailable,
   answers,
   fetchRelease,
   releaseOf,
-} from "../../../platform/tools/releases";
-import { folderWith } from "../../folders";
-import { freePort } from "../../free-port";
+} from "../../../platform/tools/releases.ts";
+import { folderWith } from "../../folders.ts";
+import { freePort } from "../../free-port.ts";
 
 /** A server that answers in this way until the test ends; resolves to its address. */
 async function serve(listener: RequestListener): Promise<string> {

@@ -1,0 +1,80 @@
+/**
+ * Says what the next `pulumi up` of a stack would do and why, without the engine:
+ * `node commands/explain/cli.ts [--stack local] [--json | --markdown] [--save FILE] [--exit-code] [--platform]`.
+ *
+ * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
+ */
+import { deliverables } from "../../deliverables.ts";
+import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
+import { InputError } from "../../delivery/basics/input-error.ts";
+import { conflicts, observe } from "../../delivery/findings/observation.ts";
+import { planDeliverables } from "../../delivery/plan/plan.ts";
+import { type SavedPlan, planRecords, savePlan } from "../../delivery/plan/saved-plan.ts";
+import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
+import { planApplications, readSettings } from "../../delivery/settings/settings.ts";
+import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
+import { readStackState } from "../../delivery/settings/stack-state.ts";
+import { enterStack } from "../../platform/environment.ts";
+import { type Explanation, explain, isChanged } from "./explanation.ts";
+import { renderMarkdown, renderText } from "./render.ts";
+
+const declared = {
+  stack: { type: "string", default: "local" },
+  json: { type: "boolean", default: false },
+  markdown: { type: "boolean", default: false },
+  save: { type: "string" },
+  "exit-code": { type: "boolean", default: false },
+  platform: { type: "boolean", default: false },
+} as const;
+
+const changesExitCode = 2;
+
+async function main(): Promise<number> {
+  const options = readOptions(declared);
+  if (options.platform) enterStack(options.stack);
+  const explanation = await explainStack(options.stack, options.save);
+  process.stdout.write(render(explanation, options));
+  return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
+}
+
+async function explainStack(stack: string, save: string | undefined): Promise<Explanation> {
+  const state = readStackState(stack);
+  // Other errors come first; this one is still thrown below.
+  state.catch(() => undefined);
+  const settings = readSettings(readStackConfiguration(stack));
+  const { publishing, cluster, offline, releaseProblems, releasesFromGit } = settings;
+  const plan = planDeliverables(deliverables, settings.plan);
+  const applications = planApplications(plan.charts, settings);
+  const now = planRecords(plan, applications, publishing);
+  if (save !== undefined) writePlan(save, now);
+  const uncommitted = releasesFromGit ? findUncommitted(plan) : [];
+  const problems = [...releaseProblems, ...uncommitted];
+  const { endpoints } = publishing;
+  const { release } = settings.plan.versions;
+  const question = { plan, state, endpoints, release, applications, cluster, offline };
+  const observed = await observe(question);
+  return explain({
+    ...{ stack, plan, applications, now, state: await state, observed, release },
+    ...{ checked: !offline, problems: [...problems, ...conflicts(observed)] },
+  });
+}
+
+function writePlan(file: string, records: SavedPlan): void {
+  try {
+    savePlan(file, records);
+  } catch (error) {
+    throw new InputError(
+      `the plan cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,
+    );
+  }
+}
+
+function render(
+  explanation: Explanation,
+  { json, markdown }: { json: boolean; markdown: boolean },
+): string {
+  if (json) return `${JSON.stringify(explanation, undefined, 2)}\n`;
+  return markdown ? renderMarkdown(explanation) : renderText(explanation);
+}
+
+runMain("explain", main);

@@ -1,0 +1,303 @@
+import type { Observation, ReleaseRepair } from "../../delivery/findings/observation.ts";
+import {
+  type RecordedArtifact,
+  type RecordedRelease,
+  type StateResource,
+  readRecorded,
+  resourceName,
+} from "../../delivery/findings/recorded.ts";
+import type { Republication } from "../../delivery/findings/republication.ts";
+import type { ApplicationPlan } from "../../delivery/plan/application-spec.ts";
+import type {
+  ApplicationRecord,
+  ChartRecord,
+  ImageRecord,
+} from "../../delivery/plan/fingerprint.ts";
+import type { Plan } from "../../delivery/plan/plan.ts";
+import {
+  type Before,
+  type Cause,
+  type Reason,
+  applicationReasons,
+  chartReasons,
+  imageReasons,
+} from "../../delivery/plan/reasons.ts";
+import type { SavedPlan } from "../../delivery/plan/saved-plan.ts";
+
+/** What the next `up` does to one image, chart, release or Application, and why. */
+export interface ExplainedItem {
+  readonly kind: "image" | "chart" | "release" | "application";
+  readonly name: string;
+  /**
+   * `push` makes nothing new: it pushes what is missing, or applies what was edited. `adopt` takes what the registry has
+   * already, and `tag` gives an image that stays as it is the version of another release.
+   */
+  readonly action: "create" | "update" | "adopt" | "tag" | "push" | "delete" | "none";
+  /** Tag, version or revision that is deployed; left out where nothing is. */
+  readonly from?: string;
+  /** Tag, version or revision that `up` deploys; left out where it removes. */
+  readonly to?: string;
+  /** Empty where nothing is done. */
+  readonly reasons: readonly Reason[];
+}
+
+/** What the next `up` of a stack does; docs/explain.schema.json describes it for machines. */
+export interface Explanation {
+  readonly version: 2;
+  readonly stack: string;
+  /** Images first, then charts, then the release, then Applications: each after what causes it. */
+  readonly items: readonly ExplainedItem[];
+  /** Whether registry and cluster were asked for what is published. */
+  readonly checked: boolean;
+  /** Why `up` would refuse to make a release, and what to do; without an item `release`, versions are those of development. */
+  readonly problems: readonly string[];
+}
+
+/** What {@link explain} compares. */
+export interface ExplainArgs {
+  readonly stack: string;
+  readonly plan: Plan;
+  readonly applications: readonly ApplicationPlan[];
+  /** Everything as it is planned now. */
+  readonly now: SavedPlan;
+  readonly state: readonly StateResource[];
+  readonly observed: Observation;
+  readonly checked: boolean;
+  /** Release that is made. @default - content decides */
+  readonly release?: string | undefined;
+  /** Why none can be made. @default - nothing is in the way */
+  readonly problems?: readonly string[];
+}
+
+/** Compares what is planned with what the state holds and what registry and cluster say. */
+export function explain(args: ExplainArgs): Explanation {
+  const { stack, plan, now, state, observed, checked, release, problems = [] } = args;
+  const recorded = readRecorded(state);
+  const images = notedBy<ImageRecord>(state, "tinyolly:index:Image", recorded.images);
+  const charts = notedBy<ChartRecord>(state, "tinyolly:index:Chart", recorded.charts);
+  const applications = notedBy<ApplicationRecord>(
+    state,
+    "tinyolly:index:Application",
+    recorded.applications,
+  );
+  const versions = {
+    image: mapValues(recorded.images, pushedVersion),
+    chart: mapValues(recorded.charts, pushedVersion),
+    application: mapValues(recorded.applications, ({ revision }) => revision || undefined),
+  };
+  const made = [
+    ...plan.images.map(({ name, path, dockerfile }): Compared => {
+      const [noted, after] = [images.get(name), required(now.images, name)];
+      return {
+        kind: "image",
+        name,
+        noted,
+        from: (noted?.finished === true ? noted.record.tag : undefined) ?? versions.image.get(name),
+        to: after.tag,
+        reasons: imageReasons(noted?.record, after, { path, dockerfile: dockerfile.path }),
+        retagged: noted?.record.key === after.key,
+        adopted: adoptedAs(recorded.images.get(name), observed.images.get(name)),
+        drift: observed.images.get(name)?.absence,
+      };
+    }),
+    ...plan.charts.map(({ name, path }): Compared => {
+      const [noted, after] = [charts.get(name), required(now.charts, name)];
+      return {
+        kind: "chart",
+        name,
+        noted,
+        from: versions.chart.get(name),
+        to: after.version,
+        reasons: chartReasons(noted?.record, after, { path }),
+        adopted: adoptedAs(recorded.charts.get(name), observed.charts.get(name)),
+        drift: observed.charts.get(name)?.absence,
+      };
+    }),
+  ];
+  const applied = args.applications.map(({ chart: { name } }): Compared => {
+    const [noted, after] = [applications.get(name), required(now.applications, name)];
+    const from = versions.application.get(name);
+    return {
+      kind: "application",
+      name,
+      noted,
+      from,
+      to: after.revision,
+      reasons: applicationReasons(withRevision(noted?.record, from), after),
+      drift: observed.applications.get(name)?.drift,
+    };
+  });
+  return {
+    version: 2,
+    stack,
+    checked,
+    problems,
+    items: [
+      ...made.map(explained),
+      ...releaseItems(release, recorded.release, observed.release),
+      ...applied.map(explained),
+      ...removed("image", versions.image, now.images),
+      ...removed("chart", versions.chart, now.charts),
+      ...removed("application", versions.application, now.applications),
+    ],
+  };
+}
+
+/** Whether `up` would do anything to an item. */
+export function isChanged({ action }: ExplainedItem): boolean {
+  return action !== "none";
+}
+
+interface Compared {
+  readonly kind: ExplainedItem["kind"];
+  readonly name: string;
+  readonly noted: Noted<object> | undefined;
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly reasons: readonly Reason[];
+  /** Whether its content stays as it is. @default false */
+  readonly retagged?: boolean;
+  /** `sha256:…` that is taken from the registry now. @default - none */
+  readonly adopted?: string | undefined;
+  readonly drift: { readonly cause: Cause; readonly detail: string } | undefined;
+}
+
+/** What a component noted before its artifact was made. */
+interface Noted<Record> {
+  readonly record: Partial<Record>;
+  /** Whether the artifact was made in the same run. */
+  readonly finished: boolean;
+}
+
+function explained(compared: Compared): ExplainedItem {
+  const { kind, name, noted, from, to, adopted, drift } = compared;
+  const reasons = [
+    ...compared.reasons,
+    ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
+  ];
+  return {
+    kind,
+    name,
+    action: actionOf(compared, reasons),
+    ...(from === undefined ? {} : { from }),
+    to,
+    reasons: [
+      ...reasons,
+      ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
+      ...(drift ? [{ cause: drift.cause, subject: drift.detail }] : []),
+    ],
+  };
+}
+
+function actionOf(
+  { noted, retagged = false, adopted, drift }: Compared,
+  reasons: readonly Reason[],
+): ExplainedItem["action"] {
+  if (adopted !== undefined) return "adopt";
+  if (!noted) return "create";
+  if (reasons.length === 0) return drift ? "push" : "none";
+  return retagged && noted.finished && !drift && onlySettings(reasons) ? "tag" : "update";
+}
+
+/** A release alone changes no content. */
+function onlySettings(reasons: readonly Reason[]): boolean {
+  return reasons.every(({ cause, subject }) => cause === "settings" && subject === "release");
+}
+
+/** Digest that is taken from the registry, where the state has not recorded just that. */
+function adoptedAs(
+  recorded: RecordedArtifact | undefined,
+  republication: Republication | undefined,
+): string | undefined {
+  const existing = republication?.existing;
+  return recorded?.adopted === true && recorded.digest === existing ? undefined : existing;
+}
+
+function alreadyPublished(digest: string): Reason {
+  return { cause: "already-published", subject: `the registry has the same content as ${digest}` };
+}
+
+/** What is done to the release as a whole; nothing where content decides. */
+function releaseItems(
+  release: string | undefined,
+  recorded: RecordedRelease | undefined,
+  { missing }: ReleaseRepair,
+): ExplainedItem[] {
+  if (release === undefined) return [];
+  const item = { kind: "release", name: "release", to: release } as const;
+  if (!recorded)
+    return [{ ...item, action: "create", reasons: [{ cause: "first-time", subject: release }] }];
+  const from = recorded.version;
+  if (from !== release) {
+    const reason: Reason = { cause: "settings", subject: "release", from, to: release };
+    return [{ ...item, from, action: "update", reasons: [reason] }];
+  }
+  if (missing === undefined) return [{ ...item, from, action: "none", reasons: [] }];
+  const reason: Reason = { cause: "missing-release", subject: missing };
+  return [{ ...item, from, action: "push", reasons: [reason] }];
+}
+
+/** What the components of a type noted, by name; of those whose artifact was made at least once. */
+function notedBy<Record>(
+  state: readonly StateResource[],
+  type: string,
+  made: ReadonlyMap<string, unknown>,
+): Map<string, Noted<Record>> {
+  return new Map(
+    state
+      .filter((resource) => resource.type === type && made.has(resourceName(resource)))
+      .map((resource) => {
+        // The components register these records; an older version may have left parts out.
+        const record = (resource.inputs ?? {}) as Partial<Record>;
+        // The engine keeps no outputs of a component that changed until it registers new ones at its end.
+        return [resourceName(resource), { record, finished: resource.outputs !== undefined }];
+      }),
+  );
+}
+
+function unfinished(kind: ExplainedItem["kind"], name: string): Reason {
+  const done = kind === "application" ? "applied" : "pushed";
+  return { cause: `missing-${kind}`, subject: `the last run ended before ${name} was ${done}` };
+}
+
+/** Tag or version at the end of a reference. */
+function pushedVersion({ reference }: RecordedArtifact): string | undefined {
+  return /:([^:/]+)$/.exec(reference)?.[1];
+}
+
+function withRevision(
+  before: Before<ApplicationRecord>,
+  revision: string | undefined,
+): Before<ApplicationRecord> {
+  return before && revision !== undefined ? { ...before, revision } : before;
+}
+
+function required<T>(records: Readonly<Record<string, T>>, name: string): T {
+  const record = records[name];
+  if (record === undefined) throw new Error(`there is no record of ${name}`);
+  return record;
+}
+
+function removed(
+  kind: ExplainedItem["kind"],
+  versions: ReadonlyMap<string, string | undefined>,
+  now: Readonly<Record<string, unknown>>,
+): ExplainedItem[] {
+  const subject =
+    kind === "application"
+      ? "not in deliverables.ts any more, or the stack does not deploy"
+      : "not in deliverables.ts any more";
+  return [...versions]
+    .filter(([name]) => !Object.hasOwn(now, name))
+    .map(([name, from]) => ({
+      kind,
+      name,
+      action: "delete",
+      ...(from === undefined ? {} : { from }),
+      reasons: [{ cause: "removed", subject }],
+    }));
+}
+
+function mapValues<V, W>(map: ReadonlyMap<string, V>, change: (value: V) => W): Map<string, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}

@@ -1,0 +1,7 @@
+import type { RegistryClient } from "../../delivery/registry/client.ts";
+
+/** What cleaning asks of a registry. */
+export type Registry = Pick<
+  RegistryClient,
+  "host" | "repositories" | "manifest" | "tags" | "blob" | "referrers" | "delete" | "close"
+>;

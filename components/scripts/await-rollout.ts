@@ -1,0 +1,164 @@
+/**
+ * Waits until an Argo CD Application is Synced and Healthy at what was applied:
+ * `node components/scripts/await-rollout.ts < request.json`.
+ *
+ * Reads a {@link RolloutRequest} from standard input and says on standard error what changes. Where the wait was in vain it
+ * prints why on standard output, which Pulumi shows once, at the end. kubectl finds its own credentials.
+ */
+import { readFileSync } from "node:fs";
+import { noteTiming } from "../../delivery/basics/timings.ts";
+import { ApplicationWatch, applicationKind } from "../../delivery/rollout/application-watch.ts";
+import { diagnose } from "../../delivery/rollout/diagnosis.ts";
+import {
+  type ClusterAccess,
+  KubectlError,
+  accessFlags,
+  installKubectl,
+  kubectl,
+} from "../../delivery/rollout/kubectl.ts";
+import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/rollout.ts";
+import { runScript } from "./script.ts";
+
+/** What to wait for, and where. */
+export interface RolloutRequest {
+  readonly cluster: ClusterAccess;
+  /** Namespace of Argo CD. */
+  readonly namespace: string;
+  readonly wanted: WantedRollout;
+  /** Name of each image of ours that the chart runs. */
+  readonly images: readonly string[];
+  readonly waitSeconds: number;
+}
+
+const tickMs = 1000;
+/** Seconds for which the cluster may be out of reach. */
+const longestOutage = 30;
+
+async function main(): Promise<number> {
+  // The component writes exactly this type.
+  const request = JSON.parse(readFileSync(0, "utf8")) as RolloutRequest;
+  const { cluster, namespace, wanted, images } = request;
+  const watch = new ApplicationWatch(cluster, namespace, wanted.name);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      watch.stop();
+      process.exit(1);
+    });
+  }
+  try {
+    const failure = await waitFor(request, watch);
+    if (failure === undefined) return 0;
+    const { application } = watch;
+    const read = (args: readonly string[]): Promise<string> =>
+      kubectl([...args, ...accessFlags(cluster)]);
+    const details = await diagnose({ wanted, images, application }, read);
+    print([failure.text, ...details, "", ...nextSteps(request, failure)]);
+    return 1;
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error;
+    print([
+      `${error.message}, so nobody can tell whether ${wanted.name} rolls out; ${installKubectl}`,
+    ]);
+    return 1;
+  } finally {
+    watch.stop();
+  }
+}
+
+/** Why the wait was in vain. */
+interface Failure {
+  readonly text: string;
+  /** Whether waiting longer could have helped. */
+  readonly late: boolean;
+}
+
+/** Resolves to what went wrong, or to undefined when all is well. */
+async function waitFor(
+  { cluster, namespace, wanted, waitSeconds }: RolloutRequest,
+  watch: ApplicationWatch,
+): Promise<Failure | undefined> {
+  const { name } = wanted;
+  const rollout = new Rollout(wanted);
+  const start = Date.now();
+  const until = performance.now() + waitSeconds * 1000;
+  // An API server that only starts again must not fail a run.
+  const patience = Math.min(longestOutage, waitSeconds / 10);
+  let unreadableSince: number | undefined;
+  let syncedAt: number | undefined;
+  let said = "";
+  const say = (state: string): void => {
+    if (state !== said) process.stderr.write(`${name}: ${state}\n`);
+    said = state;
+  };
+
+  for (;;) {
+    const left = until - performance.now();
+    if (left <= 0) break;
+    await watch.change(Math.min(tickMs, left));
+    if (watch.gone) {
+      const where = `there is no Application ${name} in namespace ${namespace}`;
+      return { text: `${where}: somebody deleted it, and pulumi up makes it again`, late: false };
+    }
+    if (watch.problem === undefined) unreadableSince = undefined;
+    else {
+      say(`the cluster cannot be read: ${watch.problem}`);
+      unreadableSince ??= performance.now();
+      if (performance.now() - unreadableSince > patience * 1000) {
+        const text = `${name} cannot be followed: for ${patience} s the cluster could not be read: ${watch.problem}`;
+        return { text, late: false };
+      }
+    }
+    if (!watch.application) continue;
+    const verdict = rollout.judge(watch.application, performance.now());
+    if (verdict.kind === "stuck")
+      return { text: `${name} does not roll out: ${verdict.why}`, late: false };
+    if (verdict.kind === "done" || verdict.synced) syncedAt ??= noteTiming("sync", start);
+    if (verdict.kind === "done") {
+      say("Synced, Healthy");
+      noteTiming("roll-out", syncedAt ?? start);
+      return undefined;
+    }
+    if (watch.problem === undefined) say(verdict.state);
+    if (verdict.patch) {
+      process.stderr.write(`${name}: asking Argo CD to try again what failed before\n`);
+      const args = ["patch", applicationKind, name, `--namespace=${namespace}`, "--type=merge"];
+      const patch = `--patch=${JSON.stringify(verdict.patch)}`;
+      await kubectl([...args, patch, ...accessFlags(cluster)]).catch((error: unknown) => {
+        if (!(error instanceof KubectlError)) throw error;
+        process.stderr.write(`${name}: Argo CD cannot be asked: ${error.message}\n`);
+      });
+    }
+  }
+  const { application, problem } = watch;
+  const state = application ? describeState(wanted, application.status ?? {}) : "no answer";
+  return {
+    text: `${name} is not Synced and Healthy at the new revision after ${waitSeconds} s: ${problem ?? state}`,
+    late: true,
+  };
+}
+
+function nextSteps(
+  { cluster, namespace, wanted, waitSeconds }: RolloutRequest,
+  { late }: Failure,
+): string[] {
+  const { kubeconfig, context } = cluster;
+  const access = [
+    ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
+    `--context=${context}`,
+  ];
+  return [
+    `Next: mend the cause and run pulumi up again, which waits again even where nothing changed.`,
+    `      To see more: kubectl ${access.join(" ")} --namespace=${namespace} describe ${applicationKind} ${wanted.name}`,
+    ...(late
+      ? [`      To wait longer than ${waitSeconds} s: pulumi config set waitSeconds …`]
+      : []),
+  ];
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+runScript(async () => {
+  process.exitCode = await main();
+});

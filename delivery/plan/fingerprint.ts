@@ -1,0 +1,113 @@
+import { type Endpoints, imageFolder, chartPushFolder } from "../registry/references.ts";
+import { type SourceFile, sourceMark } from "../sources/source-tree.ts";
+import { type ChartPlan, type ImagePlan, recipes } from "./plan.ts";
+
+/** What decides how images and charts are published, besides their sources. */
+export interface Publishing {
+  readonly endpoints: Endpoints;
+  /** Name of the buildx builder. */
+  readonly builder: string;
+  /** Whether builds share their layers through the registry. */
+  readonly registryCache: boolean;
+}
+
+/**
+ * All that decides whether an image is built and pushed again, in parts that people can compare. The component registers
+ * it, so the engine's own diff names the part that changed, and `explain` compares it with what the state holds.
+ */
+export interface ImageRecord {
+  readonly key: string;
+  readonly tag: string;
+  readonly recipe: number;
+  /** Mark of each context file, by path. */
+  readonly sources: Readonly<Record<string, string>>;
+  readonly dockerfile: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Digest of each image from elsewhere, by reference. */
+  readonly bases: Readonly<Record<string, string>>;
+  /** Start of the key of each image that it needs, by name. */
+  readonly needs: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string | boolean | readonly string[]>>;
+}
+
+/** All that decides whether a chart is packaged and pushed again; see {@link ImageRecord}. */
+export interface ChartRecord {
+  readonly key: string;
+  readonly version: string;
+  readonly recipe: number;
+  readonly sources: Readonly<Record<string, string>>;
+  /** Name, tag and start of the key of each image, by its path in values.yaml. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** All that decides whether an Application is changed; see {@link ImageRecord}. */
+export interface ApplicationRecord {
+  /** Chart version that it deploys. */
+  readonly revision: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What an {@link ImageRecord} has for a base that only its tag decides. */
+export const unlockedBase = "unlocked";
+
+/** Record of an image as it would be built now. */
+export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecord {
+  const { endpoints, builder, registryCache } = publishing;
+  return {
+    key: plan.key,
+    tag: plan.tag,
+    recipe: recipes.image,
+    sources: sourceMarks(plan.files),
+    dockerfile: plan.dockerfile.digest.slice(0, 12),
+    buildArgs: plan.buildArgs,
+    bases: Object.fromEntries(
+      [...plan.bases].map(([base, digest]) => [base, digest || unlockedBase]),
+    ),
+    needs: Object.fromEntries(plan.needs.map(({ name, key }) => [name, key.slice(0, 12)])),
+    settings: {
+      builder,
+      platforms: plan.platforms,
+      pushTo: `${imageFolder(endpoints)}/${plan.name}`,
+      // What BuildKit is told; it finds out by itself which of the two others a registry speaks.
+      pushTls: endpoints.pushTls === "verify" ? "verify" : "insecure",
+      registryCache,
+      target: plan.target ?? "",
+    },
+  };
+}
+
+/** Record of a chart as it would be packaged now. */
+export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRecord {
+  const images = [...plan.images].map(([path, image]): [string, string] => [
+    path,
+    imageMark(image),
+  ]);
+  return {
+    key: plan.key,
+    version: plan.version,
+    recipe: recipes.chart,
+    sources: sourceMarks(plan.files),
+    images: Object.fromEntries(images),
+    settings: {
+      pullFrom: `${endpoints.pull}/${endpoints.namespace}`,
+      pushTo: `${chartPushFolder(endpoints)}/${plan.name}`,
+      pushTls: endpoints.pushTls,
+    },
+  };
+}
+
+/** An image as the record of a chart that runs it has it. */
+export function imageMark({ name, key }: Pick<ImagePlan, "name" | "key">): string {
+  return `${name} ${key.slice(0, 12)}`;
+}
+
+/** Name of the image in an {@link imageMark}. */
+export function markedImage(mark: string): string {
+  // Records that are not of the last run may have a tag after the name.
+  return mark.replace(/[: ].*$/, "");
+}
+
+function sourceMarks(files: readonly SourceFile[]): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file.path, sourceMark(file)]));
+}

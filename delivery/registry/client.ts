@@ -1,0 +1,280 @@
+import { abridge } from "../basics/few-names.ts";
+import { InputError } from "../basics/input-error.ts";
+import { sha256 } from "../basics/sha256.ts";
+import { sourceOf } from "./blob-source.ts";
+import { RegistryConnection } from "./connection.ts";
+import { downloadBlob, readBlob } from "./download.ts";
+import { Turns } from "./limiter.ts";
+import { listReferrers, listRepositories, listTags } from "./lists.ts";
+import {
+  type ManifestBytes,
+  deleteManifest,
+  getManifest,
+  hasManifest,
+  sendManifest,
+} from "./manifests.ts";
+import { isDigest, referrersTag } from "./oci.ts";
+import { Outage, Problem } from "./problem.ts";
+import type {
+  Errand,
+  RegistryAddress,
+  RegistryClientOptions,
+  Descriptor,
+  Manifest,
+} from "./types.ts";
+import { type Pushed, hasBlob, tryUpload, uploadBlob } from "./upload.ts";
+
+/** A registry that could not be read, or that did not take or delete something. */
+export class RegistryError extends InputError {
+  public readonly problems: ReadonlyMap<string, readonly string[]>;
+  public readonly deed: "read" | "pushed" | "deleted";
+
+  /**
+   * @param problems What could not be done with what (`host/repository:tag`), by what was wrong and what to do.
+   * @param deed What could not be done.
+   */
+  public constructor(
+    problems: ReadonlyMap<string, readonly string[]>,
+    deed: "read" | "pushed" | "deleted" = "read",
+  ) {
+    const lines = [...problems].map(
+      ([problem, references]) => `${abridge(references)} could not be ${deed}: ${problem}`,
+    );
+    super(lines.join("\n"));
+    this.problems = problems;
+    this.deed = deed;
+  }
+}
+
+const deeds = { pull: "read", push: "pushed", delete: "deleted" } as const;
+const mostAtOnce = 8;
+
+/**
+ * Reads, writes and deletes in one registry. It does eight things at once and repeats what fails by chance; an outage also
+ * ends those that wait for their turn. Close it when done.
+ *
+ * @example
+ * const client = new RegistryClient({ host: "ghcr.io", tls: "verify" });
+ * const manifest = await client.manifest("owner/webui", "v1");
+ * if (manifest) await client.putManifest("owner/webui", "latest", manifest);
+ */
+export class RegistryClient {
+  /** Host of the registry, as it was given. */
+  public readonly host: string;
+  private readonly connection: RegistryConnection;
+  private readonly turns = new Turns(mostAtOnce, (error) => error instanceof Outage);
+
+  public constructor(address: RegistryAddress, options: RegistryClientOptions = {}) {
+    this.host = address.host;
+    this.connection = new RegistryConnection(address, options);
+  }
+
+  /**
+   * Reads the manifest under a tag or a `sha256:…`; undefined when the registry does not have it.
+   *
+   * @throws RegistryError when the registry says anything else, or nothing.
+   */
+  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    return this.attempt("pull", repository, reference, (errand) =>
+      getManifest(this.connection, errand, reference),
+    );
+  }
+
+  /**
+   * Whether the registry has the manifest with this `sha256:…`.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public exists(repository: string, digest: string): Promise<boolean> {
+    return this.attempt("pull", repository, digest, (errand) =>
+      hasManifest(this.connection, errand, digest),
+    );
+  }
+
+  /**
+   * All tags of a repository, in the order of their characters; none where the registry does not know the repository.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public tags(repository: string): Promise<string[]> {
+    return this.attempt("pull", repository, undefined, (errand) =>
+      listTags(this.connection, errand),
+    );
+  }
+
+  /**
+   * Names of all repositories that the registry tells of; many tell none, or not to everybody.
+   *
+   * @throws RegistryError when it cannot be reached.
+   */
+  public repositories(): Promise<string[]> {
+    return this.attempt("pull", "", undefined, () => listRepositories(this.connection));
+  }
+
+  /**
+   * Reads a blob of at most 8 MiB; undefined when the registry does not have it.
+   *
+   * @throws RegistryError when the registry says anything else, or sends other bytes, or when the blob is larger.
+   */
+  public blob(repository: string, descriptor: Descriptor): Promise<Buffer | undefined> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
+      readBlob(this.connection, errand, descriptor),
+    );
+  }
+
+  /**
+   * Whether the registry has the blob with this `sha256:…`.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public hasBlob(repository: string, digest: string): Promise<boolean> {
+    return this.attemptBlob("pull", repository, digest, (errand) =>
+      this.connection.repeat(errand, () => hasBlob(this.connection, errand, digest)),
+    );
+  }
+
+  /**
+   * Writes a blob to a file, however large it is. A connection that breaks off is taken up where it ended, and a file that
+   * did not become whole is deleted.
+   *
+   * @throws RegistryError when the registry does not have the blob, or sends other bytes.
+   * @throws InputError when the file cannot be written.
+   */
+  public pullBlob(repository: string, descriptor: Descriptor, file: string): Promise<void> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
+      downloadBlob(this.connection, errand, descriptor, file),
+    );
+  }
+
+  /**
+   * Brings a blob into a repository, and says whether it was there, was taken over from another repository or was sent.
+   *
+   * @param source Its bytes, or the path of a file that holds them.
+   * @param mountFrom Repository of this registry that may have it; where that does not help, it is sent.
+   * @throws RegistryError when the registry does not take it.
+   * @throws InputError when the source is not what the descriptor says.
+   */
+  public pushBlob(
+    repository: string,
+    descriptor: Descriptor,
+    source: Buffer | string,
+    mountFrom?: string,
+  ): Promise<Pushed> {
+    return this.attemptBlob("push", repository, descriptor.digest, (errand) =>
+      uploadBlob(this.connection, errand, {
+        digest: descriptor.digest,
+        source: sourceOf(descriptor, source),
+        mountFrom,
+      }),
+    );
+  }
+
+  /**
+   * Makes sure that the registry takes uploads to a repository; nothing is left there.
+   *
+   * @throws RegistryError when it does not.
+   */
+  public requirePush(repository: string): Promise<void> {
+    return this.attempt("push", repository, undefined, (errand) =>
+      tryUpload(this.connection, errand),
+    );
+  }
+
+  /**
+   * Puts a manifest under a tag, which moves where it was elsewhere, or under its own `sha256:…`. Returns its digest.
+   *
+   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   */
+  public async putManifest(
+    repository: string,
+    reference: string,
+    manifest: ManifestBytes,
+  ): Promise<string> {
+    const { digest } = await this.attempt("push", repository, reference, (errand) =>
+      sendManifest(this.connection, errand, reference, manifest),
+    );
+    return digest;
+  }
+
+  /**
+   * Puts a manifest that has a subject under its own digest. Returns whether the registry will list it among the referrers
+   * of its subject; `attachReferrer` does what is to be done where it will not.
+   *
+   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   */
+  public async putReferrer(repository: string, manifest: ManifestBytes): Promise<boolean> {
+    const digest = `sha256:${sha256(manifest.bytes)}`;
+    const { answer } = await this.attempt("push", repository, digest, (errand) =>
+      sendManifest(this.connection, errand, digest, manifest),
+    );
+    return answer.headers["oci-subject"] !== undefined;
+  }
+
+  /**
+   * Deletes a tag, or the manifest with this `sha256:…` and all its tags; false when it was not there.
+   *
+   * @throws RegistryError when the registry does not delete it; not every registry does.
+   */
+  public delete(repository: string, reference: string): Promise<boolean> {
+    return this.attempt("delete", repository, reference, (errand) =>
+      deleteManifest(this.connection, errand, reference),
+    );
+  }
+
+  /**
+   * The manifests that say something about the one with this `sha256:…`: as the registry lists them, or as a tag does where
+   * the registry lists none.
+   *
+   * @throws RegistryError when the registry does not say so.
+   */
+  public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
+    const listed = await this.attempt("pull", repository, digest, (errand) =>
+      listReferrers(this.connection, errand, digest),
+    );
+    if (listed) return listed;
+    const found = await this.manifest(repository, referrersTag(digest));
+    // GitLab takes this tag for the digest itself.
+    if (!found || found.digest === digest) return [];
+    return found.children.map(({ descriptor }) => descriptor);
+  }
+
+  /** Ends all connections; questions without an answer fail. */
+  public close(): void {
+    this.connection.close();
+  }
+
+  private attemptBlob<T>(
+    action: Errand["action"],
+    repository: string,
+    digest: string,
+    work: (errand: Errand) => Promise<T>,
+  ): Promise<T> {
+    return this.attempt(action, repository, digest, (errand) => {
+      if (isDigest(digest)) return work(errand);
+      throw new Problem("its digest must be sha256: and 64 digits; correct what refers to it");
+    });
+  }
+
+  /** Does a work when it is its turn, and names what it was done with when it fails. */
+  private async attempt<T>(
+    action: Errand["action"],
+    repository: string,
+    reference: string | undefined,
+    work: (errand: Errand) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.turns.take(async () => work({ action, repository }));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      const whole = `${this.host}/${repository}`;
+      const separator = reference?.startsWith("sha256:") === true ? "@" : ":";
+      const name =
+        reference !== undefined
+          ? `${whole}${separator}${reference}`
+          : action === "pull"
+            ? `the tags of ${whole}`
+            : whole;
+      throw new RegistryError(new Map([[error.message, [name]]]), deeds[action]);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { registryCredentials } from "./credentials.ts";
+import type { Problem } from "./problem.ts";
+import { RequestSigner } from "./request-signer.ts";
+import { RegistryTransport } from "./transport.ts";
+import type { RegistryAddress, RegistryClientOptions, Answer, Errand, Request } from "./types.ts";
+
+/** A request without what all requests have in common. */
+export type Draft = Omit<Request, "url" | "headers"> & {
+  /** Path at the registry, or an address that it gave. */
+  readonly to: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Signed requests to one registry, on which questions, uploads and downloads stand. */
+export class RegistryConnection {
+  private readonly transport: RegistryTransport;
+  private readonly signer: RequestSigner;
+
+  public constructor(address: RegistryAddress, options: RegistryClientOptions) {
+    const { env = process.env, credentials = registryCredentials } = options;
+    this.transport = new RegistryTransport(address, options);
+    this.signer = new RequestSigner(this.transport, address.host, () =>
+      credentials(address.host, env),
+    );
+  }
+
+  /** Asks until there is an answer that is not by chance, within the time of one question. */
+  public send(draft: Draft): Promise<Answer> {
+    const until = this.transport.deadline();
+    return this.signer.send(
+      this.request(draft),
+      () => until,
+      (request) => this.transport.send(request, until),
+    );
+  }
+
+  /**
+   * Asks one time, and once more with a new token.
+   *
+   * @throws Hiccup, BrokenOff when all that led to it may be worth another try.
+   */
+  public once(draft: Draft): Promise<Answer> {
+    return this.signer.send(
+      this.request(draft),
+      () => this.transport.deadline(),
+      (request) => this.transport.once(request),
+    );
+  }
+
+  /** Does a work of several requests until it ends otherwise than by chance, four times at most. */
+  public repeat<T>(errand: Errand, work: () => Promise<T>): Promise<T> {
+    return this.transport.repeat(errand, work);
+  }
+
+  /** Address that an answer refers to; undefined when it is none. */
+  public reference(text: string | undefined, answer: Answer): URL | undefined {
+    return text === undefined ? undefined : this.transport.reference(text, answer);
+  }
+
+  /** What to say about an answer that is neither the wanted one nor "not found". */
+  public refusal(answer: Answer, errand: Errand): Promise<Problem> {
+    return this.signer.refusal(answer, errand);
+  }
+
+  /** End of a message with the server's own words; empty where it has none. */
+  public says(answer: Answer): string {
+    return this.transport.says(answer);
+  }
+
+  /** Ends all connections; requests without an answer fail. */
+  public close(): void {
+    this.transport.close();
+  }
+
+  private request({ to, headers = {}, ...draft }: Draft): Request {
+    return { ...draft, headers, url: typeof to === "string" ? this.transport.url(to) : to };
+  }
+}

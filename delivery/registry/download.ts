@@ -1,0 +1,164 @@
+import { type Hash, createHash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { InputError } from "../basics/input-error.ts";
+import { sha256 } from "../basics/sha256.ts";
+import type { RegistryConnection } from "./connection.ts";
+import { mostBytes } from "./exchange.ts";
+import { requireDigest } from "./manifest-reader.ts";
+import { isMissing } from "./manifests.ts";
+import { pathIn } from "./path.ts";
+import { BrokenOff, Problem, codeOf } from "./problem.ts";
+import type { Descriptor, Errand, Head } from "./types.ts";
+
+/** Reads a blob of at most 8 MiB; undefined when the registry does not have it. */
+export async function readBlob(
+  connection: RegistryConnection,
+  errand: Errand,
+  { digest, size }: Descriptor,
+): Promise<Buffer | undefined> {
+  if (size > mostBytes)
+    throw new Problem(`it has ${size} bytes, and at most 8 MiB are read into memory`);
+  const to = pathIn(errand, "blobs", digest);
+  const answer = await connection.send({ errand, method: "GET", to });
+  if (isMissing(answer)) return undefined;
+  if (answer.status !== 200) throw await connection.refusal(answer, errand);
+  requireDigest(`sha256:${sha256(answer.body)}`, digest);
+  if (answer.body.length === size) return answer.body;
+  throw new Problem(
+    `it has ${answer.body.length} bytes, but what refers to it says ${size}; push that again`,
+  );
+}
+
+/**
+ * Writes a blob to a file. A connection that breaks off is taken up where it ended, four tries at most in all; a file that
+ * did not become whole is deleted.
+ *
+ * @throws Problem when the registry does not have the blob, or sends another.
+ * @throws InputError when the file cannot be written.
+ */
+export async function downloadBlob(
+  connection: RegistryConnection,
+  errand: Errand,
+  descriptor: Descriptor,
+  file: string,
+): Promise<void> {
+  const target = await open(file, "w").catch((error: unknown) => {
+    throw unwritable(file, error);
+  });
+  const download = new Download(target, file, descriptor);
+  try {
+    await connection.repeat(errand, () => advance(connection, errand, download));
+    download.finish();
+  } catch (error) {
+    // As root, a device would go as well.
+    if ((await target.stat()).isFile()) rmSync(file, { force: true });
+    throw error;
+  } finally {
+    await target.close();
+  }
+}
+
+/** Asks for what is still missing. */
+async function advance(
+  connection: RegistryConnection,
+  errand: Errand,
+  download: Download,
+): Promise<void> {
+  const { digest, size } = download.descriptor;
+  const { received } = download;
+  // The connection may have ended right after the last byte.
+  if (received > 0 && received === size) return;
+  const answer = await connection.once({
+    errand,
+    method: "GET",
+    to: pathIn(errand, "blobs", digest),
+    // A compressed transfer would have other offsets.
+    headers: {
+      "accept-encoding": "identity",
+      ...(received > 0 && { range: `bytes=${received}-` }),
+    },
+    sink: (head, pieces) => download.take(head, pieces),
+  });
+  if (answer.status === 200 || answer.status === 206) return;
+  if (isMissing(answer))
+    throw new Problem("the registry does not have it; push it there again, and then repeat this");
+  if (answer.status === 416 && received > 0) download.refuseRange();
+  throw await connection.refusal(answer, errand);
+}
+
+/** A file that becomes a blob. */
+class Download {
+  /** Bytes that are in the file. */
+  public received = 0;
+  private hash: Hash = createHash("sha256");
+  private connections = 0;
+  private readonly target: FileHandle;
+  private readonly file: string;
+  public readonly descriptor: Descriptor;
+
+  public constructor(target: FileHandle, file: string, descriptor: Descriptor) {
+    this.target = target;
+    this.file = file;
+    this.descriptor = descriptor;
+  }
+
+  /** Writes what comes, which must go on where the file ends. */
+  public async take({ status, headers }: Head, pieces: AsyncIterable<Buffer>): Promise<void> {
+    const { size } = this.descriptor;
+    const connection = ++this.connections;
+    if (status === 200) this.restart();
+    else if (headers["content-range"]?.startsWith(`bytes ${this.received}-`) !== true)
+      this.refuseRange();
+    for await (const piece of pieces) {
+      if (this.received + piece.length > size)
+        throw new Problem(`the registry sends over ${size} bytes; ${damaged}`);
+      await this.write(piece);
+      // A disk may be so slow that the connection was given up, and another one writes here now.
+      if (connection !== this.connections) return;
+      this.hash.update(piece);
+      this.received += piece.length;
+    }
+    if (this.received < size)
+      throw new BrokenOff(
+        `the registry sent ${this.received} of ${size} bytes; look into its log, and run again`,
+      );
+  }
+
+  /** Begins anew, since the registry does not go on where the file ends. */
+  public refuseRange(): never {
+    this.restart();
+    throw new BrokenOff(
+      "the registry did not go on where the connection had ended; look into its log, and run again",
+    );
+  }
+
+  /** @throws Problem when it is not the blob. */
+  public finish(): void {
+    requireDigest(`sha256:${this.hash.digest("hex")}`, this.descriptor.digest);
+  }
+
+  private restart(): void {
+    this.received = 0;
+    this.hash = createHash("sha256");
+  }
+
+  private async write(piece: Buffer): Promise<void> {
+    try {
+      for (let at = 0; at < piece.length;) {
+        const rest = piece.length - at;
+        at += (await this.target.write(piece, at, rest, this.received + at)).bytesWritten;
+      }
+    } catch (error) {
+      throw unwritable(this.file, error);
+    }
+  }
+}
+
+const damaged = "its store or a proxy before it is damaged, so mend that, and push again";
+
+function unwritable(file: string, error: unknown): InputError {
+  return new InputError(
+    `${file} cannot be written (${codeOf(error)}); make room, or take another folder`,
+  );
+}

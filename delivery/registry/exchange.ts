@@ -1,0 +1,134 @@
+import { once } from "node:events";
+import * as http from "node:http";
+import * as https from "node:https";
+import { Problem, checkAddress, isSource, silence } from "./problem.ts";
+import type { Source, Request, Head, Answer } from "./types.ts";
+
+/** How one request is sent. */
+export interface ExchangeOptions {
+  readonly agent: http.Agent;
+  /** Longest time until the answer is there; where bytes are streamed, longest time in which none comes. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Most bytes of an answer that are kept in memory. */
+export const mostBytes = 8 * 1024 * 1024;
+
+/**
+ * How much longer than others a registry may take that gets a blob: the kernel hides for long what moves of the megabytes that
+ * it has taken, and a blob of gigabytes is checked and moved before the answer comes.
+ */
+const slowFactor = 6;
+
+/**
+ * Sends one request and reads its answer.
+ *
+ * @throws Outage when the time is over; otherwise whatever the connection, the source or the sink throws.
+ */
+export function exchange(request: Request, options: ExchangeOptions): Promise<Answer> {
+  const { method, url, headers, body, sink, slow } = request;
+  const { agent, timeoutMs, signal } = options;
+  const streamed = isSource(body);
+  const answered = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let settled = false;
+
+  const answer = new Promise<Answer>((resolve, reject) => {
+    const outgoing = (url.protocol === "https:" ? https : http).request(url, {
+      method,
+      headers: streamed ? { ...headers, "content-length": body.size } : headers,
+      agent,
+      signal,
+    });
+    const stop = (error: unknown): void => {
+      reject(error instanceof Error ? error : new Error(String(error)));
+      outgoing.destroy();
+    };
+    const wait = (ms: number): void => {
+      clearTimeout(timer);
+      if (settled) return;
+      timer = setTimeout(() => {
+        stop(silence(request, ms));
+      }, ms);
+    };
+    wait(timeoutMs * (slow === true ? slowFactor : 1));
+    outgoing.on("error", reject);
+    outgoing.on("response", (incoming) => {
+      // What is still to be sent would go to nobody.
+      answered.abort();
+      const { statusCode: status = 0, headers } = incoming;
+      const head: Head = { url, status, headers };
+      const whole =
+        sink && (status === 200 || status === 206)
+          ? sink(
+              head,
+              noting(incoming, () => {
+                wait(timeoutMs);
+              }),
+            ).then(() => Buffer.alloc(0))
+          : readAll(incoming, url);
+      whole.then((bytes) => {
+        resolve({ ...head, body: bytes });
+        // The connection is of no more use when the answer came before the end of the request.
+        if (!outgoing.writableFinished) outgoing.destroy();
+      }, stop);
+    });
+    if (!streamed) {
+      outgoing.end(body);
+      return;
+    }
+    const progress = (): void => {
+      wait(timeoutMs * slowFactor);
+    };
+    send(body, outgoing, answered.signal, progress).catch(stop);
+  });
+  return answer.finally(() => {
+    settled = true;
+    answered.abort();
+    clearTimeout(timer);
+  });
+}
+
+/** Sends all pieces, until `signal` says that nobody wants them any more. */
+async function send(
+  source: Source,
+  outgoing: http.ClientRequest,
+  signal: AbortSignal,
+  progress: () => void,
+): Promise<void> {
+  for await (const piece of source.open()) {
+    if (signal.aborted) return;
+    progress();
+    if (outgoing.write(piece)) continue;
+    try {
+      await once(outgoing, "drain", { signal });
+    } catch {
+      // Either the answer is there, or the request has told its own error.
+      return;
+    }
+  }
+  outgoing.end();
+}
+
+async function* noting(
+  incoming: AsyncIterable<Buffer>,
+  progress: () => void,
+): AsyncIterable<Buffer> {
+  for await (const piece of incoming) {
+    progress();
+    yield piece;
+  }
+}
+
+async function readAll(incoming: AsyncIterable<Buffer>, { host }: URL): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of incoming) {
+    bytes += piece.length;
+    pieces.push(piece);
+    if (bytes > mostBytes)
+      throw new Problem(`${host} answered with over 8 MiB, as no registry does; ${checkAddress}`);
+  }
+  return Buffer.concat(pieces);
+}

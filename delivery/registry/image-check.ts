@@ -1,0 +1,89 @@
+import { fields, parseJson } from "../basics/json-fields.ts";
+import { sha256 } from "../basics/sha256.ts";
+import type { RegistryClient } from "./client.ts";
+import { platformName } from "./manifest-reader.ts";
+import type { ChildManifest, Manifest } from "./types.ts";
+
+/** An image as it must be in the registry. */
+export interface WantedImage {
+  /** Path in the registry, without its host. */
+  readonly repository: string;
+  /** `sha256:…` of its manifest or index. */
+  readonly digest: string;
+  readonly platforms: readonly string[];
+}
+
+/**
+ * Asks the registry whether an image is there by its digest, with all its platforms, each of which says in its own
+ * configuration that it is for that platform.
+ *
+ * @returns what is wrong, as a sentence without its end; undefined when nothing is.
+ * @throws RegistryError when the registry could not be asked.
+ */
+export async function imageProblem(
+  client: RegistryClient,
+  { repository, digest, platforms }: WantedImage,
+): Promise<string | undefined> {
+  const name = `${client.host}/${repository}@${digest}`;
+  const manifest = await client.manifest(repository, digest);
+  if (!manifest) return `${name} is not in the registry`;
+  const parts = await platformParts(client, repository, manifest);
+  const problems = platforms.map((platform) => {
+    const part =
+      parts.find((one) => one.claimed === platform) ??
+      parts.find(({ claimed }) => claimed === undefined);
+    if (!part) {
+      const there = parts.flatMap(({ claimed }) => claimed ?? []).join(", ");
+      return `${name} has no ${platform}, but ${there || "nothing that runs"}`;
+    }
+    if (part.actual === platform) return undefined;
+    return part.actual === undefined
+      ? `${platform} of ${name} is not in the registry`
+      : `${platform} of ${name} holds a program for ${part.actual}`;
+  });
+  return problems.find((problem) => problem !== undefined);
+}
+
+/** One platform of an image. */
+interface Part {
+  /** As the index has it; undefined where there is no index. */
+  readonly claimed: string | undefined;
+  /** As the configuration has it; undefined where that is missing. */
+  readonly actual: string | undefined;
+}
+
+async function platformParts(
+  client: RegistryClient,
+  repository: string,
+  manifest: Manifest,
+): Promise<Part[]> {
+  if (manifest.config) {
+    return [{ claimed: undefined, actual: await configuredPlatform(client, repository, manifest) }];
+  }
+  const children = manifest.children.filter(({ platform }) => platform !== undefined);
+  return Promise.all(
+    children.map(async ({ platform, digest }: ChildManifest): Promise<Part> => {
+      const child = await client.manifest(repository, digest);
+      const actual = child && (await configuredPlatform(client, repository, child));
+      return { claimed: platform, actual };
+    }),
+  );
+}
+
+/** Platform that an image's own configuration names; undefined where that is gone or damaged, or names none. */
+export async function configuredPlatform(
+  reader: Pick<RegistryClient, "blob">,
+  repository: string,
+  { config }: Pick<Manifest, "config">,
+): Promise<string | undefined> {
+  const text = config && (await reader.blob(repository, config));
+  if (!text || `sha256:${sha256(text)}` !== config.digest) return undefined;
+  const { os, architecture } = fields(parseJson(text));
+  if (typeof os !== "string" || typeof architecture !== "string") return undefined;
+  return plainPlatform(platformName(parseJson(text)));
+}
+
+/** The only variant that 64-bit ARM has is left out by some. */
+export function plainPlatform(platform: string): string {
+  return platform.replace(/^(\w+\/arm64)\/v8$/, "$1");
+}

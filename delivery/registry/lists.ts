@@ -1,0 +1,99 @@
+import { fields, parseJson } from "../basics/json-fields.ts";
+import type { RegistryConnection } from "./connection.ts";
+import { contentType, readDescriptor } from "./manifest-reader.ts";
+import { isMissing } from "./manifests.ts";
+import { imageIndexType, isDigest } from "./oci.ts";
+import { pathIn } from "./path.ts";
+import { Outage, Problem, checkAddress } from "./problem.ts";
+import type { Descriptor, Answer, Errand } from "./types.ts";
+
+const pageSize = 1000;
+
+/** All tags of a repository, sorted; none where the registry does not know it. */
+export async function listTags(connection: RegistryConnection, errand: Errand): Promise<string[]> {
+  const path = `${pathIn(errand, "tags", "list")}?n=${pageSize}`;
+  const tags = new Set<string>();
+  for await (const answer of pages(connection, errand, path)) {
+    if (isMissing(answer)) return [];
+    if (answer.status !== 200) throw await connection.refusal(answer, errand);
+    for (const tag of readTags(answer)) tags.add(tag);
+  }
+  return [...tags].sort();
+}
+
+/**
+ * All repositories that the registry tells of; none where it does not tell them, or not to everybody, as most do.
+ *
+ * @throws Outage when it cannot be reached.
+ */
+export async function listRepositories(connection: RegistryConnection): Promise<string[]> {
+  const errand: Errand = { action: "pull", repository: "" };
+  const names = new Set<string>();
+  try {
+    for await (const answer of pages(connection, errand, `/v2/_catalog?n=${pageSize}`)) {
+      const { repositories } = fields(parseJson(answer.body) ?? {});
+      if (answer.status !== 200 || !Array.isArray(repositories)) return [];
+      for (const name of repositories) names.add(String(name));
+    }
+  } catch (error) {
+    // It wants credentials for it, or has no end.
+    if (error instanceof Problem && !(error instanceof Outage)) return [];
+    throw error;
+  }
+  return [...names].sort();
+}
+
+function readTags(answer: Answer): readonly string[] {
+  const { tags } = fields(parseJson(answer.body) ?? {});
+  // Go writes an empty list as null.
+  if (tags === null) return [];
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
+  const type = contentType(answer) || "no content type";
+  throw new Problem(`the answer (200, ${type}) is no list of tags; ${checkAddress}`);
+}
+
+/** The referrers that the registry lists itself; undefined where it lists none for any manifest. */
+export async function listReferrers(
+  connection: RegistryConnection,
+  errand: Errand,
+  digest: string,
+): Promise<Descriptor[] | undefined> {
+  const path = pathIn(errand, "referrers", digest);
+  const found: Descriptor[] = [];
+  for await (const answer of pages(connection, errand, path, false)) {
+    const { manifests } = fields(parseJson(answer.body) ?? {});
+    const isList = contentType(answer) === imageIndexType && Array.isArray(manifests);
+    // Registries that do not know this question answer it in many ways; GHCR refers to a page of another host.
+    if (answer.status !== 200 || !isList) return undefined;
+    found.push(...manifests.map(readDescriptor));
+  }
+  return found.filter((descriptor) => isDigest(descriptor.digest));
+}
+
+/** The answer to a path, and to each page that an answer names as the next. */
+async function* pages(
+  connection: RegistryConnection,
+  errand: Errand,
+  path: string,
+  follow = true,
+): AsyncIterable<Answer> {
+  const seen = new Set<string>();
+  for (let to: string | URL | undefined = path; to !== undefined;) {
+    const answer: Answer = await connection.send({ errand, method: "GET", to, follow });
+    yield answer;
+    const next = connection.reference(nextOf(answer), answer);
+    if (next && seen.has(next.href))
+      throw new Problem(
+        `the registry names ${next.pathname}${next.search} as its next page twice; look into its log`,
+      );
+    if (next) seen.add(next.href);
+    to = next;
+  }
+}
+
+/** What the `Link` header names as the next page. */
+function nextOf({ headers }: Answer): string | undefined {
+  const { link } = headers;
+  const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
+  return /<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(text)?.[1];
+}

@@ -1,0 +1,126 @@
+import { fields, parseJson } from "../basics/json-fields.ts";
+import { sha256 } from "../basics/sha256.ts";
+import { imageTypes, indexTypes, isDigest } from "./oci.ts";
+import { Problem, checkAddress } from "./problem.ts";
+import type { ChildManifest, Descriptor, Manifest, Answer } from "./types.ts";
+
+/** Media types of all manifests that are understood. */
+export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
+
+/**
+ * Reads an answer as the manifest under a tag or a `sha256:…`.
+ *
+ * @throws Problem when it is none, or another one.
+ */
+export function readManifest(answer: Answer, reference: string): Manifest {
+  const manifest = parseManifest(answer.body, requireManifestType(answer));
+  requireDigest(manifest.digest, saidDigest(answer) ?? manifest.digest);
+  if (reference.startsWith("sha256:")) requireDigest(manifest.digest, reference);
+  return manifest;
+}
+
+/**
+ * Reads the bytes of a manifest.
+ *
+ * @throws Problem when they are none of that media type.
+ */
+export function parseManifest(bytes: Buffer, mediaType: string): Manifest {
+  const { manifests, layers, config, artifactType, annotations, subject } = fields(
+    parseJson(bytes),
+  );
+  const refersTo = fields(subject)["digest"];
+  const common = {
+    digest: `sha256:${sha256(bytes)}`,
+    mediaType,
+    bytes,
+    annotations: readAnnotations(annotations),
+    ...(typeof artifactType === "string" && { artifactType }),
+    ...(typeof refersTo === "string" && { subject: refersTo }),
+  };
+  if (indexTypes.includes(mediaType)) {
+    const children = list(manifests, mediaType).map((child) => readChild(child, mediaType));
+    return { ...common, children, layers: [], blobs: [], size: 0 };
+  }
+  const layerBlobs = list(layers, mediaType).map(readDescriptor);
+  const configBlob = config === undefined ? undefined : readDescriptor(config);
+  const blobs = configBlob ? [configBlob, ...layerBlobs] : layerBlobs;
+  return {
+    ...common,
+    children: [],
+    layers: layerBlobs.map((layer) => layer.digest),
+    ...(configBlob && { config: configBlob }),
+    blobs,
+    size: blobs.reduce((sum, blob) => sum + blob.size, 0),
+  };
+}
+
+function list(value: unknown, mediaType: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw noManifest(mediaType);
+  return value;
+}
+
+function readChild(child: unknown, type: string): ChildManifest {
+  const descriptor = readDescriptor(child);
+  if (!isDigest(descriptor.digest)) throw noManifest(type);
+  const name = platformName(descriptor.platform);
+  // How BuildKit marks attestations.
+  const runs = name !== "" && fields(descriptor.platform)["os"] !== "unknown";
+  const { digest } = descriptor;
+  return { digest, platform: runs ? name : undefined, descriptor };
+}
+
+/** Platform such as `linux/arm64` of an index's entry, or of an image's configuration; empty where it names none. */
+export function platformName(value: unknown): string {
+  const { os, architecture, variant } = fields(value);
+  return [os, architecture, variant].filter((part) => typeof part === "string" && part).join("/");
+}
+
+/** Reads a descriptor; what a registry may leave out is empty. */
+export function readDescriptor(value: unknown): Descriptor {
+  const { mediaType, digest, size, artifactType, annotations, platform } = fields(value);
+  return {
+    mediaType: typeof mediaType === "string" ? mediaType : "",
+    digest: String(digest),
+    size: typeof size === "number" ? size : 0,
+    ...(typeof artifactType === "string" && { artifactType }),
+    ...(annotations !== undefined && { annotations: readAnnotations(annotations) }),
+    ...(platform !== undefined && { platform }),
+  };
+}
+
+function readAnnotations(value: unknown): Readonly<Record<string, string>> {
+  const texts = Object.entries(fields(value)).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return Object.fromEntries(texts);
+}
+
+/** Media type of an answer, without parameters; empty where it has none. */
+export function contentType({ headers }: Answer): string {
+  return headers["content-type"]?.split(";")[0]?.trim() ?? "";
+}
+
+/** @throws Problem when an answer has another media type than a manifest. */
+export function requireManifestType(answer: Answer): string {
+  const type = contentType(answer);
+  if (!manifestTypes.includes(type)) throw noManifest(type || "no content type");
+  return type;
+}
+
+function noManifest(type: string): Problem {
+  return new Problem(`the answer (200, ${type}) is no manifest; ${checkAddress}`);
+}
+
+/** The digest that the registry claims, where it is one that can be compared. */
+export function saidDigest({ headers }: Answer): string | undefined {
+  const said = headers["docker-content-digest"];
+  return typeof said === "string" && said.startsWith("sha256:") ? said : undefined;
+}
+
+/** @throws Problem when the registry sent something else. */
+export function requireDigest(digest: string, expected: string): void {
+  if (digest === expected) return;
+  throw new Problem(
+    `the registry sent ${digest} for ${expected}; its store or a proxy before it is damaged, so mend that, and push again`,
+  );
+}

@@ -1,0 +1,196 @@
+import { STATUS_CODES } from "node:http";
+import { fields, parseJson } from "../basics/json-fields.ts";
+import type { Answer, Errand, Request, Source } from "./types.ts";
+
+/** What is wrong with the registry, before it is known which question it spoils. */
+export class Problem extends Error {}
+
+/** A problem of the whole registry, which all other questions would meet as well. */
+export class Outage extends Problem {}
+
+/** An outage that may be over soon. */
+export class Hiccup extends Outage {
+  /** How long the registry asks to be left alone. */
+  public readonly pauseMs: number;
+
+  public constructor(
+    message: string,
+    /** How long the registry asks to be left alone. */
+    pauseMs = 0,
+  ) {
+    super(message);
+    this.pauseMs = pauseMs;
+  }
+}
+
+/** A transfer that may end well when it is begun again; other questions have nothing to do with it. */
+export class BrokenOff extends Problem {}
+
+/** What to do about an answer that no registry gives. */
+export const checkAddress = "check registryPush and registryPushTls";
+const skip = "set TINYOLLY_OFFLINE=1 for a preview that does not ask it";
+const start = "start the registry (make platform-up for the local one)";
+const reach = "check the network and registryPush";
+
+/** How a run that could not write goes on. */
+export const runAgain = "run again: only what is missing is pushed";
+
+/** What to do about a registry that does not answer. */
+function startAdvice({ url, errand: { action } }: Request): string {
+  const cure = isOwn(url.hostname) ? start : reach;
+  if (action === "pull") return `${cure}, or ${skip}`;
+  return `${cure}, and ${action === "push" ? runAgain : "run again"}`;
+}
+
+/** Whether a registry is one that whoever asks it could start. */
+function isOwn(hostname: string): boolean {
+  return /^(?:127\.|\[::1\]$|[^.]+$)|\.(?:test|local|localhost)$/.test(hostname);
+}
+
+/** Whether a body is sent piece by piece. */
+export function isSource(body: Request["body"]): body is Source {
+  return typeof body === "object" && "open" in body;
+}
+
+/** A status for people: `403 Forbidden`. */
+export function withReason(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? ""}`.trim();
+}
+
+/** The connection was ended by `close()`. */
+export function closed({ action }: Errand): Problem {
+  const again = action === "pull" ? "ask" : "run";
+  return new Problem(
+    `the connection was closed on this side before the answer came; ${again} again`,
+  );
+}
+
+/** Nothing came, or nothing moved, for so long. */
+export function silence(request: Request, ms: number): Problem {
+  const { url, body, sink } = request;
+  const time = `${Math.round(ms / 100) / 10} s`;
+  const advice = startAdvice(request);
+  // What moved until then may move again over another connection.
+  if (sink) return new BrokenOff(`${url.host} sent nothing for ${time}; ${advice}`);
+  if (isSource(body)) return new BrokenOff(`${url.host} took nothing for ${time}; ${advice}`);
+  return new Outage(`${url.host} did not answer within ${time}; ${advice}`);
+}
+
+/** What to say about a 429 or 5xx, followed by what the registry says itself. */
+export function busy(answer: Answer, { action }: Errand, who: string, says: string): Hiccup {
+  const pauseMs = retryAfterMs(answer);
+  const when = pauseMs === 0 ? "later" : `after ${new Date(Date.now() + pauseMs).toISOString()}`;
+  const cure =
+    answer.status === 429 ? "run docker login, which raises most limits" : "look into its log";
+  const advice =
+    action === "pull"
+      ? `ask again ${when}, ${cure}, or ${skip}`
+      : `${cure}, and run again ${when}${action === "push" ? ": only what is missing is pushed" : ""}`;
+  return new Hiccup(`${who} answered ${withReason(answer.status)}; ${advice}${says}`, pauseMs);
+}
+
+/** Milliseconds that Retry-After asks for, in seconds or as a date; 0 without it. */
+function retryAfterMs({ headers }: Answer): number {
+  const text = headers["retry-after"] ?? "";
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/** Whether TLS was answered by something else; OpenSSL's reason is in the message or in the code, by Node's version. */
+export function lacksTls(error: unknown): boolean {
+  return /wrong.version.number/i.test(`${codeOf(error)} ${String(error)}`);
+}
+
+/** What to say about a connection that could not be made, or ended. */
+export function connectionProblem(error: unknown, request: Request, who: string): Problem {
+  const { host, hostname } = request.url;
+  const code = codeOf(error);
+  const advice = startAdvice(request);
+  if (code === "ABORT_ERR") return closed(request.errand);
+  if (code === "ECONNRESET" || code === "EPIPE") return cut(request, who);
+  if (code === "ECONNREFUSED") return new Outage(`nothing listens at ${host} (${code}); ${advice}`);
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return new Outage(`the name ${hostname} is not known (${code}); ${advice}`);
+  if (lacksTls(error))
+    return new Outage(
+      `${host} does not speak TLS; set registryPushTls to plain-http if that is meant`,
+    );
+  if (code.startsWith("HPE_"))
+    return new Outage(`${host} does not speak HTTP (${code}); ${checkAddress}`);
+  if (/CERT|TLS|SSL|EPROTO|SIGNATURE/.test(code)) {
+    return new Outage(
+      `the certificate of ${host} is not accepted (${code}); add its authority to NODE_EXTRA_CA_CERTS, or set registryPushTls to skip-verify for a registry of your own`,
+    );
+  }
+  return new Outage(`${host} cannot be reached (${code}); ${advice}`);
+}
+
+function cut({ body, sink }: Request, who: string): Problem {
+  if (sink)
+    return new BrokenOff(
+      `${who} closed the connection before everything had come; look into its log, and run again`,
+    );
+  if (isSource(body))
+    return new BrokenOff(
+      `${who} closed the connection before it had taken everything; look into its log, and ${runAgain}`,
+    );
+  return new Hiccup(`${who} closed the connection without an answer; ${checkAddress}`);
+}
+
+/** Such as `ECONNRESET`. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "no reason given";
+}
+
+/** What a registry says about an error, in its own words. */
+export interface Words {
+  /** Such as `DENIED`. */
+  readonly code: string;
+  readonly message: string;
+  /** Empty where it is no text. */
+  readonly detail: string;
+}
+
+/** The `errors` of an answer's JSON; none where it has no such thing. */
+export function wordsOf({ body }: Answer): Words[] {
+  const { errors } = fields(parseJson(body) ?? {});
+  if (!Array.isArray(errors)) return [];
+  return errors.map((error) => {
+    const { code, message, detail } = fields(error);
+    return { code: textOf(code), message: textOf(message), detail: textOf(detail) };
+  });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** Whether the registry has no room for more; only where it says so, since waiting would not help. */
+export function isFull(answer: Answer): boolean {
+  if (answer.status === 413 || answer.status === 507) return true;
+  if (answer.status < 400) return false;
+  return wordsOf(answer).some(
+    ({ code, message, detail }) =>
+      /quota|no space left/i.test(`${code} ${message} ${detail}`) ||
+      (code.toUpperCase() === "DENIED" && /storage/i.test(message)),
+  );
+}
+
+const mostSaid = 200;
+
+/**
+ * End of a message with the registry's own words: `; it says "DENIED: …"`; empty where it has none.
+ *
+ * @param secrets What is blotted out, should the registry repeat it.
+ */
+export function quote(answer: Answer, secrets: Iterable<string>): string {
+  const said = wordsOf(answer)
+    .map(({ code, message }) => [code, message].filter((text) => text !== "").join(": "))
+    .filter((text) => text !== "");
+  let text = [...new Set(said)].join("; ");
+  for (const secret of secrets) text = text.replaceAll(secret, "…");
+  // Control and format characters could rewrite the line on a terminal.
+  const line = text.replaceAll(/[\p{C}\p{Z}"]+/gu, " ").trim();
+  if (line === "") return "";
+  return `; it says "${line.length > mostSaid ? `${line.slice(0, mostSaid - 1)}…` : line}"`;
+}

@@ -1,0 +1,94 @@
+import { Problem, checkAddress, isFull, runAgain, withReason, wordsOf } from "./problem.ts";
+import type { Answer, Errand, FoundCredentials } from "./types.ts";
+
+/** What a refusal is told with. */
+export interface RefusalContext {
+  readonly errand: Errand;
+  /** Host of the registry, as it was given. */
+  readonly host: string;
+  /** Subject of a sentence about the server that answered. */
+  readonly who: string;
+  /** End of the message, with the server's own words. */
+  readonly says: string;
+  /** What was refused, where there was something. */
+  readonly credentials: FoundCredentials | undefined;
+}
+
+/** What to say about an answer that is neither the wanted one nor "not found". */
+export function refusal(answer: Answer, context: RefusalContext): Problem {
+  const { errand, who, says } = context;
+  const said = `${who} answered ${withReason(answer.status)}`;
+  if (errand.action === "push" && isFull(answer)) return new Problem(full(answer, said) + says);
+  if (errand.action === "delete" && deletesOtherwise(answer)) {
+    return new Problem(
+      `${said}, for it does not delete this way; allow it in its settings (delete.enabled of distribution's storage), or delete there by its own page or API (on GHCR: the versions of the package)${says}`,
+    );
+  }
+  if (answer.status === 401 || answer.status === 403)
+    return new Problem(denied(said, context) + says);
+  if (errand.action === "push" && lacksParts(answer)) {
+    return new Problem(
+      `${said}, since something that it refers to is not there; push its blobs and manifests first${says}`,
+    );
+  }
+  if (errand.action !== "pull" && says !== "") {
+    const done = errand.action === "push" ? "took nothing" : "deleted nothing";
+    return new Problem(`${said} and ${done}; do as it says, or look into its log${says}`);
+  }
+  const type = answer.headers["content-type"] ?? "no content type";
+  return new Problem(`${said} with ${type}, as no registry does; ${checkAddress}${says}`);
+}
+
+function full({ status }: Answer, said: string): string {
+  return status === 413
+    ? `${said}: its quota or its disk is exhausted, or a proxy before it takes no body of this size; make room (make gc), raise the quota or that limit, and ${runAgain}`
+    : `${said}: its quota or its disk is exhausted; make room (make gc) or raise the quota, and ${runAgain}`;
+}
+
+/** Old registries say that a tag is no digest. */
+function deletesOtherwise(answer: Answer): boolean {
+  const codes = wordsOf(answer).map(({ code }) => code);
+  return (
+    answer.status === 405 ||
+    (answer.status === 400 &&
+      codes.some((code) => ["UNSUPPORTED", "DIGEST_INVALID"].includes(code)))
+  );
+}
+
+function lacksParts(answer: Answer): boolean {
+  return wordsOf(answer).some(({ code }) =>
+    ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"].includes(code),
+  );
+}
+
+/** Right on GHCR, and what one may do with it. */
+const rights = {
+  pull: ["read:packages", "pull from there"],
+  push: ["write:packages", "push there"],
+  delete: ["delete:packages", "delete there"],
+} as const;
+
+function denied(said: string, { errand, host, credentials }: RefusalContext): string {
+  const { action, repository } = errand;
+  const [right, deed] = rights[action];
+  const name = `${host}/${repository}`;
+  const login = `as a user or with a token that may ${deed} (on GHCR: ${right})`;
+  if (!credentials) {
+    const where = action === "pull" ? "" : ` at ${name}`;
+    return `${said}${where}, and Docker's configuration has no credentials for it; run docker login ${host} ${login}`;
+  }
+  const { source } = credentials;
+  const limit = {
+    pull: ", which may be wrong or have expired",
+    push: `, which may at most read ${name}`,
+    delete: `, which may not delete from ${name}`,
+  }[action];
+  if (source === undefined)
+    return `${said} to the credentials that docker login stored${limit}; run docker login ${host} again, ${login}`;
+  // The token of a workflow has no rights of its own.
+  const where =
+    source === "GITHUB_TOKEN" && action !== "pull"
+      ? `on GHCR: ${right}; of a workflow: packages: write, and the package must admit its repository`
+      : `on GHCR: ${right}`;
+  return `${said} to the token in ${source}${limit}; put one there that may ${deed} (${where})`;
+}

@@ -1,0 +1,217 @@
+import { fields, parseJson } from "../basics/json-fields.ts";
+import { Problem, checkAddress } from "./problem.ts";
+import { refusal } from "./refusal.ts";
+import type { RegistryTransport } from "./transport.ts";
+import type { Credentials, FoundCredentials, Answer, Errand, Request } from "./types.ts";
+
+/** How a registry wants requests to be signed: with the user's password, or with a token of its token service. */
+type Challenge =
+  | { readonly scheme: "basic" }
+  | {
+      readonly scheme: "bearer";
+      readonly realm: string;
+      readonly service: string;
+      /** Such as `repository:owner/webui:pull,push`. */
+      readonly scopes: readonly string[];
+    };
+
+interface Token {
+  /** Value of the Authorization header. */
+  readonly header: string;
+  /** On the clock of `performance.now()`. */
+  readonly expires: number;
+}
+
+/** Signs requests the way the registry wants them. */
+export class RequestSigner {
+  /** By repository and what is done there, since a right to read is no right to write. */
+  private readonly challenges = new Map<string, Challenge>();
+  private readonly tokens = new Map<string, Promise<Token>>();
+  private found: Promise<FoundCredentials | undefined> | undefined;
+  private readonly transport: RegistryTransport;
+  private readonly host: string;
+  private readonly findCredentials: () => Promise<FoundCredentials | undefined>;
+
+  public constructor(
+    transport: RegistryTransport,
+    host: string,
+    findCredentials: () => Promise<FoundCredentials | undefined>,
+  ) {
+    this.transport = transport;
+    this.host = host;
+    this.findCredentials = findCredentials;
+  }
+
+  /**
+   * Sends a request signed as the repository last wanted it, and once more when it now wants it otherwise, or no longer
+   * takes the token. Another host than the registry gets no credentials.
+   *
+   * @param post Sends a signed request.
+   * @param until When a token must be there that is wanted now, on the clock of `performance.now()`.
+   */
+  public async send(
+    request: Request,
+    until: () => number,
+    post: (request: Request) => Promise<Answer>,
+  ): Promise<Answer> {
+    if (!this.transport.isOwn(request.url)) return post(request);
+    const { errand } = request;
+    const key = JSON.stringify(errand);
+    const known = this.challenges.get(key);
+    const token = known && (await this.token(known, errand, until()));
+    const answer = await post(signed(request, token));
+    // Where a redirect led to another host, that host gets no credentials.
+    if (answer.status !== 401 || answer.url.host !== request.url.host) return answer;
+    const challenge = readChallenge(answer, errand);
+    if (!challenge) return answer;
+    this.challenges.set(key, challenge);
+    const renewed = await this.token(challenge, errand, until(), token);
+    return post(signed(request, renewed));
+  }
+
+  /** What to say about an answer that is neither the wanted one nor "not found". */
+  public async refusal(answer: Answer, errand: Errand): Promise<Problem> {
+    const { status, url } = answer;
+    const credentials = status === 401 || status === 403 ? await this.credentials() : undefined;
+    const who = this.transport.who(url);
+    const says = this.transport.says(answer);
+    return refusal(answer, { errand, host: this.host, who, says, credentials });
+  }
+
+  private credentials(): Promise<FoundCredentials | undefined> {
+    return (this.found ??= this.findCredentials().then((credentials) => {
+      for (const secret of secretsOf(credentials)) this.transport.secrets.add(secret);
+      return credentials;
+    }));
+  }
+
+  /** The token for a challenge; a new one when the known one has expired or is the `refused` one. */
+  private async token(
+    challenge: Challenge,
+    errand: Errand,
+    until: number,
+    refused?: Token,
+  ): Promise<Token> {
+    const key = JSON.stringify(challenge);
+    const pending = this.tokens.get(key);
+    if (pending) {
+      const known = await pending;
+      if (known !== refused && known.expires > performance.now()) return known;
+      // Another question may have renewed it meanwhile.
+      if (this.tokens.get(key) !== pending) return this.token(challenge, errand, until, refused);
+    }
+    const fetched = this.fetchToken(challenge, errand, until);
+    this.tokens.set(key, fetched);
+    fetched.catch(() => this.tokens.delete(key));
+    return fetched;
+  }
+
+  private async fetchToken(challenge: Challenge, errand: Errand, until: number): Promise<Token> {
+    const credentials = await this.credentials();
+    if (challenge.scheme === "basic") {
+      if (credentials && "password" in credentials)
+        return { header: basic(credentials), expires: Infinity };
+      throw new Problem(
+        `the registry wants a user name and a password, which Docker's configuration does not have for it; run docker login ${this.host}`,
+      );
+    }
+    const answer = await this.transport.send(tokenRequest(challenge, errand, credentials), until);
+    if (answer.status !== 200) throw await this.refusal(answer, errand);
+    const { token, seconds } = readToken(answer, this.transport.who(answer.url));
+    this.transport.secrets.add(token);
+    return { header: `Bearer ${token}`, expires: performance.now() + seconds * 1000 };
+  }
+}
+
+function signed(request: Request, token: Token | undefined): Request {
+  if (!token) return request;
+  return { ...request, headers: { ...request.headers, authorization: token.header } };
+}
+
+function basic({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** All forms in which a server could repeat credentials. */
+function secretsOf(credentials: Credentials | undefined): string[] {
+  if (!credentials) return [];
+  if ("identityToken" in credentials) return [credentials.identityToken];
+  return [basic(credentials).slice("Basic ".length), credentials.password].filter(
+    (secret) => secret !== "",
+  );
+}
+
+function readChallenge({ headers }: Answer, errand: Errand): Challenge | undefined {
+  const text = headers["www-authenticate"] ?? "";
+  const bearer = /\bBearer\s+(.*)/is.exec(text)?.[1];
+  if (bearer === undefined) return /\bBasic\b/i.test(text) ? { scheme: "basic" } : undefined;
+  const value = (name: string): string | undefined =>
+    new RegExp(`\\b${name}\\s*=\\s*"([^"]*)"`, "i").exec(bearer)?.[1];
+  return {
+    scheme: "bearer",
+    realm: value("realm") ?? "",
+    service: value("service") ?? "",
+    scopes: scopesOf(value("scope") ?? "", errand),
+  };
+}
+
+/**
+ * What a token must be good for. To read, that is what the registry says, which may know the repository by another name; to
+ * write, what is needed as well, since some registries always ask for the right to read.
+ */
+function scopesOf(said: string, { action, repository, from }: Errand): string[] {
+  if (action === "pull") return said === "" ? [`repository:${repository}:pull`] : said.split(" ");
+  const needed = [
+    `repository:${repository}:pull,push`,
+    ...(from === undefined ? [] : [`repository:${from}:pull`]),
+  ];
+  const actions = new Map<string, Set<string>>();
+  for (const scope of [...needed, ...said.split(" ")]) {
+    const [, resource, list = ""] = /^(.+):([^:]+)$/.exec(scope) ?? [];
+    if (resource === undefined) continue;
+    actions.set(resource, new Set([...(actions.get(resource) ?? []), ...list.split(",")]));
+  }
+  return [...actions].map(([resource, names]) => `${resource}:${[...names].join(",")}`);
+}
+
+function tokenRequest(
+  { realm, service, scopes }: Extract<Challenge, { scheme: "bearer" }>,
+  errand: Errand,
+  credentials: Credentials | undefined,
+): Request {
+  if (!URL.canParse(realm)) {
+    throw new Problem(
+      `the registry names "${realm}" as its token service, which is no URL; mend the realm in its settings`,
+    );
+  }
+  const url = new URL(realm);
+  if (credentials && "identityToken" in credentials) {
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      client_id: "tinyolly",
+      refresh_token: credentials.identityToken,
+      service,
+      scope: scopes.join(" "),
+    });
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    return { errand, method: "POST", url, headers, body: body.toString() };
+  }
+  if (service !== "") url.searchParams.set("service", service);
+  for (const scope of scopes) url.searchParams.append("scope", scope);
+  const headers = credentials ? { authorization: basic(credentials) } : {};
+  return { errand, method: "GET", url, headers };
+}
+
+/** Life of a token that does not say how long it lives, by the registries' own specification. */
+const defaultLifeSeconds = 60;
+
+function readToken({ body }: Answer, who: string): { token: string; seconds: number } {
+  const { token, access_token, expires_in } = fields(parseJson(body) ?? {});
+  const value = [token, access_token].find((text) => typeof text === "string" && text !== "");
+  if (typeof value !== "string")
+    throw new Problem(`${who} answered 200 without a token; ${checkAddress}`);
+  return {
+    token: value,
+    seconds: typeof expires_in === "number" ? expires_in : defaultLifeSeconds,
+  };
+}

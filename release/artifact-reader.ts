@@ -1,4 +1,0 @@
-import type { RegistryClient } from "../components/registry-client";
-
-/** What is read of a registry, or of a bundle, to attach and to check trust. */
-export type ArtifactReader = Pick<RegistryClient, "host" | "manifest" | "blob" | "referrers">;

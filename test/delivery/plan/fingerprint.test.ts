@@ -1,0 +1,93 @@
+import { chmodSync, symlinkSync } from "node:fs";
+import { beforeEach, describe, expect, test } from "vitest";
+import { sha256 } from "../../../delivery/basics/sha256.ts";
+import { chartRecord, imageRecord } from "../../../delivery/plan/fingerprint.ts";
+import { recipes } from "../../../delivery/plan/plan.ts";
+import { enterFolderWith, writeFiles } from "../../folders.ts";
+import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../../shop.ts";
+
+const short = (path: string): string => sha256(shopFiles[path] ?? "").slice(0, 12);
+const digest = `sha256:${"1".repeat(64)}`;
+
+beforeEach(() => {
+  enterFolderWith(shopFiles);
+});
+
+describe("the record of an image", () => {
+  test("holds each part that decides it, short enough to be read", () => {
+    chmodSync("apps/web/scripts/start.sh", 0o755);
+    symlinkSync("index.html", "apps/web/home.html");
+    const web = named(planShop().images, "web");
+    expect(imageRecord(web, shopPublishing)).toEqual({
+      key: web.key,
+      tag: web.tag,
+      recipe: recipes.image,
+      sources: {
+        Dockerfile: short("apps/web/Dockerfile"),
+        "home.html": `${sha256("index.html").slice(0, 12)} link`,
+        "index.html": short("apps/web/index.html"),
+        "scripts/start.sh": `${short("apps/web/scripts/start.sh")} executable`,
+      },
+      dockerfile: short("apps/web/Dockerfile"),
+      buildArgs: {},
+      bases: { nginx: "unlocked" },
+      needs: {},
+      settings: {
+        builder: "smith",
+        platforms: ["linux/amd64"],
+        pushTo: "push.test:1/shop/web",
+        pushTls: "insecure",
+        registryCache: false,
+        target: "",
+      },
+    });
+  });
+
+  test("holds the locked digests of bases, the keys of needed images, arguments and target", () => {
+    writeFiles(".", { "apps/api/Dockerfile": "ARG A\nFROM web AS last\nCOPY --from=nginx / /\n" });
+    const api = { path: "apps/api", needs: ["web"], buildArgs: { A: "1" }, target: "last" };
+    const deliverables = { ...shop, images: { ...shop.images, api } };
+    const plan = planShop(deliverables, { ...shopOptions, bases: new Map([["nginx", digest]]) });
+    expect(imageRecord(named(plan.images, "api"), shopPublishing)).toMatchObject({
+      buildArgs: { A: "1" },
+      bases: { nginx: digest },
+      needs: { web: named(plan.images, "web").key.slice(0, 12) },
+      settings: { target: "last" },
+    });
+  });
+});
+
+test("the record of a chart holds each part that decides it", () => {
+  const { images, charts } = planShop();
+  const [web, api] = [named(images, "web"), named(images, "api")];
+  const chart = named(charts, "shop");
+  expect(chartRecord(chart, shopPublishing)).toEqual({
+    key: chart.key,
+    version: chart.version,
+    recipe: recipes.chart,
+    sources: Object.fromEntries(
+      ["Chart.yaml", "templates/web.yaml", "values.yaml"].map((path) => [
+        path,
+        short(`charts/shop/${path}`),
+      ]),
+    ),
+    images: {
+      "web.image": `web ${web.key.slice(0, 12)}`,
+      "api.image": `api ${api.key.slice(0, 12)}`,
+    },
+    settings: {
+      pullFrom: "pull.test:2/shop",
+      pushTo: "oci://push.test:1/shop/charts/shop",
+      pushTls: "skip-verify",
+    },
+  });
+});
+
+test("records are the same after a state has kept them as JSON", () => {
+  const { images, charts } = planShop();
+  const records = [
+    ...images.map((image) => imageRecord(image, shopPublishing)),
+    ...charts.map((chart) => chartRecord(chart, shopPublishing)),
+  ];
+  expect(JSON.parse(JSON.stringify(records))).toStrictEqual(records);
+});

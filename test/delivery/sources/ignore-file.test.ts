@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import {
+  type IgnoreRules,
+  dockerIgnore,
+  helmIgnore,
+} from "../../../delivery/sources/ignore-file.ts";
+import { type Random, seededRandom } from "../../random.ts";
+
+describe(".dockerignore", () => {
+  test.each([
+    [
+      "a plain name covers the folder and all below it",
+      "node_modules",
+      { node_modules: true, "node_modules/a/b": true, "src/node_modules": false },
+    ],
+    [
+      "** spans folders",
+      "**/node_modules",
+      { node_modules: true, "src/node_modules/x": true, "src/a": false },
+    ],
+    [
+      "** at the end takes everything below",
+      "src/**",
+      { src: false, "src/a": true, "src/a/b": true },
+    ],
+    ["* stays within a folder", "*.md", { "README.md": true, "docs/README.md": false }],
+    ["? is one character", "a?c", { abc: true, ac: false, "a/c": false }],
+    ["classes", "[ab].txt", { "a.txt": true, "c.txt": false }],
+    ["the last match wins", "*.md\n!README.md", { "README.md": false, "a.md": true }],
+    ["a later pattern ignores again", "!a\na", { a: true }],
+    [
+      "an allow-list",
+      "*\n!src\n!main.py",
+      { "src/a/b.py": false, "main.py": false, "tests/a": true },
+    ],
+    [
+      "an allow-list of a folder deep down",
+      "*\n!src/app",
+      { "src/app/x": false, "src/other": true, src: true },
+    ],
+    ["comments, blanks and a byte order mark", "\uFEFF# no\n\n  a  ", { a: true, "# no": false }],
+    ["leading and trailing slashes mean nothing", "/a/\n./b", { a: true, "a/x": true, b: true }],
+    ["dots of a regular expression are plain", "a.b", { "a.b": true, axb: false }],
+    ["escaped stars are plain", "\\*", { "*": true, a: false }],
+  ])("%s", (_, text, expected) => {
+    const rules = dockerIgnore(text);
+    const actual = Object.fromEntries(
+      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+    );
+    expect(actual).toEqual(expected);
+  });
+
+  test("an ignored folder is walked only where a pattern can let something in again", () => {
+    const rules = dockerIgnore("*\n!src/app/*.py\n!**/keep");
+    expect(rules.prunes("src")).toBe(false);
+    expect(dockerIgnore("*\n!src/app").prunes("node_modules")).toBe(true);
+    expect(dockerIgnore("*\n!src/app").prunes("src")).toBe(false);
+    expect(dockerIgnore("*\n!src/app").prunes("src/other")).toBe(true);
+    expect(dockerIgnore("node_modules").prunes("node_modules")).toBe(true);
+  });
+});
+
+describe(".helmignore", () => {
+  test.each([
+    ["a name matches at any depth", "tests", { tests: true, "a/tests/b": true, "a/testsb": false }],
+    ["a path is anchored", "a/b", { "a/b": true, "x/a/b": false }],
+    ["a leading slash is anchored", "/a", { a: true, "x/a": false }],
+    ["a trailing slash is a folder", ".git/", { ".git/config": true }],
+    ["stars stay within a folder", "*.tgz", { "a.tgz": true, "x/a.tgz": true, "a.tgz.txt": false }],
+  ])("%s", (_, text, expected) => {
+    const rules = helmIgnore(text);
+    const actual = Object.fromEntries(
+      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+    );
+    expect(actual).toEqual(expected);
+  });
+});
+
+describe("shortcuts for walking", () => {
+  const globs = [
+    "a",
+    "b",
+    "ab",
+    "*",
+    "**",
+    "a*",
+    "?",
+    "*b",
+    "[ab]",
+    "[^b]",
+    "a[^b]b",
+    "a**",
+    "**b",
+    "..",
+    "\\\\a",
+  ];
+  const names = ["a", "b", "ab", "aab", "c"];
+
+  test.each([
+    ["dockerIgnore", dockerIgnore],
+    ["helmIgnore", helmIgnore],
+  ])("%s decides within a folder as it decides on whole paths", (_, parse) => {
+    const random = seededRandom(11);
+    for (let round = 0; round < 3_000; round++) {
+      const text = randomIgnoreFile(random);
+      const rules = parse(text);
+      const folder = randomPath(random, 0);
+      const ignores = rules.within(folder);
+      for (const name of names) {
+        const path = folder === "" ? name : `${folder}/${name}`;
+        expect([text, path, ignores(name)]).toEqual([text, path, rules.ignores(path)]);
+      }
+    }
+  });
+
+  test("nothing is let in below a folder that is not walked", () => {
+    const random = seededRandom(13);
+    let pruned = 0;
+    for (let round = 0; round < 6_000; round++) {
+      const text = randomIgnoreFile(random);
+      const rules = dockerIgnore(text);
+      const folder = randomPath(random, 1);
+      if (!skips(rules, folder)) continue;
+      pruned++;
+      const path = `${folder}/${randomPath(random, 1)}`;
+      expect([text, path, rules.ignores(path)]).toEqual([text, path, true]);
+    }
+    expect(pruned).toBeGreaterThan(1_000);
+  });
+
+  function skips(rules: IgnoreRules, folder: string): boolean {
+    return rules.ignores(folder) && rules.prunes(folder);
+  }
+
+  function randomIgnoreFile(random: Random): string {
+    return Array.from({ length: 1 + random.below(4) }, () => {
+      const glob = Array.from({ length: 1 + random.below(3) }, () => random.pick(globs)).join("/");
+      return random.below(3) === 0 ? `!${glob}` : glob;
+    }).join("\n");
+  }
+
+  function randomPath(random: Random, least: number): string {
+    return Array.from({ length: least + random.below(3) }, () => random.pick(names)).join("/");
+  }
+});
