@@ -1,63 +1,48 @@
 import "./program/end-with-engine.ts";
-import { makeApplications } from "./components/applications.ts";
 import { Chart } from "./components/chart.ts";
 import { Image } from "./components/image.ts";
 import { Registry } from "./components/registry.ts";
 import { Release } from "./components/release.ts";
 import { ReleasedImages } from "./components/released-images.ts";
-import { readStackState } from "./program/engine-state.ts";
+import { deploy } from "./program/applications.ts";
+import { pick } from "./program/pick.ts";
 import { prepare, readStackSettings } from "./program/prepare.ts";
 import { redeploy } from "./program/redeploy.ts";
-import type { StackOutputs } from "./program/stack-outputs.ts";
+import { type StackOutputs, outputsOf } from "./program/stack-outputs.ts";
 
-export default async function (): Promise<StackOutputs> {
-  const state = readStackState();
+/** Builds the images and charts that deliverables.ts names, publishes them, and has Argo CD deploy the charts. */
+export default async function tinyolly(): Promise<StackOutputs> {
   const settings = await readStackSettings();
-  if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings, state);
+  if (settings.redeploys !== undefined) return redeploy(settings.redeploys, settings);
+  const stack = await prepare(settings);
 
-  const { plan, applications, observed } = await prepare(settings, state);
-  const { publishing, cluster, aliases, signing } = settings;
-  const { release: version } = settings.plan.versions;
+  const registry = new Registry("registry", stack.registry);
 
-  const registry = new Registry("registry", publishing.endpoints);
+  const images: Record<string, Image> = {};
+  for (const [name, { needs, ...args }] of Object.entries(stack.images))
+    images[name] = new Image(name, { registry, needs: pick(images, needs), ...args });
 
-  const images = new Map<string, Image>();
-  for (const image of plan.images) {
-    const republication = observed.images.get(image.name);
-    const args = { plan: image, images, registry, publishing, republication };
-    images.set(image.name, new Image(image.name, args));
+  const tagged = stack.release
+    ? [new ReleasedImages("release-images", { registry, images, ...stack.release })]
+    : [];
+
+  const charts: Record<string, Chart> = {};
+  for (const [name, { images: runs, ...args }] of Object.entries(stack.charts)) {
+    const all = { registry, images: pick(images, runs), ...args };
+    charts[name] = new Chart(name, all, { dependsOn: tagged });
   }
 
-  const released = version !== undefined && {
-    ...{ version, plan, images, registry, signing, pushes: observed.release.pushes },
-  };
-  const tagged = released ? [new ReleasedImages("release-images", released)] : [];
+  const releases = stack.release
+    ? [
+        new Release(
+          "release",
+          { registry, images, charts, ...stack.release },
+          { dependsOn: tagged },
+        ),
+      ]
+    : [];
 
-  const charts = new Map<string, Chart>();
-  for (const chart of plan.charts) {
-    const republication = observed.charts.get(chart.name);
-    const args = { plan: chart, images, registry, publishing, republication, after: tagged };
-    charts.set(chart.name, new Chart(chart.name, args));
-  }
+  const applications = deploy(charts, stack, { dependsOn: releases });
 
-  const release =
-    released && new Release("release", { ...released, charts, aliases, after: tagged });
-
-  const made = makeApplications(applications, {
-    ...{ charts, cluster, repairs: observed.applications, after: release ? [release] : [] },
-  });
-
-  return {
-    images: outputs(images, ({ repository, tag, digest }) => ({ repository, tag, digest })),
-    charts: outputs(charts, ({ source, version, digest }) => ({ source, version, digest })),
-    applications: made,
-    ...(release ? { release: { version: release.version, digest: release.digest } } : {}),
-  };
-}
-
-function outputs<R, T>(
-  resources: ReadonlyMap<string, R>,
-  read: (resource: R) => T,
-): Record<string, T> {
-  return Object.fromEntries([...resources].map(([name, resource]) => [name, read(resource)]));
+  return outputsOf({ images, charts, applications, release: releases[0] });
 }

@@ -11,35 +11,63 @@ import {
   applicationSpec,
 } from "../delivery/plan/application-spec.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
+import type { ClusterAccess } from "../delivery/rollout/kubectl.ts";
+import { dependencies } from "./dependencies.ts";
+import { Planned } from "./planned.ts";
 import { scriptLine } from "./script-command.ts";
 import type { RolloutRequest } from "./scripts/await-rollout.ts";
 
 /** Inputs of {@link Application}. */
 export interface ApplicationArgs {
-  /** What to apply. */
-  readonly plan: ApplicationPlan;
-  /** Charts by name, among them the one that Argo CD deploys. */
-  readonly charts: ReadonlyMap<string, DeployableChart>;
-  /** What must be done before it is applied. @default - nothing but its chart */
-  readonly after?: readonly pulumi.Resource[];
-  /** Whether it is put right without a change of its own. @default - it is not */
+  /** Chart that Argo CD deploys, such as a `Chart`. */
+  readonly chart: DeployableChart;
+  /** Namespace into which it is deployed; Argo CD makes it where it is missing. */
+  readonly namespace: pulumi.Input<string>;
+  /** Values for the chart. Argo CD's API shows them, so no secrets. @default - those of the chart */
+  readonly values?: pulumi.Input<Readonly<Record<string, unknown>> | undefined>;
+  /**
+   * Secrets whose content the chart makes up when it is installed. Argo CD renders charts without looking at the cluster, so it
+   * would put a new one in with every render; their content is left as it is.
+   *
+   * @default - none
+   */
+  readonly keepSecrets?: pulumi.Input<readonly string[]> | undefined;
+  /** Name in Argo CD. @default - the name of the component */
+  readonly applicationName?: pulumi.Input<string> | undefined;
+  /** Namespace in which Argo CD looks for Applications. @default argocd */
+  readonly argocdNamespace?: pulumi.Input<string> | undefined;
+  /** Project of Argo CD. @default default */
+  readonly project?: pulumi.Input<string> | undefined;
+  /** API server to deploy to, as Argo CD knows it. @default https://kubernetes.default.svc */
+  readonly destinationServer?: pulumi.Input<string> | undefined;
+  /** Longest wait in seconds until it is Synced and Healthy at this version; 0 does not wait. @default 300 */
+  readonly waitSeconds?: number | undefined;
+  /** Cluster of the provider, which the wait asks by kubectl. @default - the current context */
+  readonly cluster?: ClusterAccess | undefined;
+  /** How it is put right without a change of its own; see {@link Repair}. @default - it is not */
   readonly repair?: Repair | undefined;
 }
 
-/** A chart in the registry, such as a `Chart` that was just pushed. */
+/** A chart in a registry. */
 export interface DeployableChart {
+  /** Name in `Chart.yaml`. */
+  readonly chart: pulumi.Input<string>;
   readonly version: pulumi.Output<string>;
   /** `oci://…` from which Argo CD pulls. */
   readonly source: pulumi.Output<ChartRef>;
   /** `sha256:…` of its manifest. */
   readonly digest: pulumi.Output<string>;
+  /** Whether Argo CD speaks plain HTTP to its registry. */
+  readonly plainHttp: boolean;
+  /** Names of this program's images that it runs, for which the wait looks first where pods do not start. */
+  readonly imageNames: pulumi.Input<readonly string[]>;
 }
 
 /**
  * An Argo CD Application that keeps a cluster at exactly one pushed chart version, and the wait until it does.
  *
  * @example
- * new Application("tinyolly", { plan, charts }, { provider: cluster });
+ * new Application("tinyolly", { chart, namespace: "tinyolly" }, { provider: cluster });
  */
 export class Application extends pulumi.ComponentResource {
   /** Name of the Application in Argo CD's namespace. */
@@ -48,39 +76,22 @@ export class Application extends pulumi.ComponentResource {
   public readonly revision: pulumi.Output<string>;
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, repair = { repairs: 0, drift: undefined }, after = [] } = args;
-    const chart = requireChart(args);
-    const spec = applicationSpec(plan);
-    const { argocd } = plan;
+    const { chart, repair = { repairs: 0, drift: undefined }, waitSeconds = 300 } = args;
     const { repairs, drift } = repair;
+    const plan = planOf(name, args);
     const again = repairs === 0 ? {} : { repairs };
-    super("tinyolly:index:Application", name, { ...applicationRecord(plan), ...again }, opts);
+    super("tinyolly:index:Application", name, { ...noted(plan), ...again }, opts);
 
-    const repository = plan.plainHttp
-      ? [
-          new Secret(
-            `${name}-repository`,
-            {
-              metadata: {
-                name: `${name}-chart-repository`,
-                namespace: argocd.namespace,
-                labels: { "argocd.argoproj.io/secret-type": "repository" },
-              },
-              stringData: { name, type: "oci", url: chart.source, insecureOCIForceHttp: "true" },
-            },
-            { parent: this },
-          ),
-        ]
-      : [];
-
+    const namespace = plan.apply((plan) => plan.argocd.namespace);
+    const repository = chart.plainHttp ? [plainHttpRepository(this, name, namespace, chart)] : [];
     const application = new CustomResource(
       name,
       {
         apiVersion: "argoproj.io/v1alpha1",
         kind: "Application",
         metadata: {
-          name,
-          namespace: argocd.namespace,
+          name: plan.apply((plan) => plan.name),
+          namespace,
           annotations: {
             // What was edited by hand belongs to another field manager.
             "pulumi.com/patchForce": "true",
@@ -88,32 +99,18 @@ export class Application extends pulumi.ComponentResource {
           },
           finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
         },
-        spec,
+        spec: plan.apply((plan) => applicationSpec(plan)),
       },
       {
         parent: this,
-        dependsOn: [...(pulumi.Resource.isInstance(chart) ? [chart] : []), ...repository, ...after],
+        dependsOn: dependencies(opts, pulumi.Resource.isInstance(chart) && chart, ...repository),
         // The plugin cannot update what is gone, and its name cannot be taken twice.
         ...(drift?.cause === "missing-application"
           ? { replaceOnChanges: ["metadata.annotations"], deleteBeforeReplace: true }
           : {}),
       },
     );
-
-    if (argocd.waitSeconds > 0) {
-      new command.local.Command(
-        `${name}-rollout`,
-        {
-          create: scriptLine("await-rollout"),
-          stdin: chart.digest.apply((digest) => JSON.stringify(rolloutRequest(plan, digest))),
-          triggers: [chart.digest, spec, repairs],
-          addPreviousOutputInEnv: false,
-          logging: command.local.Logging.Stderr,
-        },
-        // The old one goes first, so that after a wait in vain even an edit that is taken back is waited for.
-        { parent: this, dependsOn: application, deleteBeforeReplace: true },
-      );
-    }
+    if (waitSeconds > 0) awaitRollout(this, name, application, plan, args);
 
     this.applicationName = application.metadata.name;
     this.revision = chart.version;
@@ -121,21 +118,100 @@ export class Application extends pulumi.ComponentResource {
   }
 }
 
-function requireChart({ plan, charts }: ApplicationArgs): DeployableChart {
-  const { name } = plan.chart;
-  const chart = charts.get(name);
-  if (!chart)
-    throw new pulumi.RunError(`Application "${name}" deploys chart "${name}", which was not made`);
-  return chart;
+/** Decides the Application. */
+function planOf(name: string, args: ApplicationArgs): Planned<ApplicationPlan> {
+  const { chart, namespace, values, keepSecrets = [], cluster, waitSeconds = 300 } = args;
+  const { argocdNamespace = "argocd", project = "default" } = args;
+  const { applicationName = name, destinationServer = "https://kubernetes.default.svc" } = args;
+  const { chart: chartName, version, source, imageNames, plainHttp } = chart;
+  return Planned.from(
+    {
+      ...{ chartName, version, source, imageNames, namespace, values, keepSecrets },
+      ...{ applicationName, argocdNamespace, project, destinationServer },
+    },
+    {},
+    (known): ApplicationPlan => ({
+      name: known.applicationName,
+      chart: {
+        name: known.chartName,
+        version: known.version,
+        namespace: known.namespace,
+        keepSecrets: known.keepSecrets,
+        images: new Map(known.imageNames.map((image) => [image, { name: image }])),
+      },
+      // Unwrapping takes the brand off.
+      source: known.source,
+      plainHttp,
+      context: cluster?.context,
+      kubeconfig: cluster?.kubeconfig,
+      values: known.values,
+      argocd: {
+        namespace: known.argocdNamespace,
+        project: known.project,
+        destinationServer: known.destinationServer,
+        waitSeconds,
+      },
+    }),
+  );
+}
+
+/** What decides the Application, in parts: the engine's own diff then names those that changed. */
+function noted(plan: Planned<ApplicationPlan>): pulumi.Inputs {
+  const { revision, settings } = plan.apply((plan) => applicationRecord(plan));
+  return { revision, settings };
+}
+
+/** Lets Argo CD speak plain HTTP to the registry of the chart. */
+function plainHttpRepository(
+  parent: Application,
+  name: string,
+  namespace: pulumi.Output<string>,
+  { chart, source }: DeployableChart,
+): Secret {
+  return new Secret(
+    `${name}-repository`,
+    {
+      metadata: {
+        name: `${name}-chart-repository`,
+        namespace,
+        labels: { "argocd.argoproj.io/secret-type": "repository" },
+      },
+      stringData: { name: chart, type: "oci", url: source, insecureOCIForceHttp: "true" },
+    },
+    { parent },
+  );
+}
+
+/** Waits until the cluster is as the Application says. */
+function awaitRollout(
+  parent: Application,
+  name: string,
+  application: CustomResource,
+  plan: Planned<ApplicationPlan>,
+  { chart: { digest }, repair: { repairs } = { repairs: 0, drift: undefined } }: ApplicationArgs,
+): void {
+  const request = plan.with(digest, (plan, digest) => rolloutRequest(plan, digest));
+  new command.local.Command(
+    `${name}-rollout`,
+    {
+      create: scriptLine("await-rollout"),
+      stdin: request.apply((request) => JSON.stringify(request)),
+      triggers: [digest, plan.apply((plan) => applicationSpec(plan)), repairs],
+      addPreviousOutputInEnv: false,
+      logging: command.local.Logging.Stderr,
+    },
+    // The old one goes first, so that after a wait in vain even an edit that is taken back is waited for.
+    { parent, dependsOn: application, deleteBeforeReplace: true },
+  );
 }
 
 function rolloutRequest(plan: ApplicationPlan, digest: string): RolloutRequest {
-  const { chart, context, kubeconfig, argocd } = plan;
-  const images = [...chart.images.values()].map(({ name }) => name);
+  const { name, chart, context, kubeconfig, argocd } = plan;
+  const images = [...chart.images.values()].map((image) => image.name);
   return {
     cluster: { context, ...(kubeconfig === undefined ? {} : { kubeconfig }) },
     namespace: argocd.namespace,
-    wanted: { name: chart.name, spec: applicationSpec(plan), digest },
+    wanted: { name, spec: applicationSpec(plan), digest },
     images: [...new Set(images)].sort(),
     waitSeconds: argocd.waitSeconds,
   };

@@ -1,103 +1,147 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Adopted, adoption } from "../delivery/findings/recorded.ts";
 import type { Republication } from "../delivery/findings/republication.ts";
-import { type Publishing, chartRecord } from "../delivery/plan/fingerprint.ts";
-import type { ChartPlan } from "../delivery/plan/plan.ts";
+import { type ChartPlan, planChart } from "../delivery/plan/chart-plan.ts";
+import { chartRecord } from "../delivery/plan/fingerprint.ts";
+import type { VersionScheme } from "../delivery/plan/version.ts";
 import { type ChartRef, chartPushFolder, chartPushRef } from "../delivery/registry/references.ts";
+import { dependencies } from "./dependencies.ts";
 import type { Image } from "./image.ts";
+import { Planned, plansOf } from "./planned.ts";
 import type { Registry } from "./registry.ts";
 import { republishedDigest } from "./republished-digest.ts";
 import { printed, scriptCommand } from "./script-command.ts";
-import type { ImageValue, PublishedChart, PublishRequest } from "./scripts/publish-chart.ts";
+import type { ImageValue, PublishRequest, PublishedChart } from "./scripts/publish-chart.ts";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
-  /** What to package: sources, key and version. */
-  readonly plan: ChartPlan;
-  /** The images that the chart runs, by name. */
-  readonly images: ReadonlyMap<string, Image>;
-  /** Where the package is pushed and read back. */
+  /** Registry to which the chart is pushed, and from which Argo CD pulls it. */
   readonly registry: Registry;
-  /** How it is published. */
-  readonly publishing: Publishing;
-  /** Whether it is there already, or pushed again without a change. @default - neither */
+  /** Folder with the `Chart.yaml`, relative to the program; its `.helmignore` counts. */
+  readonly path: pulumi.Input<string>;
+  /** Name in `Chart.yaml`. @default - the name of the component */
+  readonly chart?: string | undefined;
+  /**
+   * Image by the path in values.yaml that takes its `repository`, `tag` and `digest`, such as `webui.image`.
+   *
+   * @default - the chart is packaged with the values that it has
+   */
+  readonly images?: Readonly<Record<string, Image>> | undefined;
+  /** Decides the version besides the content. @default - the version is that of `Chart.yaml` with `-h<key>` */
+  readonly versions?: pulumi.Input<VersionScheme> | undefined;
+  /** Bytes above which a source file is refused, since it is mostly there by mistake. @default 1 GiB */
+  readonly largestFile?: number | undefined;
+  /** Plan that was made of the same sources before, so that they are read once. @default - it is made */
+  readonly plan?: ChartPlan | undefined;
+  /** Whether the registry has the chart already, or lost it; see {@link Republication}. @default - it is not asked */
   readonly republication?: Republication | undefined;
-  /** What must be done before it is pushed. @default - nothing but its images */
-  readonly after?: readonly pulumi.Resource[];
 }
 
 /**
- * A chart folder and its images, packaged reproducibly and pushed as an OCI artifact. The package's values.yaml holds
- * the images by digest; the sources stay as they are. Where the registry has that content already, it is taken as it is.
+ * A chart folder and its images, packaged reproducibly and pushed as an OCI artifact. The package's values.yaml holds the images
+ * by digest; the sources stay as they are. Its version changes exactly when its content or that of an image does.
  *
  * @example
- * const chart = new Chart("tinyolly", { plan, images, registry, publishing });
+ * const chart = new Chart("tinyolly", { registry, path: "charts/tinyolly", images: { "webui.image": webui } });
  */
 export class Chart extends pulumi.ComponentResource {
   /** Version that is pushed; known in preview. */
   public readonly version: pulumi.Output<string>;
   /** `oci://…` from which Argo CD pulls; known in preview. */
   public readonly source: pulumi.Output<ChartRef>;
+  /** SHA-256 in hex over all that decides the content; known in preview. */
+  public readonly key: pulumi.Output<string>;
   /** `sha256:…` of the pushed manifest; unknown until it is pushed. */
   public readonly digest: pulumi.Output<string>;
-  /** What was found in the registry; undefined where it was packaged. */
+  /** Reference and key of a chart that was taken from the registry as it is; undefined where it was packaged. */
   public readonly adopted: pulumi.Output<Adopted | undefined>;
+  /** Name in `Chart.yaml`. */
+  public readonly chart: string;
+  /** Whether Argo CD speaks plain HTTP to the registry. */
+  public readonly plainHttp: boolean;
+  /** Names in the registry of the images that it runs. */
+  public readonly imageNames: pulumi.Output<readonly string[]>;
+  /** How it is made; for components that take it. */
+  public readonly plan: Planned<ChartPlan>;
 
   public constructor(name: string, args: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, registry, publishing, republication } = args;
+    const { registry, republication } = args;
+    const plan = args.plan ? Planned.of(args.plan) : planOf(name, args);
     const pushes = republication?.pushes ?? 0;
-    const again = pushes === 0 ? {} : { pushes };
-    super("tinyolly:index:Chart", name, { ...chartRecord(plan, publishing), ...again }, opts);
+    super("tinyolly:index:Chart", name, { ...noted(plan, args), ...(pushes && { pushes }) }, opts);
 
     const existing = republication?.existing;
-    const digest = existing === undefined ? push(this, name, args) : pulumi.output(existing);
+    const digest =
+      existing === undefined ? push(this, name, plan, args, opts) : pulumi.output(existing);
 
-    this.version = pulumi.output(plan.version);
-    this.source = pulumi.output(registry.chartRef(plan.name));
+    this.plan = plan;
+    this.chart = args.chart ?? name;
+    this.plainHttp = registry.endpoints.inClusterPlainHttp;
+    this.imageNames = plan.apply((plan) => [...plan.images.values()].map(({ name }) => name));
+    this.version = plan.apply((plan) => plan.version);
+    this.source = plan.apply((plan) => registry.chartRef(plan.name));
+    this.key = plan.apply((plan) => plan.key);
     this.digest = digest;
-    const reference = chartPushRef(registry.endpoints, plan.name, plan.version);
-    this.adopted = pulumi.output(adoption(existing, reference, plan.key));
+    this.adopted = plan.apply((plan) => {
+      const { name, version, key } = plan;
+      return adoption(existing, chartPushRef(registry.endpoints, name, version), key);
+    });
     const { version, source, adopted } = this;
     this.registerOutputs({ version, source, digest, adopted });
   }
 }
 
-/** Packages and pushes the chart; tells its digest. */
-function push(parent: Chart, name: string, args: ChartArgs): pulumi.Output<string> {
-  const { plan, registry, republication, after = [] } = args;
-  const images = [...plan.images.values()];
-  const request: pulumi.Output<PublishRequest> = pulumi.output({
-    chart: plan.name,
-    path: plan.path,
-    version: plan.version,
-    appVersion: republication?.since ?? plan.appVersion,
-    key: plan.key,
-    images: imageValues(args),
-    platforms: [...new Set(images.flatMap(({ platforms }) => platforms))],
-    pushFolder: chartPushFolder(registry.endpoints),
-    pushTls: registry.endpoints.pushTls,
+/** Reads the sources. */
+function planOf(name: string, args: ChartArgs): Planned<ChartPlan> {
+  const { registry, path, chart = name, images = {}, versions = {}, largestFile } = args;
+  return Planned.from({ path, versions }, plansOf(images), ({ path, versions }, images) =>
+    planChart(chart, path, { versions, largestFile, images, pullFolder: registry.pullFolder }),
+  );
+}
+
+/** What decides the chart, in parts: the engine's own diff then names those that changed. */
+function noted(plan: Planned<ChartPlan>, { registry: { endpoints } }: ChartArgs): pulumi.Inputs {
+  const record = plan.apply((plan) => chartRecord(plan, { endpoints }));
+  const { key, version, recipe, sources, images, settings } = record;
+  return { key, version, recipe, sources, images, settings };
+}
+
+/** Packages and pushes the chart; returns its digest. */
+function push(
+  parent: Chart,
+  name: string,
+  plan: Planned<ChartPlan>,
+  args: ChartArgs,
+  opts: pulumi.ComponentResourceOptions | undefined,
+): pulumi.Output<string> {
+  const { registry, republication } = args;
+  const images = imageValues(args);
+  const request = plan.with(images, (plan, images): PublishRequest => {
+    const { name: chart, path, version, appVersion, key, files, images: taken } = plan;
+    return {
+      ...{ chart, path, version, key, files },
+      appVersion: republication?.since ?? appVersion,
+      images,
+      platforms: [...new Set([...taken.values()].flatMap(({ platforms }) => platforms))],
+      pushFolder: chartPushFolder(registry.endpoints),
+      pushTls: registry.endpoints.pushTls,
+    };
   });
   const run = { script: "publish-chart", request, pushes: republication?.pushes };
-  const publish = scriptCommand(name, run, { parent, dependsOn: [...after] });
+  const publish = scriptCommand(name, run, { parent, dependsOn: dependencies(opts) });
   return republishedDigest(republication) ?? printed<PublishedChart>(publish).digest;
 }
 
 function imageValues({
-  plan,
-  images,
+  images = {},
   republication,
-}: ChartArgs): Record<string, pulumi.Output<ImageValue>> {
-  const values: Record<string, pulumi.Output<ImageValue>> = {};
-  for (const [path, { name }] of plan.images) {
-    const image = images.get(name);
-    if (!image)
-      throw new pulumi.RunError(`chart "${plan.name}" takes image "${name}", which was not made`);
-    values[path] = pulumi.output({
-      repository: image.repository,
+}: ChartArgs): pulumi.Output<Record<string, ImageValue>> {
+  const values = Object.fromEntries(
+    Object.entries(images).map(([path, { repository, tag, digest }]) => [
+      path,
       // A chart of an earlier release keeps its bytes.
-      tag: republication?.since ?? image.tag,
-      digest: image.digest,
-    });
-  }
-  return values;
+      { repository, tag: republication?.since ?? tag, digest },
+    ]),
+  );
+  return pulumi.output(values);
 }

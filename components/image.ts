@@ -2,33 +2,55 @@ import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { type Adopted, adoption, pushesVariable } from "../delivery/findings/recorded.ts";
 import type { Republication } from "../delivery/findings/republication.ts";
-import { type Publishing, imageRecord } from "../delivery/plan/fingerprint.ts";
-import type { ImagePlan } from "../delivery/plan/plan.ts";
+import { imageRecord } from "../delivery/plan/fingerprint.ts";
+import { type ImagePlan, planImage } from "../delivery/plan/image-plan.ts";
 import { reserveContext, sourceDateEpoch, stageContext } from "../delivery/plan/staging.ts";
+import type { VersionScheme } from "../delivery/plan/version.ts";
 import type { PullRef } from "../delivery/registry/references.ts";
+import { Planned, plansOf } from "./planned.ts";
 import type { Registry } from "./registry.ts";
 import { republishedDigest } from "./republished-digest.ts";
 
 /** Inputs of {@link Image}. */
 export interface ImageArgs {
-  /** What to build: sources, key and tag. */
-  readonly plan: ImagePlan;
-  /** Images that its Dockerfile takes, by name. @default - none */
-  readonly images?: ReadonlyMap<string, Image>;
-  /** Where the image is pushed and pulled. */
+  /** Registry to which the image is pushed, and from which nodes pull it. */
   readonly registry: Registry;
-  /** How it is built and published. */
-  readonly publishing: Publishing;
-  /** Whether it is there already, or pushed again without a change. @default - neither */
+  /** Folder that is the build context, relative to the program; its `.dockerignore` counts. */
+  readonly path: pulumi.Input<string>;
+  /** Name in the registry, below its namespace. @default - the name of the component */
+  readonly repository?: string | undefined;
+  /** Dockerfile, relative to the program. @default - `Dockerfile` in {@link path} */
+  readonly dockerfile?: pulumi.Input<string> | undefined;
+  /** Stage that is built. @default - the last one */
+  readonly target?: pulumi.Input<string> | undefined;
+  /** Build arguments. They end up in the image's history, so no secrets. @default - none */
+  readonly buildArgs?: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>> | undefined;
+  /** Images of this program that the Dockerfile starts or copies from, by the names that it has for them. @default - none */
+  readonly needs?: Readonly<Record<string, Image>> | undefined;
+  /** Platforms, such as `linux/arm64`. @default - the one of this machine */
+  readonly platforms?: pulumi.Input<readonly string[]> | undefined;
+  /** `sha256:…` that stands for the tag of an image from elsewhere, by reference. @default - tags decide */
+  readonly bases?: pulumi.Input<Readonly<Record<string, string>>> | undefined;
+  /** Name of the buildx builder. @default default */
+  readonly builder?: pulumi.Input<string> | undefined;
+  /** Whether builds share their layers through the registry, under the tag `cache`. @default false */
+  readonly registryCache?: boolean | undefined;
+  /** Decides the tag besides the content. @default - the tag is `h<key>` */
+  readonly versions?: pulumi.Input<VersionScheme> | undefined;
+  /** Bytes above which a source file is refused, since it is mostly there by mistake. @default 1 GiB */
+  readonly largestFile?: number | undefined;
+  /** Plan that was made of the same sources before, so that they are read once. @default - it is made */
+  readonly plan?: ImagePlan | undefined;
+  /** Whether the registry has the image already, or lost it; see {@link Republication}. @default - it is not asked */
   readonly republication?: Republication | undefined;
 }
 
 /**
- * One multi-platform OCI image, built by BuildKit and pushed under a tag that changes exactly when its content does. Where the
- * registry has that content already, it is taken as it is.
+ * A multi-platform OCI image, built by BuildKit and pushed under a tag that changes exactly when its content does: a build that
+ * would give the same is not made.
  *
  * @example
- * const webui = new Image("webui", { plan, registry, publishing });
+ * const webui = new Image("webui", { registry, path: "apps/tinyolly-ui" });
  */
 export class Image extends pulumi.ComponentResource {
   /** `host/repository` from which nodes pull; known in preview. */
@@ -39,54 +61,92 @@ export class Image extends pulumi.ComponentResource {
   public readonly digest: pulumi.Output<string>;
   /** `host/repository:tag@digest` from which builds pull it. */
   public readonly buildReference: pulumi.Output<string>;
-  /** What was found in the registry; undefined where it was built. */
+  /** SHA-256 in hex over all that decides the content; known in preview. */
+  public readonly key: pulumi.Output<string>;
+  /** Reference and key of an image that was taken from the registry as it is; undefined where it was built. */
   public readonly adopted: pulumi.Output<Adopted | undefined>;
+  /** How it is made; for components that take it. */
+  public readonly plan: Planned<ImagePlan>;
 
   public constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, registry, publishing, republication } = args;
+    const { registry, republication } = args;
+    const plan = args.plan ? Planned.of(args.plan) : planOf(name, args);
     const pushes = republication?.pushes ?? 0;
-    const again = pushes === 0 ? {} : { pushes };
-    super("tinyolly:index:Image", name, { ...imageRecord(plan, publishing), ...again }, opts);
+    super("tinyolly:index:Image", name, { ...noted(plan, args), ...(pushes && { pushes }) }, opts);
 
-    const reference = registry.pushRef(plan.name, plan.contentTag);
     const existing = republication?.existing;
-    const digest = existing === undefined ? push(this, name, args) : pulumi.output(existing);
+    const digest = existing === undefined ? build(this, name, plan, args) : pulumi.output(existing);
+    const reference = plan.apply((plan) => registry.pushRef(plan.name, plan.contentTag));
 
-    this.repository = pulumi.output(registry.pullRef(plan.name));
-    this.tag = pulumi.output(plan.tag);
+    this.plan = plan;
+    this.repository = plan.apply((plan) => registry.pullRef(plan.name));
+    this.tag = plan.apply((plan) => plan.tag);
+    this.key = plan.apply((plan) => plan.key);
     this.digest = digest;
     this.buildReference = pulumi.interpolate`${reference}@${digest}`;
-    this.adopted = pulumi.output(adoption(existing, reference, plan.key));
+    this.adopted = pulumi
+      .all([reference, this.key])
+      .apply(([pushed, key]) => adoption(existing, pushed, key));
     const { repository, tag, adopted } = this;
     this.registerOutputs({ repository, tag, digest, adopted });
   }
 }
 
-/** Builds and pushes the image; tells its digest. */
-function push(parent: Image, name: string, args: ImageArgs): pulumi.Output<string> {
-  const { plan, registry, publishing, republication } = args;
+/** Reads the sources. */
+function planOf(name: string, args: ImageArgs): Planned<ImagePlan> {
+  const { path, dockerfile, target, buildArgs, platforms, bases = {}, versions = {} } = args;
+  const { repository = name, largestFile } = args;
+  return Planned.from(
+    { path, dockerfile, target, buildArgs, platforms, bases, versions },
+    plansOf(args.needs ?? {}),
+    ({ platforms = [ownPlatform()], bases, versions, ...source }, needs) =>
+      planImage(repository, source, {
+        ...{ platforms, versions, largestFile, needs },
+        bases: new Map(Object.entries(bases)),
+      }),
+  );
+}
+
+/** What decides the image, in parts: the engine's own diff then names those that changed. */
+function noted(plan: Planned<ImagePlan>, args: ImageArgs): pulumi.Inputs {
+  const { registry, builder = defaultBuilder, registryCache = false } = args;
+  const record = plan.with(builder, (plan, builder) =>
+    imageRecord(plan, { endpoints: registry.endpoints, builder, registryCache }),
+  );
+  const { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings } = record;
+  return { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings };
+}
+
+/** Builds and pushes the image; returns its digest. */
+function build(
+  parent: Image,
+  name: string,
+  plan: Planned<ImagePlan>,
+  args: ImageArgs,
+): pulumi.Output<string> {
+  const { registry, republication, builder = defaultBuilder } = args;
   const pushes = republication?.pushes ?? 0;
   const image = new dockerbuild.Image(
     name,
     {
-      tags: [registry.pushRef(plan.name, plan.contentTag)],
+      tags: [plan.apply((plan) => registry.pushRef(plan.name, plan.contentTag))],
       context: {
-        location: pulumi.runtime.isDryRun() ? reserveContext(plan) : stageContext(plan),
-        named: baseContexts(args),
+        location: plan.apply(pulumi.runtime.isDryRun() ? reserveContext : stageContext),
+        named: plan.apply((plan) => baseContexts(plan, args)),
       },
-      dockerfile: { inline: plan.dockerfile.text },
-      ...(plan.target === undefined ? {} : { target: plan.target }),
-      platforms: plan.platforms.map(toPlatform),
-      buildArgs: {
-        ...plan.buildArgs,
+      dockerfile: { inline: plan.apply(({ dockerfile }) => dockerfile.text) },
+      target: plan.apply(({ target }) => target),
+      platforms: plan.apply(({ platforms }) => platforms.map(toPlatform)),
+      buildArgs: plan.apply(({ buildArgs }) => ({
+        ...buildArgs,
         SOURCE_DATE_EPOCH: String(sourceDateEpoch),
         ...(pushes === 0 ? {} : { [pushesVariable]: String(pushes) }),
-      },
-      builder: { name: publishing.builder },
+      })),
+      builder: { name: builder },
       buildOnPreview: false,
       push: false,
       exports: [{ raw: `type=registry,rewrite-timestamp=true${insecure(registry)}` }],
-      ...registryCache(args),
+      ...registryCache(plan, args),
     },
     // The registry keeps what was published: other stacks and releases may share the digest.
     { parent, retainOnDelete: true },
@@ -95,35 +155,33 @@ function push(parent: Image, name: string, args: ImageArgs): pulumi.Output<strin
 }
 
 /**
- * Binds what `FROM` names to digests: images from elsewhere to those of the lock, own ones to those just pushed. A build
+ * Binds what `FROM` names to digests: images from elsewhere to those that are locked, own ones to those just pushed. A build
  * context of the same name does so without a change of the Dockerfile.
  */
-function baseContexts({
-  plan,
-  images,
-}: ImageArgs): Record<string, { location: pulumi.Input<string> }> {
+function baseContexts(
+  { bases }: ImagePlan,
+  { needs = {} }: ImageArgs,
+): Record<string, { location: pulumi.Input<string> }> {
   const contexts: Record<string, { location: pulumi.Input<string> }> = {};
-  for (const [reference, digest] of plan.bases) {
+  for (const [reference, digest] of bases) {
     if (digest !== "" && !reference.includes("@"))
       contexts[reference] = { location: `docker-image://${reference}@${digest}` };
   }
-  for (const { name } of plan.needs) {
-    const image = images?.get(name);
-    if (!image)
-      throw new pulumi.RunError(`image "${plan.name}" needs "${name}", which was not made`);
-    contexts[name] = { location: pulumi.interpolate`docker-image://${image.buildReference}` };
-  }
+  for (const [reference, { buildReference }] of Object.entries(needs))
+    contexts[reference] = { location: pulumi.interpolate`docker-image://${buildReference}` };
   return contexts;
 }
 
 /** Lets builders that come and go, such as those of CI, take layers from the registry. */
-function registryCache({ plan, registry, publishing }: ImageArgs) {
-  if (!publishing.registryCache) return {};
-  const cache = `type=registry,ref=${registry.pushRef(plan.name, "cache")}${insecure(registry)}`;
+function registryCache(plan: Planned<ImagePlan>, { registry, registryCache = false }: ImageArgs) {
+  if (!registryCache) return {};
+  const cache = plan.apply(
+    (plan) => `type=registry,ref=${registry.pushRef(plan.name, "cache")}${insecure(registry)}`,
+  );
   return {
     cacheFrom: [{ raw: cache }],
     // A cache that cannot be written is no reason to fail.
-    cacheTo: [{ raw: `${cache},mode=max,ignore-error=true` }],
+    cacheTo: [{ raw: pulumi.interpolate`${cache},mode=max,ignore-error=true` }],
   };
 }
 
@@ -132,8 +190,16 @@ function insecure({ endpoints }: Registry): string {
   return endpoints.pushTls === "verify" ? "" : ",registry.insecure=true";
 }
 
+const defaultBuilder = "default";
+
+/** The platform of images that run on this machine. */
+function ownPlatform(): string {
+  const names: Partial<Record<string, string>> = { x64: "amd64", ia32: "386" };
+  return `linux/${names[process.arch] ?? process.arch}`;
+}
+
 function toPlatform(platform: string): dockerbuild.Platform {
-  // Settings allow the platforms of this enumeration only.
+  // The plugin refuses what is none.
   return platform as dockerbuild.Platform;
 }
 

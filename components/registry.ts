@@ -1,25 +1,51 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as references from "../delivery/registry/references.ts";
-import type { ChartRef, Endpoints, PullRef, PushRef } from "../delivery/registry/references.ts";
+import type {
+  ChartRef,
+  Endpoints,
+  PullRef,
+  PushRef,
+  Tls,
+} from "../delivery/registry/references.ts";
 
-/** Inputs of {@link Registry}. */
-export type RegistryArgs = Endpoints;
+/** Inputs of {@link Registry}. Hosts are written as `ghcr.io` or `localhost:30500`, without scheme and path. */
+export interface RegistryArgs {
+  /** Host and port to which builds push. */
+  readonly push: string;
+  /** Path before the names of images and charts, such as `owner/shop`. */
+  readonly namespace: string;
+  /** How {@link push} is spoken to: `verify`, `skip-verify` (any certificate) or `plain-http`. @default verify */
+  readonly pushTls?: Tls | undefined;
+  /** Host and port from which nodes pull images. @default - {@link push} */
+  readonly pull?: string | undefined;
+  /** Host and port from which Argo CD pulls charts. @default - {@link pull} */
+  readonly inCluster?: string | undefined;
+  /** Whether Argo CD speaks plain HTTP to it. @default false */
+  readonly inClusterPlainHttp?: boolean | undefined;
+}
 
 /**
- * One OCI registry under its three names: builds push to it, nodes pull images and Argo CD pulls charts from it.
+ * One OCI registry under its three names: builds push to it, nodes pull images and Argo CD pulls charts from it. No pod or
+ * Application ever gets the name to which builds push.
  *
  * @example
- * const registry = new Registry("registry", endpoints);
- * registry.pullRef("webui"); // docker-registry.registry.svc.cluster.local:5000/tinyolly/webui
+ * const registry = new Registry("registry", { push: "ghcr.io", namespace: "owner/shop" });
  */
 export class Registry extends pulumi.ComponentResource {
-  /** The endpoints as configured. */
+  /** Each of its names. */
   public readonly endpoints: Endpoints;
+  /** `host/namespace` from which nodes pull images. */
+  public readonly pullFolder: string;
 
   public constructor(name: string, args: RegistryArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("tinyolly:index:Registry", name, { ...args }, opts);
-    this.endpoints = args;
-    this.registerOutputs({ endpoints: args });
+    const { push, namespace, pushTls = "verify", pull = push, inCluster = pull } = args;
+    const { inClusterPlainHttp = false } = args;
+    const endpoints = { push, pushTls, pull, inCluster, inClusterPlainHttp, namespace };
+    super("tinyolly:index:Registry", name, endpoints, opts);
+    refuse(name, endpoints);
+    this.endpoints = endpoints;
+    this.pullFolder = `${pull}/${namespace}`;
+    this.registerOutputs({ endpoints });
   }
 
   /** Where builds push `image` under `tag`. */
@@ -36,4 +62,17 @@ export class Registry extends pulumi.ComponentResource {
   public chartRef(chart: string): ChartRef {
     return references.chartRef(this.endpoints, chart);
   }
+}
+
+/** Ends the program at names that no registry has, with what is allowed. */
+function refuse(name: string, { push, pull, inCluster, namespace }: Endpoints): void {
+  const problems = [
+    ...Object.entries({ push, pull, inCluster }).map(
+      ([arg, host]) => [arg, host, references.hostProblem(host)] as const,
+    ),
+    ["namespace", namespace, references.namespaceProblem(namespace)] as const,
+  ].flatMap(([arg, value, allowed]) =>
+    allowed === undefined ? [] : `registry "${name}": ${arg} is "${value}", but must be ${allowed}`,
+  );
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }

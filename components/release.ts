@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../delivery/plan/plan.ts";
 import { chartPath } from "../delivery/registry/references.ts";
 import type { ReleasedChart } from "../delivery/releases/record.ts";
 import { type Signer, signer } from "../delivery/signing/signing.ts";
 import type { Chart } from "./chart.ts";
+import { dependencies } from "./dependencies.ts";
 import type { Image } from "./image.ts";
 import type { Registry } from "./registry.ts";
-import { releaseRegistry, releasedImages, required } from "./released-images.ts";
+import { releaseRegistry, releasedImages, shortKeys } from "./released-images.ts";
 import { printed, scriptCommand } from "./script-command.ts";
 import type { PublishReleaseRequest, PublishedRelease } from "./scripts/publish-release.ts";
 
@@ -14,19 +14,16 @@ import type { PublishReleaseRequest, PublishedRelease } from "./scripts/publish-
 export interface ReleaseArgs {
   /** Version, such as `v2.1.8`. */
   readonly version: string;
-  /** Everything that is part of it. */
-  readonly plan: Plan;
-  /** Images by name. */
-  readonly images: ReadonlyMap<string, Image>;
-  /** Charts by name. */
-  readonly charts: ReadonlyMap<string, Chart>;
+  /** Registry that has images and charts, and gets the record. */
   readonly registry: Registry;
+  /** All images of the release, by name. */
+  readonly images: Readonly<Record<string, Image>>;
+  /** All charts of the release, by name. */
+  readonly charts: Readonly<Record<string, Chart>>;
   /** Templates of the tags that follow the newest release, such as `v{major}`. @default - none */
   readonly aliases?: readonly string[];
   /** How it is signed. @default - it is not */
   readonly signing?: Signer | undefined;
-  /** What must be done before it is recorded. @default - nothing but its charts */
-  readonly after?: readonly pulumi.Resource[] | undefined;
   /** How often a record that went missing was and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -36,7 +33,7 @@ export interface ReleaseArgs {
  * as `latest` move last.
  *
  * @example
- * new Release("release", { version: "v2.1.8", plan, images, charts, registry, aliases: ["latest"] });
+ * new Release("release", { version: "v2.1.8", registry, images, charts, aliases: ["latest"] });
  */
 export class Release extends pulumi.ComponentResource {
   /** Version, and tag of the record; known in preview. */
@@ -45,25 +42,20 @@ export class Release extends pulumi.ComponentResource {
   public readonly digest: pulumi.Output<string>;
 
   public constructor(name: string, args: ReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { version, plan, registry, aliases = [], signing, after = [], pushes } = args;
-    const keys = (parts: readonly { name: string; key: string }[]) =>
-      Object.fromEntries(parts.map((part) => [part.name, part.key.slice(0, 12)]));
-    const inputs = { version, images: keys(plan.images), charts: keys(plan.charts) };
+    const { version, registry, images, charts, aliases = [], signing, pushes } = args;
+    const inputs = { version, images: shortKeys(images), charts: shortKeys(charts) };
     super("tinyolly:index:Release", name, inputs, opts);
 
     const request: pulumi.Output<PublishReleaseRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
-      images: releasedImages(plan, args.images),
-      charts: releasedCharts(args),
+      images: releasedImages(images),
+      charts: releasedCharts(charts, registry),
       aliases,
       ...(signing ? { signing: signer(signing) } : {}),
     });
-    const record = scriptCommand(
-      name,
-      { script: "publish-release", request, pushes },
-      { parent: this, dependsOn: [...after] },
-    );
+    const run = { script: "publish-release", request, pushes };
+    const record = scriptCommand(name, run, { parent: this, dependsOn: dependencies(opts) });
 
     this.version = pulumi.output(version);
     this.digest = printed<PublishedRelease>(record).digest;
@@ -71,23 +63,21 @@ export class Release extends pulumi.ComponentResource {
   }
 }
 
-function releasedCharts({
-  plan,
-  charts,
-  registry,
-}: ReleaseArgs): Record<string, pulumi.Output<ReleasedChart>> {
-  const { endpoints } = registry;
-  return Object.fromEntries(
-    plan.charts.map((chart) => [
-      chart.name,
-      pulumi.output({
-        path: chartPath(chart.name),
-        key: chart.key,
-        version: chart.version,
-        digest: required(charts, chart.name).digest,
-        pullFrom: `${endpoints.pull}/${endpoints.namespace}`,
-        images: [...new Set([...chart.images.values()].map(({ name }) => name))].sort(),
-      }),
-    ]),
-  );
+function releasedCharts(
+  charts: Readonly<Record<string, Chart>>,
+  { pullFolder }: Registry,
+): pulumi.Output<Record<string, ReleasedChart>> {
+  const parts = Object.entries(charts).map(([name, { plan, digest }]) => {
+    const part = plan.with(digest, (plan, digest): ReleasedChart => {
+      const { name: chart, key, version, images } = plan;
+      const names = [...images.values()].map((image) => image.name);
+      return {
+        ...{ path: chartPath(chart), key, version, digest, pullFrom: pullFolder },
+        images: [...new Set(names)].sort(),
+      };
+    });
+    return [name, part] as const;
+  });
+  // Its entries are those of the map of charts.
+  return pulumi.output(Object.fromEntries(parts));
 }

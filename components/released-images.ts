@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../delivery/plan/plan.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../delivery/releases/record.ts";
 import { type Signer, signer } from "../delivery/signing/signing.ts";
+import { dependencies } from "./dependencies.ts";
 import type { Image } from "./image.ts";
 import type { Registry } from "./registry.ts";
 import { scriptCommand } from "./script-command.ts";
@@ -11,11 +11,10 @@ import type { ReleaseImagesRequest } from "./scripts/tag-images.ts";
 export interface ReleasedImagesArgs {
   /** Version, such as `v2.1.8`. */
   readonly version: string;
-  /** What is planned, of which this takes the images. */
-  readonly plan: Pick<Plan, "images">;
-  /** The same images, by name. */
-  readonly images: ReadonlyMap<string, Image>;
+  /** Registry that has the images. */
   readonly registry: Registry;
+  /** All images of the release, by name. */
+  readonly images: Readonly<Record<string, Image>>;
   /** How they are signed. @default - they are not */
   readonly signing?: Signer | undefined;
   /** How often tags that went missing were and will be put back. @default 0 */
@@ -27,7 +26,7 @@ export interface ReleasedImagesArgs {
  * stay those of their content, so an image that did not change is not built for a new release.
  *
  * @example
- * const released = new ReleasedImages("release-images", { version: "v2.1.8", plan, images, registry });
+ * const released = new ReleasedImages("release-images", { version: "v2.1.8", registry, images: { webui } });
  */
 export class ReleasedImages extends pulumi.ComponentResource {
   /** Version that the images get; known in preview. */
@@ -38,17 +37,17 @@ export class ReleasedImages extends pulumi.ComponentResource {
     args: ReleasedImagesArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
-    const { version, plan, images, registry, signing, pushes } = args;
-    const keys = plan.images.map(({ name, key }) => [name, key.slice(0, 12)] as const);
-    super("tinyolly:index:ReleasedImages", name, { version, keys: Object.fromEntries(keys) }, opts);
+    const { version, registry, images, signing, pushes } = args;
+    super("tinyolly:index:ReleasedImages", name, { version, keys: shortKeys(images) }, opts);
 
     const request: pulumi.Output<ReleaseImagesRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
-      images: releasedImages(plan, images),
+      images: releasedImages(images),
       ...(signing ? { signing: signer(signing) } : {}),
     });
-    scriptCommand(name, { script: "tag-images", request, pushes }, { parent: this });
+    const run = { script: "tag-images", request, pushes };
+    scriptCommand(name, run, { parent: this, dependsOn: dependencies(opts) });
 
     this.version = pulumi.output(version);
     this.registerOutputs({ version: this.version });
@@ -57,34 +56,33 @@ export class ReleasedImages extends pulumi.ComponentResource {
 
 /** The images as a release records them, by name. */
 export function releasedImages(
-  plan: Pick<Plan, "images">,
-  images: ReadonlyMap<string, Image>,
-): Record<string, pulumi.Output<ReleasedImage>> {
+  images: Readonly<Record<string, Image>>,
+): pulumi.Output<Record<string, ReleasedImage>> {
+  const parts = Object.entries(images).map(([name, { plan, digest }]) => {
+    const part = plan.with(digest, (plan, digest): ReleasedImage => {
+      const { name: path, key, tag, platforms, buildArgs, bases, needs } = plan;
+      return {
+        ...{ path, key, tag, digest, platforms, buildArgs },
+        bases: Object.fromEntries(bases),
+        needs: [...needs.values()].map((need) => need.name),
+      };
+    });
+    return [name, part] as const;
+  });
+  // Its entries are those of the map of images.
+  return pulumi.output(Object.fromEntries(parts));
+}
+
+/** Start of the key of each image or chart, by name. */
+export function shortKeys(
+  parts: Readonly<Record<string, { readonly key: pulumi.Output<string> }>>,
+): Record<string, pulumi.Output<string>> {
   return Object.fromEntries(
-    plan.images.map((image) => [
-      image.name,
-      pulumi.output({
-        path: image.name,
-        key: image.key,
-        tag: image.tag,
-        digest: required(images, image.name).digest,
-        platforms: image.platforms,
-        buildArgs: image.buildArgs,
-        bases: Object.fromEntries(image.bases),
-        needs: image.needs.map(({ name }) => name),
-      }),
-    ]),
+    Object.entries(parts).map(([name, { key }]) => [name, key.apply((key) => key.slice(0, 12))]),
   );
 }
 
 /** Where the scripts of a release find the registry. */
 export function releaseRegistry({ endpoints }: Registry): ReleaseRegistry {
   return { host: endpoints.push, tls: endpoints.pushTls, namespace: endpoints.namespace };
-}
-
-/** A part of a release, which must have been made. */
-export function required<Part>(parts: ReadonlyMap<string, Part>, name: string): Part {
-  const part = parts.get(name);
-  if (!part) throw new pulumi.RunError(`the release holds "${name}", which was not made`);
-  return part;
 }

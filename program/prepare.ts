@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ChartArgs } from "../components/chart.ts";
+import type { ImageArgs } from "../components/image.ts";
+import type { RegistryArgs } from "../components/registry.ts";
+import type { ReleaseArgs } from "../components/release.ts";
 import { deliverables } from "../deliverables.ts";
-import { noteTiming } from "../delivery/basics/timings.ts";
 import {
   type Observation,
   conflicts,
@@ -8,23 +11,31 @@ import {
   observe,
 } from "../delivery/findings/observation.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
-import type { StateResource } from "../delivery/findings/recorded.ts";
-import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, planRecords } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
+import { noteTiming } from "../delivery/basics/timings.ts";
 import { encryptedKeys, openSecrets } from "../delivery/settings/open-secrets.ts";
 import { type Settings, planApplications, readSettings } from "../delivery/settings/settings.ts";
+import type { Deployment } from "./applications.ts";
 import { ensureBuilder } from "./builder-instance.ts";
+import { readStackState } from "./engine-state.ts";
 import { orRunError, refuse } from "./run-error.ts";
 import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./warnings.ts";
 
-/** What is to be made, and what is there of it. */
-export interface Prepared {
-  readonly plan: Plan;
-  readonly applications: readonly ApplicationPlan[];
-  readonly observed: Observation;
+/** Arguments of all components of a stack, known to be right. Images and charts refer to images by their names. */
+export interface Stack extends Deployment {
+  readonly registry: RegistryArgs;
+  /** By name, each after those that it needs. */
+  readonly images: Readonly<Record<string, Named<ImageArgs, "needs">>>;
+  /** By name. */
+  readonly charts: Readonly<Record<string, Named<ChartArgs, "images">>>;
+  /** Left out where content decides. */
+  readonly release?: Omit<ReleaseArgs, "registry" | "images" | "charts">;
 }
+
+type Named<Args, Images extends string> = Omit<Args, "registry" | Images> &
+  Readonly<Record<Images, Readonly<Record<string, string>>>>;
 
 /**
  * Reads the configuration of the stack that runs.
@@ -43,17 +54,15 @@ export async function readStackSettings(): Promise<Settings> {
  *
  * @throws pulumi.RunError that says what stands in the way, with what to do.
  */
-export async function prepare(
-  settings: Settings,
-  state: Promise<readonly StateResource[]>,
-): Promise<Prepared> {
+export async function prepare(settings: Settings): Promise<Stack> {
+  const state = readStackState();
   const { publishing, cluster, offline } = settings;
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   refuse(settings.releaseProblems);
   await requireSigner(settings.signing);
 
-  const prepared = await orRunError(async () => {
+  const { plan, applications, observed } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
@@ -61,7 +70,6 @@ export async function prepare(
     const look = { plan, state, endpoints, release, applications, cluster, offline };
     return { plan, applications, observed: await observe(look) };
   });
-  const { plan, observed } = prepared;
   refuse(conflicts(observed));
   const pushes = !offline && !pulumi.runtime.isDryRun();
   await orRunError(async () => {
@@ -74,5 +82,43 @@ export async function prepare(
   void warnAboutBases(plan, settings.baseLock);
   void warnAboutBuilder(publishing.builder);
   void warnAboutDrift(driftMessages(observed));
-  return prepared;
+  return {
+    applications,
+    cluster,
+    repairs: observed.applications,
+    ...argsOf(plan, observed, settings),
+  };
+}
+
+function argsOf(
+  { images, charts }: Plan,
+  observed: Observation,
+  { publishing, plan: { versions }, aliases, signing }: Settings,
+): Pick<Stack, "registry" | "images" | "charts" | "release"> {
+  const { endpoints, builder, registryCache } = publishing;
+  const namesOf = (needed: ReadonlyMap<string, { name: string }>): Record<string, string> =>
+    Object.fromEntries([...needed].map(([reference, { name }]) => [reference, name]));
+  return {
+    registry: endpoints,
+    images: Object.fromEntries(
+      images.map((plan) => {
+        const { name, path, needs } = plan;
+        const republication = observed.images.get(name);
+        const args = { path, needs: namesOf(needs), builder, registryCache, plan, republication };
+        return [name, args];
+      }),
+    ),
+    charts: Object.fromEntries(
+      charts.map((plan) => {
+        const { name, path, images } = plan;
+        const republication = observed.charts.get(name);
+        return [name, { path, images: namesOf(images), plan, republication }];
+      }),
+    ),
+    ...(versions.release === undefined
+      ? {}
+      : {
+          release: { version: versions.release, aliases, signing, pushes: observed.release.pushes },
+        }),
+  };
 }

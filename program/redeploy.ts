@@ -1,10 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeployableChart } from "../components/application.ts";
-import { makeApplications } from "../components/applications.ts";
 import { deliverables } from "../deliverables.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
 import { observeApplications } from "../delivery/findings/observation.ts";
-import type { StateResource } from "../delivery/findings/recorded.ts";
 import type { DeployedChart } from "../delivery/plan/application-spec.ts";
 import type { ChartDeliverable } from "../delivery/plan/plan.ts";
 import { RegistryClient } from "../delivery/registry/client.ts";
@@ -12,25 +10,24 @@ import { type Endpoints, chartRef, pullRef } from "../delivery/registry/referenc
 import type { ReleaseRecord } from "../delivery/releases/record.ts";
 import { type StoredRelease, requireRelease, requireWhole } from "../delivery/releases/store.ts";
 import { type Settings, planApplications } from "../delivery/settings/settings.ts";
+import { deploy } from "./applications.ts";
+import { readStackState } from "./engine-state.ts";
 import { orRunError } from "./run-error.ts";
-import type { StackOutputs } from "./stack-outputs.ts";
+import { type StackOutputs, outputsOf } from "./stack-outputs.ts";
 
 /**
  * Points the Applications at a release that was recorded before, if all of it is still in the registry. Neither sources nor
  * a builder are needed, and nothing is published.
  */
-export async function redeploy(
-  release: string,
-  settings: Settings,
-  state: Promise<readonly StateResource[]>,
-): Promise<StackOutputs> {
+export async function redeploy(release: string, settings: Settings): Promise<StackOutputs> {
+  const state = readStackState();
   const { cluster, offline, publishing } = settings;
-  const { stored, plans, repairs } = await orRunError(async () => {
+  const { stored, applications, repairs } = await orRunError(async () => {
     const stored = await readWhole(release, settings);
     const charts = deployedCharts(stored.record);
-    const plans = planApplications(charts, withImageFolder(settings, stored.record));
-    const repairs = await observeApplications({ state, applications: plans, cluster, offline });
-    return { stored, plans, repairs };
+    const applications = planApplications(charts, withImageFolder(settings, stored.record));
+    const repairs = await observeApplications({ state, applications, cluster, offline });
+    return { stored, applications, repairs };
   });
   const { endpoints } = publishing;
   const { record, digest } = stored;
@@ -39,13 +36,13 @@ export async function redeploy(
     name,
     { repository: pullRef(endpoints, name), tag, digest },
   ]);
-  return {
+  return outputsOf({
     // Each entry has the fields of an image.
     images: Object.fromEntries(images) as StackOutputs["images"],
-    charts: Object.fromEntries(charts),
-    applications: makeApplications(plans, { charts, cluster, repairs }),
+    charts,
+    applications: deploy(charts, { applications, cluster, repairs }),
     release: { version: record.release, digest },
-  };
+  });
 }
 
 const cure =
@@ -99,14 +96,17 @@ function placeOf(name: string, release: string): Pick<DeployedChart, "namespace"
 function registryCharts(
   { charts }: ReleaseRecord,
   endpoints: Endpoints,
-): ReadonlyMap<string, DeployableChart> {
-  return new Map(
-    Object.entries(charts).map(([name, { version, digest }]) => [
+): Readonly<Record<string, DeployableChart>> {
+  return Object.fromEntries(
+    Object.entries(charts).map(([name, { version, digest, images }]) => [
       name,
       {
+        chart: name,
         version: pulumi.output(version),
         source: pulumi.output(chartRef(endpoints, name)),
         digest: pulumi.output(digest),
+        plainHttp: endpoints.inClusterPlainHttp,
+        imageNames: images,
       },
     ]),
   );

@@ -36,6 +36,7 @@ export function plannedShop({
 } = {}): Planned {
   const plan = planDeliverables(deliverables, { ...shopOptions, ...options });
   const applications = plan.charts.map((chart) => ({
+    name: chart.name,
     chart,
     source: chartRef(publishing.endpoints, chart.name),
     plainHttp: true,

@@ -14,7 +14,8 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { PublishRequest } from "../components/scripts/publish-chart.ts";
 import { deliverables } from "../deliverables.ts";
 import { keyAnnotation } from "../delivery/findings/presence.ts";
-import { outsideBases, planDeliverables } from "../delivery/plan/plan.ts";
+import { planDeliverables } from "../delivery/plan/plan.ts";
+import { outsideBases } from "../delivery/plan/image-plan.ts";
 import { planRecords, savePlan } from "../delivery/plan/saved-plan.ts";
 import { RegistryClient } from "../delivery/registry/client.ts";
 import type { ReleaseRecord } from "../delivery/releases/record.ts";
@@ -935,7 +936,7 @@ describe("wrong input ends the program before anything is made:", () => {
       () => {
         rmSync("apps/demo/Dockerfile");
       },
-      'image "demo": there is no file apps/demo/Dockerfile; create it or correct deliverables.ts',
+      'image "demo": there is no file apps/demo/Dockerfile; create it or correct its path',
     ],
   ])("%s", async (_, changes, spoil, message) => {
     spoil();

@@ -1,10 +1,11 @@
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { given } from "../../delivery/basics/variable.ts";
-import { isRelease } from "../../delivery/plan/version.ts";
+import { isRelease, releaseLine } from "../../delivery/plan/version.ts";
 import { moveAliases } from "../../delivery/releases/aliases.ts";
 import type { ReleaseRecord } from "../../delivery/releases/record.ts";
 import { requireRelease, requireWhole, storeRelease } from "../../delivery/releases/store.ts";
+import { ownVersion } from "../../delivery/settings/settings.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { type Attester, attester } from "../../delivery/signing/attester.ts";
 import { signingProblem } from "../../delivery/signing/signing-problem.ts";
@@ -109,7 +110,12 @@ async function readOriginal(
     return { ...record, origin: { registry, release: record.release, digest } };
   }
   const { pullFolder, versions } = settings.plan;
-  const record = releaseOfState(stack, await readStackState(stack), pullFolder, versions.line);
+  const record = releaseOfState(
+    stack,
+    await readStackState(stack),
+    pullFolder,
+    versions.line ?? releaseLine(ownVersion()),
+  );
   return { ...record, origin: { registry, release: record.release } };
 }
 

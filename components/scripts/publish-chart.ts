@@ -28,7 +28,7 @@ import { RegistryClient, RegistryError } from "../../delivery/registry/client.ts
 import { imageProblem } from "../../delivery/registry/image-check.ts";
 import { askForAll } from "../../delivery/registry/published.ts";
 import type { PushRef, Tls } from "../../delivery/registry/references.ts";
-import { readChartSources } from "../../delivery/sources/chart-sources.ts";
+import type { SourceFile } from "../../delivery/sources/source-tree.ts";
 import { runScript } from "./script.ts";
 
 /** An image as a chart's values hold it. */
@@ -47,6 +47,8 @@ export interface PublishRequest {
   readonly appVersion: string;
   /** Key of the plan, so that a changed key publishes even where nothing else of the request changed. */
   readonly key: string;
+  /** Files of the sources as they were planned; those that changed meanwhile are refused. */
+  readonly files: readonly SourceFile[];
   /** Image by its path in values.yaml. */
   readonly images: Readonly<Record<string, ImageValue>>;
   /** Platforms that each image must have. */
@@ -121,7 +123,7 @@ function pathOf(repository: string): string {
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
 async function packageChart(request: PublishRequest, folder: string): Promise<string> {
   const copy = join(folder, request.chart);
-  stageFiles(request.path, readChartSources(request.path), copy);
+  stageFiles(request.path, request.files, copy);
   edit(join(copy, "Chart.yaml"), {
     version: request.version,
     appVersion: request.appVersion,

@@ -1,5 +1,7 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
-import type { ChartPlan, ImagePlan, Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { ChartPlan } from "../plan/chart-plan.ts";
+import type { ImagePlan } from "../plan/image-plan.ts";
 import { nextFreeVersion } from "../plan/version.ts";
 import { RegistryClient } from "../registry/client.ts";
 import { type Absence, askForAll, findAbsence, lostPlatforms } from "../registry/published.ts";
@@ -75,15 +77,16 @@ export async function findPresences(question: PresenceQuestion): Promise<Presenc
     const images = await askForAll(plan.images, (image) =>
       lookAtImage(look, image, recorded.images.get(image.name)),
     );
+    const found = byName(images);
     const charts = await askForAll(plan.charts, (chart) => {
-      const stays = [...chart.images.values()].every((image) => images.get(image)?.stays === true);
+      const stays = [...chart.images.values()].every(({ name }) => found.get(name)?.stays === true);
       return lookAtChart(look, chart, recorded.charts.get(chart.name), stays);
     });
     const recordedNow =
       release === undefined
         ? undefined
         : (await client.manifest(recordRepository(endpoints.namespace), release)) !== undefined;
-    return { images: byName(images), charts: byName(charts), recorded: recordedNow };
+    return { images: found, charts: byName(charts), recorded: recordedNow };
   } finally {
     client.close();
   }

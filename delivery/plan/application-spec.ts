@@ -1,6 +1,7 @@
 import type { ChartRef } from "../registry/references.ts";
 import type { ApplicationRecord } from "./fingerprint.ts";
-import type { ChartPlan, ImagePlan } from "./plan.ts";
+import type { ChartPlan } from "./chart-plan.ts";
+import type { ImagePlan } from "./image-plan.ts";
 
 /** Where and as what Argo CD runs. */
 export interface ArgoCd {
@@ -18,23 +19,26 @@ export interface ArgoCd {
 export type ChartValues = Readonly<Record<string, unknown>>;
 
 /** What of a chart an Application depends on, be it planned or recorded. */
-export interface DeployedChart extends Pick<
-  ChartPlan,
-  "name" | "version" | "namespace" | "keepSecrets"
-> {
+export interface DeployedChart extends Pick<ChartPlan, "name" | "version"> {
+  /** Namespace into which it is deployed. */
+  readonly namespace: string;
+  /** Secrets whose content is left as it is. */
+  readonly keepSecrets: readonly string[];
   /** Images of ours that it runs, by whatever names them once. */
   readonly images: ReadonlyMap<string, Pick<ImagePlan, "name">>;
 }
 
 /** What decides an Application. */
 export interface ApplicationPlan {
+  /** Name in Argo CD. */
+  readonly name: string;
   readonly chart: DeployedChart;
   /** Where Argo CD pulls the chart. */
   readonly source: ChartRef;
   /** Whether Argo CD speaks plain HTTP to that registry. */
   readonly plainHttp: boolean;
   /** Context of the kubeconfig in which Argo CD runs. */
-  readonly context: string;
+  readonly context: string | undefined;
   /** Path of that kubeconfig; left out means KUBECONFIG or ~/.kube/config. No part of the Application. */
   readonly kubeconfig?: string | undefined;
   readonly values: ChartValues | undefined;

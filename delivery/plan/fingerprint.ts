@@ -1,6 +1,8 @@
 import { type Endpoints, imageFolder, chartPushFolder } from "../registry/references.ts";
 import { type SourceFile, sourceMark } from "../sources/source-tree.ts";
-import { type ChartPlan, type ImagePlan, recipes } from "./plan.ts";
+import { type ChartPlan } from "./chart-plan.ts";
+import { type ImagePlan } from "./image-plan.ts";
+import { recipes } from "./recipes.ts";
 
 /** What decides how images and charts are published, besides their sources. */
 export interface Publishing {
@@ -64,7 +66,7 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
     bases: Object.fromEntries(
       [...plan.bases].map(([base, digest]) => [base, digest || unlockedBase]),
     ),
-    needs: Object.fromEntries(plan.needs.map(({ name, key }) => [name, key.slice(0, 12)])),
+    needs: Object.fromEntries([...plan.needs].map(([name, { key }]) => [name, key.slice(0, 12)])),
     settings: {
       builder,
       platforms: plan.platforms,
@@ -78,7 +80,10 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
 }
 
 /** Record of a chart as it would be packaged now. */
-export function chartRecord(plan: ChartPlan, { endpoints }: Publishing): ChartRecord {
+export function chartRecord(
+  plan: ChartPlan,
+  { endpoints }: Pick<Publishing, "endpoints">,
+): ChartRecord {
   const images = [...plan.images].map(([path, image]): [string, string] => [
     path,
     imageMark(image),

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
 import type { SourceFile } from "../sources/source-tree.ts";
-import type { ImagePlan } from "./plan.ts";
+import type { ImagePlan } from "./image-plan.ts";
 
 /** Time given to every staged file; the earliest that zip archives can hold. Unix seconds. */
 export const sourceDateEpoch = 315532800;

@@ -14,8 +14,8 @@ export type Versioning = "content" | "git-tag";
 
 /** What decides tags and versions besides the content. */
 export interface VersionScheme {
-  /** Line of releases that development versions lead to, such as `v2.1`. */
-  readonly line: string;
+  /** Line of releases that development versions lead to, such as `v2.1`. @default - none, so tags are `h<key>` */
+  readonly line?: string | undefined;
   /** Release such as `v2.1.8` that replaces derived versions; undefined derives them. */
   readonly release?: string | undefined;
 }
@@ -246,9 +246,11 @@ export function imageTag(scheme: VersionScheme, key: string): string {
   return scheme.release ?? contentTag(scheme, key);
 }
 
-/** Tag under which an image is pushed: `v2.1.x-h<key>`, which changes with the content and only with it. */
+/** Tag under which an image is pushed: `v2.1.x-h<key>`, or `h<key>` without a line. It changes with the content and only with it. */
 export function contentTag({ line }: VersionScheme, key: string): string {
-  return `${line}${contentTagEnd(key)}`;
+  return line === undefined
+    ? contentTagEnd(key).slice(".x-".length)
+    : `${line}${contentTagEnd(key)}`;
 }
 
 /** What a {@link contentTag} has after its line of releases. */

@@ -4,7 +4,8 @@ import { execFile } from "node:child_process";
 export interface ClusterAccess {
   /** Path of a kubeconfig; left out means KUBECONFIG or ~/.kube/config. */
   readonly kubeconfig?: string | undefined;
-  readonly context: string;
+  /** Context of it; left out means the current one. */
+  readonly context?: string | undefined;
 }
 
 /** A run of kubectl that ended badly. */
@@ -35,7 +36,7 @@ export function accessFlags(
   requestTimeout = "10s",
 ): string[] {
   return [
-    `--context=${context}`,
+    ...(context === undefined ? [] : [`--context=${context}`]),
     `--request-timeout=${requestTimeout}`,
     ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
   ];

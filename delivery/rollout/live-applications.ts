@@ -12,6 +12,7 @@ import {
 /** Cluster in which Argo CD runs. */
 export interface Cluster extends ClusterAccess {
   readonly kubeconfig?: string;
+  readonly context: string;
   /** Keeps resources when only the kubeconfig changes. */
   readonly clusterIdentifier: string;
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
 import { deliverables } from "../../deliverables.ts";
@@ -249,7 +249,6 @@ export function readSettings(
       pullFolder: `${registry.pull}/${registry.namespace}`,
       bases,
       largestFile,
-      digestCache: join(tmpdir(), `tinyolly-digests-${process.getuid?.() ?? ""}`),
     },
     aliases,
     releaseProblems,
@@ -294,6 +293,7 @@ export function planApplications(
   const { publishing, cluster, argocd, chartValues } = settings;
   if (!cluster) return [];
   return charts.map((chart) => ({
+    name: chart.name,
     chart,
     source: chartRef(publishing.endpoints, chart.name),
     plainHttp: publishing.endpoints.inClusterPlainHttp,

@@ -22,7 +22,7 @@ export interface SourceFile {
 /** How {@link readSourceTree} reads. None of it changes the result. */
 export interface ReadOptions {
   /** Files with more bytes are refused, since they are mostly there by mistake. @default - {@link defaultLargestFile} */
-  readonly largestFile?: number;
+  readonly largestFile?: number | undefined;
   /**
    * File that holds digests from runs before, outside of the folder and of its own for each folder. It saves reading
    * files whose status is the same. @default - every file is read

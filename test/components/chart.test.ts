@@ -1,13 +1,15 @@
+import { makeCharts, makeImages } from "../made.ts";
+import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Chart } from "../../components/chart.ts";
 import { Image } from "../../components/image.ts";
 import { Registry } from "../../components/registry.ts";
 import { scriptLine } from "../../components/script-command.ts";
 import type { Republication } from "../../delivery/findings/republication.ts";
-import { recipes } from "../../delivery/plan/plan.ts";
-import { enterFolderWith } from "../folders.ts";
+import { recipes } from "../../delivery/plan/recipes.ts";
+import { enterFolderWith, writeFiles } from "../folders.ts";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
-import { named, planShop, shopEndpoints, shopFiles, shopPublishing } from "../shop.ts";
+import { named, planShop, shopEndpoints, shopFiles } from "../shop.ts";
 
 beforeEach(() => {
   enterFolderWith(shopFiles);
@@ -26,12 +28,16 @@ function recordChart({ preview, republication, image }: Variation) {
   const providers = image ? { "docker-build:index:Image": image } : {};
   return record({ preview, providers }, () => {
     const registry = new Registry("registry", shopEndpoints);
-    const shared = { registry, publishing: shopPublishing };
-    const images = new Map(
-      plan.images.map((one) => [one.name, new Image(one.name, { plan: one, ...shared })]),
+    const images = makeImages(plan, registry);
+    const charts = makeCharts(
+      { charts: [named(plan.charts, "shop")] },
+      registry,
+      images,
+      republication && new Map([["shop", republication]]),
     );
-    const args = { plan: named(plan.charts, "shop"), images, republication, ...shared };
-    const { version, source, digest } = new Chart("shop", args);
+    const { shop: chart } = charts;
+    if (!chart) throw new Error("shop was not made");
+    const { version, source, digest } = chart;
     return { version, source, digest };
   });
 }
@@ -89,13 +95,14 @@ test("the command reads one request with every image at its values path", async 
     const digest = digestOf([`push.test:1/shop/${name}:${tag}`]);
     return { repository: `pull.test:2/shop/${name}`, tag, digest };
   };
-  const { version, appVersion, key } = named(charts, "shop");
+  const { version, appVersion, key, files } = named(charts, "shop");
   expect(JSON.parse(String(only(registrations, commandType).inputs["stdin"]))).toEqual({
     chart: "shop",
     path: "charts/shop",
     version,
     appVersion,
     key,
+    files,
     images: { "web.image": imageValue("web"), "api.image": imageValue("api") },
     platforms: ["linux/amd64"],
     pushFolder: "oci://push.test:1/shop/charts",
@@ -140,15 +147,6 @@ test("an image that is previewed with an empty digest leaves the request unknown
   expect(only(registrations, commandType).inputs["stdin"]).toBe(unknown);
 });
 
-test("an image that was not made is named", async () => {
-  const plan = named(planShop().charts, "shop");
-  const program = record({ preview: true }, () => {
-    const registry = new Registry("registry", shopEndpoints);
-    new Chart("shop", { plan, images: new Map(), registry, publishing: shopPublishing });
-  });
-  await expect(program).rejects.toThrow('chart "shop" takes image "web", which was not made');
-});
-
 describe("a chart that is pushed again", () => {
   const recorded = `sha256:${"3".repeat(64)}`;
   const now: Republication = {
@@ -187,5 +185,39 @@ describe("a chart that is pushed again", () => {
     const { registrations } = await recordChart({ preview: false, republication });
     expect(only(registrations, commandType).inputs).not.toHaveProperty("environment");
     expect(only(registrations, "tinyolly:index:Chart").inputs).not.toHaveProperty("pushes");
+  });
+});
+
+test.each([true, false])(
+  "inputs alone give what a plan gives, with preview: %s",
+  async (preview) => {
+    const planned = await recordChart({ preview });
+    const alone = await record({ preview }, () => {
+      const registry = new Registry("registry", shopEndpoints);
+      const versions = { line: "v2.1" };
+      const shared = { registry, versions, builder: "smith", platforms: ["linux/amd64"] };
+      const web = new Image("web", { ...shared, path: pulumi.output("apps/web") });
+      const api = new Image("api", { ...shared, path: "apps/api" });
+      const images = { "web.image": web, "api.image": api };
+      const { version, source, digest } = new Chart("shop", {
+        ...{ registry, versions, images, path: pulumi.output("charts/shop") },
+      });
+      return { version, source, digest };
+    });
+    expect(alone.result).toEqual(planned.result);
+    expect(alone.registrations).toEqual(expect.arrayContaining([...planned.registrations]));
+  },
+);
+
+test("a chart runs no image where none is named, and its version needs no line", async () => {
+  writeFiles(".", { "charts/shop/values.yaml": "{}\n" });
+  const { result } = await record({ preview: true }, () => {
+    const registry = new Registry("registry", { push: "ghcr.test", namespace: "owner" });
+    const { version, source } = new Chart("shop", { registry, path: "charts/shop" });
+    return { version, source };
+  });
+  expect(result).toEqual({
+    version: expect.stringMatching(/^1\.2\.3-h[0-9a-f]{12}$/) as string,
+    source: "oci://ghcr.test/owner/charts/shop",
   });
 });

@@ -1,12 +1,15 @@
+import { makeImages } from "../made.ts";
 import { chmodSync, existsSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Image } from "../../components/image.ts";
 import { Registry } from "../../components/registry.ts";
 import { sha256 } from "../../delivery/basics/sha256.ts";
 import type { Republication } from "../../delivery/findings/republication.ts";
 import type { Publishing } from "../../delivery/plan/fingerprint.ts";
-import { type Deliverables, recipes } from "../../delivery/plan/plan.ts";
+import { type Deliverables } from "../../delivery/plan/plan.ts";
+import { recipes } from "../../delivery/plan/recipes.ts";
 import type { BaseLock } from "../../delivery/sources/base-lock.ts";
 import { enterFolderWith, writeFiles } from "../folders.ts";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
@@ -44,13 +47,12 @@ function recordImage({
   return record({ preview, providers }, () => {
     const registry = new Registry("registry", publishing.endpoints);
     const web = named(plan.images, "web");
-    const images = new Map(
-      web.needs.map((need) => [
-        need.name,
-        new Image(need.name, { plan: need, registry, publishing }),
-      ]),
+    const images = plan.images.filter(
+      ({ name }) => web === named(plan.images, name) || web.needs.has(name),
     );
-    const image = new Image("web", { plan: web, images, registry, publishing, republication });
+    const republications = new Map(republication ? [["web", republication]] : []);
+    const { web: image } = makeImages({ images }, registry, publishing, republications);
+    if (!image) throw new Error("web was not made");
     const { repository, tag, digest, buildReference } = image;
     return { repository, tag, digest, buildReference };
   });
@@ -282,16 +284,6 @@ describe("what the Dockerfile takes is bound to a digest:", () => {
       api: { location: unknown },
     });
   });
-
-  test("a needed image that was not made is named", async () => {
-    writeFiles(".", needyFiles);
-    const plan = named(planShop(needy).images, "web");
-    const program = record({ preview: true }, () => {
-      const registry = new Registry("registry", shopPublishing.endpoints);
-      new Image("web", { plan, registry, publishing: shopPublishing });
-    });
-    await expect(program).rejects.toThrow('image "web" needs "api", which was not made');
-  });
 });
 
 describe("an image that is pushed again", () => {
@@ -338,5 +330,77 @@ describe("an image that is pushed again", () => {
       "TINYOLLY_PUSHES",
     );
     expect(only(registrations, componentType).inputs).not.toHaveProperty("pushes");
+  });
+});
+
+describe("from inputs alone", () => {
+  const registryArgs = { push: "ghcr.test", namespace: "owner" };
+
+  test.each([true, false])("an image is built, with preview: %s", async (preview) => {
+    const { registrations, result } = await record({ preview }, () => {
+      const registry = new Registry("registry", registryArgs);
+      const buildArgs = { EDITION: pulumi.output("large") };
+      const image = new Image("front", {
+        registry,
+        path: "apps/web",
+        repository: "web",
+        buildArgs,
+      });
+      const { repository, tag, digest, key } = image;
+      return { repository, tag, digest, key };
+    });
+    const { repository, tag, digest, key } = result;
+    const reference = `ghcr.test/owner/web:h${key.slice(0, 12)}`;
+    expect(reference).toBe(`${repository}:${tag}`);
+    expect(digest).toBe(preview ? unknown : digestOf([reference]));
+    expect(only(registrations, imageType)).toMatchObject({
+      name: "front",
+      inputs: {
+        tags: [reference],
+        buildArgs: { EDITION: "large" },
+        builder: { name: "default" },
+        exports: [{ raw: "type=registry,rewrite-timestamp=true" }],
+      },
+    });
+  });
+
+  test("an image that needs another takes it by the name in its Dockerfile", async () => {
+    writeFiles(".", { "apps/web/Dockerfile": "FROM tools\n" });
+    const { registrations } = await record({ preview: false }, () => {
+      const registry = new Registry("registry", registryArgs);
+      const tools = new Image("api", { registry, path: "apps/api" });
+      return new Image("web", { registry, path: "apps/web", needs: { tools } }).digest;
+    });
+    const [reference] = only(registrations, imageType, "api").inputs["tags"] as string[];
+    expect(only(registrations, imageType, "web").inputs["context"]).toMatchObject({
+      named: { tools: { location: `docker-image://${reference ?? ""}@${digestOf([reference])}` } },
+    });
+  });
+
+  test("an input that a preview does not know leaves unknown what follows from it", async () => {
+    const { result } = await record({ preview: true }, () => {
+      const registry = new Registry("registry", registryArgs);
+      // The SDK types the marker as any.
+      const EDITION = pulumi.output(pulumi.unknown as string);
+      const { repository, tag } = new Image("web", {
+        ...{ registry, path: "apps/web", buildArgs: { EDITION } },
+      });
+      return { repository, tag };
+    });
+    expect(result).toEqual({ repository: unknown, tag: unknown });
+  });
+
+  test.each([
+    [
+      { path: "apps/shop" },
+      'image "web": there is no folder apps/shop; create it or correct the path',
+    ],
+    [{ path: "apps/web", target: "top" }, /^image "web": apps\/web\/Dockerfile has no stage "top"/],
+  ])("wrong inputs end the program with a message: %j", async (args, message) => {
+    const program = record({ preview: true }, () => {
+      const registry = new Registry("registry", registryArgs);
+      return new Image("web", { registry, ...args }).tag;
+    });
+    await expect(program).rejects.toThrow(message);
   });
 });

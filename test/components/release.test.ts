@@ -1,21 +1,12 @@
+import { makeCharts, makeImages } from "../made.ts";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Chart } from "../../components/chart.ts";
-import { Image } from "../../components/image.ts";
 import { Registry } from "../../components/registry.ts";
 import { Release } from "../../components/release.ts";
 import { ReleasedImages } from "../../components/released-images.ts";
 import { scriptLine } from "../../components/script-command.ts";
 import { enterFolderWith } from "../folders.ts";
 import { type Registration, digestOf, only, record, unknown } from "../mocks.ts";
-import {
-  named,
-  planShop,
-  shop,
-  shopEndpoints,
-  shopFiles,
-  shopOptions,
-  shopPublishing,
-} from "../shop.ts";
+import { named, planShop, shop, shopEndpoints, shopFiles, shopOptions } from "../shop.ts";
 
 const commandType = "command:local:Command";
 const version = "v2.1.8";
@@ -38,24 +29,13 @@ function recordRelease({ preview = false, signing, pushes }: Variation = {}) {
   const plan = planned();
   return record({ preview }, () => {
     const registry = new Registry("registry", shopEndpoints);
-    const shared = { registry, publishing: shopPublishing };
-    const images = new Map(
-      plan.images.map((one) => [one.name, new Image(one.name, { plan: one, ...shared })]),
-    );
-    const parts = { version, plan, images, registry, signing, pushes };
+    const images = makeImages(plan, registry);
+    const parts = { version, images, registry, signing, pushes };
     const tagged = new ReleasedImages("release-images", parts);
-    const charts = new Map(
-      plan.charts.map((one) => [
-        one.name,
-        new Chart(one.name, { plan: one, images, after: [tagged], ...shared }),
-      ]),
-    );
-    const release = new Release("release", {
-      ...parts,
-      charts,
-      aliases: ["latest"],
-      after: [tagged],
-    });
+    const after = { dependsOn: [tagged] };
+    const charts = makeCharts(plan, registry, images, new Map(), after);
+    const args = { ...parts, charts, aliases: ["latest"] };
+    const release = new Release("release", args, after);
     return { version: release.version, digest: release.digest };
   });
 }

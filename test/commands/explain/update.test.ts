@@ -1,9 +1,8 @@
+import { applicationArgs, makeCharts, makeImages } from "../../made.ts";
 import { isDeepStrictEqual } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { isChanged } from "../../../commands/explain/explanation.ts";
 import { Application } from "../../../components/application.ts";
-import { Chart } from "../../../components/chart.ts";
-import { Image } from "../../../components/image.ts";
 import { Registry } from "../../../components/registry.ts";
 import { type Observation, observe } from "../../../delivery/findings/observation.ts";
 import type { StateResource } from "../../../delivery/findings/recorded.ts";
@@ -37,21 +36,12 @@ async function update(planned: Planned, observed: Observation): Promise<Map<stri
   const { plan, applications, publishing } = planned;
   const { registrations } = await record({ preview: false }, () => {
     const registry = new Registry("registry", publishing.endpoints);
-    const images = new Map<string, Image>();
-    for (const image of plan.images) {
-      const republication = observed.images.get(image.name);
-      const args = { plan: image, images, registry, publishing, republication };
-      images.set(image.name, new Image(image.name, args));
-    }
-    const charts = new Map<string, Chart>();
-    for (const chart of plan.charts) {
-      const republication = observed.charts.get(chart.name);
-      const args = { plan: chart, images, registry, publishing, republication };
-      charts.set(chart.name, new Chart(chart.name, args));
-    }
+    const images = makeImages(plan, registry, publishing, observed.images);
+    const charts = makeCharts(plan, registry, images, observed.charts);
     for (const application of applications) {
       const { name } = application.chart;
-      new Application(name, { plan: application, charts, repair: observed.applications.get(name) });
+      const repair = observed.applications.get(name);
+      new Application(name, { ...applicationArgs(application, charts), repair });
     }
   });
   return new Map(

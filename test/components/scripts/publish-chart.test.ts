@@ -1,3 +1,4 @@
+import { readChartSources } from "../../../delivery/sources/chart-sources.ts";
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -64,6 +65,7 @@ function publish(
     version: "1.2.3-v2.1.x-h1",
     appVersion: "v2.1.x-h1",
     key: "k".repeat(64),
+    files: readChartSources("charts/shop"),
     images: { "api.image": image },
     platforms: ["linux/amd64"],
     pushFolder: chartPushFolder({ ...shopEndpoints, push: registry.host }),

@@ -2,7 +2,7 @@ import { chmodSync, symlinkSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
 import { chartRecord, imageRecord } from "../../../delivery/plan/fingerprint.ts";
-import { recipes } from "../../../delivery/plan/plan.ts";
+import { recipes } from "../../../delivery/plan/recipes.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../../shop.ts";
 

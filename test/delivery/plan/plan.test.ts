@@ -3,7 +3,6 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
-  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,18 +10,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
 import {
   type Deliverables,
   type Plan,
   type PlanOptions,
-  outsideBases,
-  recipes,
   unlockedBases,
 } from "../../../delivery/plan/plan.ts";
-import { enterFolderWith, folderWith, setUmask, writeFiles } from "../../folders.ts";
+import { outsideBases } from "../../../delivery/plan/image-plan.ts";
+import { recipes } from "../../../delivery/plan/recipes.ts";
+import { enterFolderWith, setUmask, writeFiles } from "../../folders.ts";
 import { type Random, seededRandom } from "../../random.ts";
 import { named, planShop, shop, shopFiles, shopOptions } from "../../shop.ts";
 
@@ -61,7 +60,7 @@ describe("the plan of a small project", () => {
       buildArgs: {},
       platforms: ["linux/amd64"],
       bases: new Map([["nginx", ""]]),
-      needs: [],
+      needs: new Map(),
       files: ["Dockerfile", "index.html", "scripts/start.sh"].map((path) => ({
         path,
         kind: "file",
@@ -121,19 +120,6 @@ describe("the plan of a small project", () => {
     const paths = named(planShop().charts, "shop").files.map(({ path }) => path);
     expect(paths).toEqual(["Chart.yaml", "values.yaml"]);
   });
-});
-
-test("digests of files are kept apart for each source folder and change nothing", () => {
-  enterFolderWith(shopFiles);
-  // Young files are read again.
-  const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
-  onTestFinished(() => {
-    now.mockRestore();
-  });
-  const options = { ...shopOptions, digestCache: folderWith({}) };
-  expect(planShop(shop, options)).toEqual(planShop());
-  expect(readdirSync(options.digestCache)).toHaveLength(4);
-  expect(planShop(shop, options)).toEqual(planShop());
 });
 
 describe("what decides the keys", () => {
@@ -394,9 +380,15 @@ describe("images that need images", () => {
     const { images } = planShop(needy);
     expect(images.map(({ name }) => name)).toEqual(["base", "web", "api"]);
     const [base] = images;
-    expect(named(images, "web")).toMatchObject({ needs: [base], bases: new Map() });
-    expect(named(images, "api")).toMatchObject({ needs: [base], bases: new Map([["nginx", ""]]) });
-    expect(base?.needs).toEqual([]);
+    expect(named(images, "web")).toMatchObject({
+      needs: new Map([["base", base]]),
+      bases: new Map(),
+    });
+    expect(named(images, "api")).toMatchObject({
+      needs: new Map([["base", base]]),
+      bases: new Map([["nginx", ""]]),
+    });
+    expect(base?.needs).toEqual(new Map());
   });
 
   test("change with them, and so do the charts", () => {
@@ -431,7 +423,7 @@ describe("images that need images", () => {
       "a need that the Dockerfile does not take",
       { ...images, web: { path: "apps/web", needs: ["base", "api"] } },
       'image "web" needs "api", but apps/web/Dockerfile neither starts nor copies from it; ' +
-        "write FROM api, or take it out of needs in deliverables.ts",
+        "write FROM api, or take it out of its needs",
     ],
     [
       "an image that the Dockerfile takes and that is not declared",
@@ -573,7 +565,7 @@ describe("wrong sources are refused:", () => {
     [
       "a missing app folder",
       remove("apps/web"),
-      'image "web": there is no folder apps/web; create it or correct the path in deliverables.ts',
+      'image "web": there is no folder apps/web; create it or correct the path',
     ],
     [
       "a file in place of an app folder",
@@ -581,12 +573,12 @@ describe("wrong sources are refused:", () => {
         rmSync("apps/web", { recursive: true });
         writeFileSync("apps/web", "");
       },
-      'image "web": there is no folder apps/web; create it or correct the path in deliverables.ts',
+      'image "web": there is no folder apps/web; create it or correct the path',
     ],
     [
       "a missing Dockerfile",
       remove("apps/web/Dockerfile"),
-      'image "web": there is no file apps/web/Dockerfile; create it or correct deliverables.ts',
+      'image "web": there is no file apps/web/Dockerfile; create it or correct its path',
     ],
     [
       "a Dockerfile with a syntax error",
@@ -605,17 +597,17 @@ describe("wrong sources are refused:", () => {
     [
       "a missing chart folder",
       remove("charts/shop"),
-      'chart "shop": there is no folder charts/shop; create it or correct the path in deliverables.ts',
+      'chart "shop": there is no folder charts/shop; create it or correct the path',
     ],
     [
       "a missing Chart.yaml",
       remove("charts/shop/Chart.yaml"),
-      'chart "shop": there is no file charts/shop/Chart.yaml; create it or correct deliverables.ts',
+      'chart "shop": there is no file charts/shop/Chart.yaml; create it or correct its path',
     ],
     [
       "a missing values.yaml",
       remove("charts/shop/values.yaml"),
-      'chart "shop": there is no file charts/shop/values.yaml; create it or correct deliverables.ts',
+      'chart "shop": there is no file charts/shop/values.yaml; create it or correct its path',
     ],
     [
       "a chart without version",
@@ -645,13 +637,13 @@ describe("wrong sources are refused:", () => {
       "values without a path that takes an image",
       write("charts/shop/values.yaml", "web: {image: {}}\n"),
       'chart "shop": charts/shop/values.yaml has no map at "api.image"; ' +
-        "add one with repository, tag and digest, or correct the path in deliverables.ts",
+        "add one with repository, tag and digest, or correct the path of the image",
     ],
     [
       "a text in values where an image goes",
       write("charts/shop/values.yaml", "web: {image: nginx}\napi: {image: {}}\n"),
       'chart "shop": charts/shop/values.yaml has no map at "web.image"; ' +
-        "add one with repository, tag and digest, or correct the path in deliverables.ts",
+        "add one with repository, tag and digest, or correct the path of the image",
     ],
     [
       "all at once",
@@ -660,10 +652,10 @@ describe("wrong sources are refused:", () => {
         rmSync("apps/api", { recursive: true });
         writeFiles(".", { "charts/tools/values.yaml": "" });
       },
-      'image "web": there is no file apps/web/Dockerfile; create it or correct deliverables.ts\n' +
-        'image "api": there is no folder apps/api; create it or correct the path in deliverables.ts\n' +
+      'image "web": there is no file apps/web/Dockerfile; create it or correct its path\n' +
+        'image "api": there is no folder apps/api; create it or correct the path\n' +
         'chart "tools": charts/tools/values.yaml has no map at "api.image"; ' +
-        "add one with repository, tag and digest, or correct the path in deliverables.ts",
+        "add one with repository, tag and digest, or correct the path of the image",
     ],
   ])("%s", (_, spoil, message) => {
     spoil();

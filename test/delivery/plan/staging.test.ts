@@ -16,7 +16,7 @@ import { basename, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import type { ImagePlan } from "../../../delivery/plan/plan.ts";
+import type { ImagePlan } from "../../../delivery/plan/image-plan.ts";
 import { sourceDateEpoch, stageContext, stageFiles } from "../../../delivery/plan/staging.ts";
 import type { SourceFile } from "../../../delivery/sources/source-tree.ts";
 import { enterFolderWith, folderWith, setUmask } from "../../folders.ts";

@@ -1,0 +1,46 @@
+import { Provider } from "@pulumi/kubernetes/provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { Application, type DeployableChart } from "../components/application.ts";
+import type { Repair } from "../delivery/findings/drift.ts";
+import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
+import type { Cluster } from "../delivery/rollout/live-applications.ts";
+
+/** The Applications of a stack, as they are to be. */
+export interface Deployment {
+  readonly applications: readonly ApplicationPlan[];
+  /** Cluster in which Argo CD runs; undefined where nothing is deployed. */
+  readonly cluster: Cluster | undefined;
+  /** How each is put right without a change of its own, by name of its chart. */
+  readonly repairs: ReadonlyMap<string, Repair>;
+}
+
+/** Name and revision of an Application. */
+export interface Deployed {
+  readonly name: pulumi.Output<string>;
+  readonly revision: pulumi.Output<string>;
+}
+
+/** Points Argo CD at charts, all in one cluster; returns name and revision of each Application, by chart. */
+export function deploy(
+  charts: Readonly<Record<string, DeployableChart>>,
+  { applications, cluster, repairs }: Deployment,
+  opts: pulumi.ComponentResourceOptions = {},
+): Record<string, Deployed> {
+  if (!cluster) return {};
+  const provider = new Provider("cluster", cluster);
+  const deployed: Record<string, Deployed> = {};
+  for (const { name: applicationName, chart: planned, values, argocd } of applications) {
+    const { name, namespace, keepSecrets } = planned;
+    const chart = charts[name];
+    if (!chart) continue;
+    const { namespace: argocdNamespace, ...place } = argocd;
+    const args = { chart, applicationName, namespace, values, keepSecrets, argocdNamespace };
+    const application = new Application(
+      name,
+      { ...args, ...place, cluster, repair: repairs.get(name) },
+      { provider, ...opts },
+    );
+    deployed[name] = { name: application.applicationName, revision: application.revision };
+  }
+  return deployed;
+}

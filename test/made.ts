@@ -1,0 +1,70 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { ApplicationArgs } from "../components/application.ts";
+import { Chart } from "../components/chart.ts";
+import { Image } from "../components/image.ts";
+import type { Registry } from "../components/registry.ts";
+import type { Republication } from "../delivery/findings/republication.ts";
+import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
+import type { Publishing } from "../delivery/plan/fingerprint.ts";
+import type { Plan } from "../delivery/plan/plan.ts";
+import { pick } from "../program/pick.ts";
+import { shopPublishing } from "./shop.ts";
+
+type Republications = ReadonlyMap<string, Republication>;
+
+/** Makes the images of a plan. */
+export function makeImages(
+  { images }: Pick<Plan, "images">,
+  registry: Registry,
+  { builder, registryCache }: Publishing = shopPublishing,
+  republications: Republications = new Map(),
+): Record<string, Image> {
+  const made: Record<string, Image> = {};
+  for (const plan of images) {
+    const { name, path } = plan;
+    const needs = pick(made, namesOf(plan.needs));
+    const republication = republications.get(name);
+    made[name] = new Image(name, {
+      ...{ registry, path, needs, builder, registryCache, plan, republication },
+    });
+  }
+  return made;
+}
+
+/** Makes the charts of a plan. */
+export function makeCharts(
+  { charts }: Pick<Plan, "charts">,
+  registry: Registry,
+  images: Readonly<Record<string, Image>>,
+  republications: Republications = new Map(),
+  opts: pulumi.ComponentResourceOptions = {},
+): Record<string, Chart> {
+  return Object.fromEntries(
+    charts.map((plan) => {
+      const { name, path } = plan;
+      const taken = pick(images, namesOf(plan.images));
+      const republication = republications.get(name);
+      const args = { registry, path, images: taken, plan, republication };
+      return [name, new Chart(name, args, opts)];
+    }),
+  );
+}
+
+/** Inputs that give a planned Application. */
+export function applicationArgs(
+  { name, chart, values, argocd, context, kubeconfig }: ApplicationPlan,
+  charts: Readonly<Record<string, Chart>>,
+): ApplicationArgs {
+  const made = charts[chart.name];
+  if (!made) throw new Error(`there is no chart ${chart.name}`);
+  const { namespace: argocdNamespace, ...place } = argocd;
+  return {
+    ...{ chart: made, applicationName: name, values, argocdNamespace, ...place },
+    ...{ namespace: chart.namespace, keepSecrets: chart.keepSecrets },
+    cluster: { context, kubeconfig },
+  };
+}
+
+function namesOf(images: ReadonlyMap<string, { readonly name: string }>): Record<string, string> {
+  return Object.fromEntries([...images].map(([key, { name }]) => [key, name]));
+}
