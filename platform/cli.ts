@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { runMain } from "../delivery/basics/command-line.ts";
 import { readTimings, timingsVariable } from "../delivery/basics/timings.ts";
-import { given } from "../delivery/basics/variable.ts";
+import { variable } from "../delivery/basics/variable.ts";
 import { readPlan } from "../delivery/plan/saved-plan.ts";
 import { platformDown, platformReset } from "./end.ts";
 import { stackEnvironment } from "./environment.ts";
@@ -129,7 +129,7 @@ async function destroy(settings: PlatformSettings): Promise<number> {
 
 async function deploy(settings: PlatformSettings): Promise<number> {
   // A first start takes long, and the program would only then say that it is not there.
-  const plan = given(process.env, "TINYOLLY_PLAN");
+  const plan = variable(process.env, "TINYOLLY_PLAN");
   if (plan !== undefined) readPlan(plan);
   await up(settings);
   recover(settings);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
-import { given } from "../delivery/basics/variable.ts";
+import { variable } from "../delivery/basics/variable.ts";
 import { hasSecret, readStackConfiguration } from "../delivery/settings/stack-configuration.ts";
 import { kubeconfigFile } from "./cluster/access.ts";
 import { buildxFolder } from "./cluster/services.ts";
@@ -101,7 +101,7 @@ export function stackEnvironment(
 /** What the credentials of the environment and of the stack's configuration are for. */
 function registryVariables(stack: string, env: NodeJS.ProcessEnv): Record<string, string> {
   const configuration = readStackConfiguration(stack, env);
-  const named = given(env, "TINYOLLY_REGISTRY_TOKEN") && given(env, "TINYOLLY_REGISTRY_HOST");
+  const named = variable(env, "TINYOLLY_REGISTRY_TOKEN") && variable(env, "TINYOLLY_REGISTRY_HOST");
   return {
     // A token that comes with its registry goes to no other one.
     TINYOLLY_REGISTRY_HOST: named ?? configuration["tinyolly:registryPush"] ?? "",

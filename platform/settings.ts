@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { InputError } from "../delivery/basics/input-error.ts";
-import { given } from "../delivery/basics/variable.ts";
+import { variable } from "../delivery/basics/variable.ts";
 import { type RehearsalPorts, rehearsalPortVariables } from "./ghcr/ports.ts";
 
 /** Folder of the checkout. */
@@ -117,8 +117,8 @@ export function readPlatformSettings(
   env: NodeJS.ProcessEnv = process.env,
   stateVariable = "TINYOLLY_STATE",
 ): PlatformSettings {
-  const state = resolve(project, given(env, "TINYOLLY_STATE") ?? ".tinyolly/platform");
-  const cacheHome = given(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  const state = resolve(project, variable(env, "TINYOLLY_STATE") ?? ".tinyolly/platform");
+  const cacheHome = variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
   if (!relative(state, project).startsWith("..")) {
     throw new PlatformError(
       `${stateVariable} is "${state}", which holds this checkout; name a folder that make platform-reset may delete`,
@@ -133,7 +133,7 @@ export function readPlatformSettings(
   const offset = readPortOffset(env);
   return {
     state,
-    cache: resolve(given(env, "TINYOLLY_CACHE") ?? join(cacheHome, "tinyolly")),
+    cache: resolve(variable(env, "TINYOLLY_CACHE") ?? join(cacheHome, "tinyolly")),
     ports: readPorts(portVariables, offset, env, taken),
     rehearsal: readRehearsal(env),
     rehearsalPorts: readPorts(rehearsalPortVariables, offset, env, taken),
@@ -172,7 +172,7 @@ function readRehearsal(env: NodeJS.ProcessEnv): boolean {
 
 /** By how much `TINYOLLY_PORT_OFFSET` moves every port that has no variable set; 0 where it is not set. */
 export function readPortOffset(env: NodeJS.ProcessEnv = process.env): number {
-  const text = given(env, "TINYOLLY_PORT_OFFSET") ?? "0";
+  const text = variable(env, "TINYOLLY_PORT_OFFSET") ?? "0";
   const offset = Number(text);
   const [least, most] = offsetRange;
   if (offset % offsetStep !== 0 || offset < least || offset > most) {
@@ -187,9 +187,7 @@ export function readPortOffset(env: NodeJS.ProcessEnv = process.env): number {
 /** Variables that set every port as `TINYOLLY_PORT_OFFSET` would, whichever of them the user has set for another platform. */
 export function raisedPorts(offset: number): Record<string, string> {
   const ports = [...Object.values(portVariables), ...Object.values(rehearsalPortVariables)];
-  return Object.fromEntries(
-    ports.map(([variable, port]) => [variable, String(moved(port, offset))]),
-  );
+  return Object.fromEntries(ports.map(([name, port]) => [name, String(moved(port, offset))]));
 }
 
 function moved(port: number, offset: number): number {
@@ -204,16 +202,16 @@ function readPorts<Name extends string>(
   env: NodeJS.ProcessEnv,
   taken: Map<number, string>,
 ): Record<Name, number> {
-  const read = ([variable, fallback]: readonly [string, number]): number => {
-    const text = env[variable];
+  const read = ([name, fallback]: readonly [string, number]): number => {
+    const text = env[name];
     const port = text === undefined ? moved(fallback, offset) : Number(text);
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      throw new PlatformError(`${variable} is "${text ?? ""}", but must be a port from 1 to 65535`);
+      throw new PlatformError(`${name} is "${text ?? ""}", but must be a port from 1 to 65535`);
     }
     const other = taken.get(port);
     if (other !== undefined)
-      throw new PlatformError(`${variable} and ${other} are both ${port}; give each its own port`);
-    taken.set(port, variable);
+      throw new PlatformError(`${name} and ${other} are both ${port}; give each its own port`);
+    taken.set(port, name);
     return port;
   };
   const names = Object.keys(variables) as Name[]; // Object.keys forgets the key type.

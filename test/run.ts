@@ -12,7 +12,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { runMain } from "../delivery/basics/command-line.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
-import { given } from "../delivery/basics/variable.ts";
+import { variable } from "../delivery/basics/variable.ts";
 import { officialEnvironment, officialSuites } from "./official.ts";
 import { type Print, Programs } from "./programs.ts";
 import { seededRandom } from "./random.ts";
@@ -31,7 +31,7 @@ const say = (text: string): void => {
 
 async function main(): Promise<number> {
   const { positionals } = parseArgs({ allowPositionals: true });
-  const seed = readSeed(given(process.env, "SEED"));
+  const seed = readSeed(variable(process.env, "SEED"));
   const programs = new Programs();
   for (const left of TestRun.leftBehind()) {
     say(`a run of the tests that was killed has left ${left.checkout}; ending it\n`);

@@ -39,7 +39,7 @@ export async function resolveBases(
             clients.get(host) ??
             new RegistryClient({ host, tls: plainHttp ? "plain-http" : "verify" });
           clients.set(host, client);
-          const manifest = await client.manifest(repository, tag);
+          const manifest = await client.getManifest(repository, tag);
           if (!manifest) {
             throw new InputError(
               `${reference} is not in ${host}; correct the FROM in its Dockerfile, or push it there`,

@@ -31,7 +31,7 @@ export async function chartRoots(
 ): Promise<Root[]> {
   const where = `${registry.host}/${repository}@${chart.digest}`;
   const descriptor = chart.blobs.find(({ mediaType }) => mediaType === packageType);
-  const archive = descriptor && (await registry.blob(repository, descriptor));
+  const archive = descriptor && (await registry.getBlob(repository, descriptor));
   const tar = archive && unzip(archive);
   const values = tar && valuesFiles(tar)?.map((text) => parseDocument(text));
   if (!values || values.length === 0 || values.some(({ errors }) => errors.length > 0)) {

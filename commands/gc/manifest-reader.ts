@@ -16,10 +16,10 @@ export class ManifestReader {
 
   /** Digest that each tag of a repository has now; without those whose manifest is gone. */
   public async tags(repository: string): Promise<Map<string, string>> {
-    const tags = await this.registry.tags(repository);
+    const tags = await this.registry.listTags(repository);
     const found = await Promise.all(
       [...tags].sort().map(async (tag) => {
-        const manifest = await this.registry.manifest(repository, tag);
+        const manifest = await this.registry.getManifest(repository, tag);
         if (!manifest) return [];
         this.known.set(`${repository}@${manifest.digest}`, Promise.resolve(manifest));
         return [[tag, manifest.digest] as const];
@@ -57,7 +57,7 @@ export class ManifestReader {
   private about(repository: string, digest: string): Promise<readonly Descriptor[]> {
     if (!this.asksReferrers) return Promise.resolve([]);
     const key = `${repository}@${digest}`;
-    const known = this.referrers.get(key) ?? this.registry.referrers(repository, digest);
+    const known = this.referrers.get(key) ?? this.registry.listReferrers(repository, digest);
     this.referrers.set(key, known);
     return known;
   }
@@ -65,7 +65,7 @@ export class ManifestReader {
   /** The manifest with a digest, which never changes; undefined where it is not there. */
   private manifest(repository: string, digest: string): Promise<Manifest | undefined> {
     const key = `${repository}@${digest}`;
-    const known = this.known.get(key) ?? this.registry.manifest(repository, digest);
+    const known = this.known.get(key) ?? this.registry.getManifest(repository, digest);
     this.known.set(key, known);
     return known;
   }

@@ -24,7 +24,7 @@ export class OciStore implements Store {
   }
 
   public async repositories(namespace: string): Promise<string[]> {
-    const all = await this.registry.repositories();
+    const all = await this.registry.listRepositories();
     return all.filter((repository) => repository.startsWith(`${namespace}/`));
   }
 
@@ -42,7 +42,7 @@ export class OciStore implements Store {
 
   public async remove(repository: string, reference: string): Promise<string | undefined> {
     try {
-      await this.registry.delete(repository, reference);
+      await this.registry.deleteManifest(repository, reference);
       return undefined;
     } catch (error) {
       if (!isRefusal(error)) throw error;

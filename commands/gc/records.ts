@@ -26,7 +26,9 @@ export interface FoundRecord {
  */
 export async function readRecords(registry: Registry, namespace: string): Promise<FoundRecord[]> {
   const repository = `${namespace}/${releaseRepository}`;
-  const tags = (await registry.tags(repository)).filter((tag) => aboutDigest(tag) === undefined);
+  const tags = (await registry.listTags(repository)).filter(
+    (tag) => aboutDigest(tag) === undefined,
+  );
   const found = await Promise.all(
     tags.map(async (tag) => ({ tag, ...(await readTag(registry, repository, tag)) })),
   );
@@ -111,7 +113,7 @@ async function readTag(
   tag: string,
 ): Promise<{ digest: string; record: ReleaseRecord }> {
   const where = `${registry.host}/${repository}:${tag}`;
-  const manifest = await registry.manifest(repository, tag);
+  const manifest = await registry.getManifest(repository, tag);
   const text = manifest && (await recordText(registry, repository, manifest));
   if (!manifest || !text) {
     throw new InputError(

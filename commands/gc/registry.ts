@@ -3,5 +3,12 @@ import type { RegistryClient } from "../../delivery/registry/client.ts";
 /** What cleaning asks of a registry. */
 export type Registry = Pick<
   RegistryClient,
-  "host" | "repositories" | "manifest" | "tags" | "blob" | "referrers" | "delete" | "close"
+  | "host"
+  | "listRepositories"
+  | "getManifest"
+  | "listTags"
+  | "getBlob"
+  | "listReferrers"
+  | "deleteManifest"
+  | "close"
 >;

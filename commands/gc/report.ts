@@ -1,4 +1,4 @@
-import { abridge } from "../../delivery/basics/few-names.ts";
+import { fewNames } from "../../delivery/basics/few-names.ts";
 import { shortDigest } from "../../delivery/registry/oci.ts";
 import { formatBytes, table } from "../../platform/report/table.ts";
 import type { Cleaning } from "./clean.ts";
@@ -74,8 +74,8 @@ export function renderReport(report: Report, afterwards: string): string {
     .filter(({ follows }) => !follows)
     .map(({ repository, digest, tags, by }) => [
       repository,
-      abridge(tags) || shortDigest(digest),
-      abridge(by),
+      fewNames(tags) || shortDigest(digest),
+      fewNames(by),
     ]);
   return [
     `in use: ${usage(report)}\n`,
@@ -102,7 +102,7 @@ export function renderReport(report: Report, afterwards: string): string {
 
 /** How one deletion is called: by its tags, or by its digest. */
 export function nameOf({ tag, tags, digest }: Deletion): string {
-  return tag ?? (abridge(tags) || shortDigest(digest));
+  return tag ?? (fewNames(tags) || shortDigest(digest));
 }
 
 function usage({ sources, registry }: Report): string {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import { project, raisedPorts } from "../../platform/settings.ts";
 import { platforms } from "./steps.ts";
 
@@ -13,7 +13,8 @@ const portOffset = 2200;
 export function ownPlatform(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   return {
     ...raisedPorts(portOffset),
-    TINYOLLY_STATE: given(env, "TINYOLLY_REHEARSAL_STATE") ?? join(project, ".tinyolly/rehearsal"),
+    TINYOLLY_STATE:
+      variable(env, "TINYOLLY_REHEARSAL_STATE") ?? join(project, ".tinyolly/rehearsal"),
     TINYOLLY_REHEARSAL: "1",
     TINYOLLY_PLATFORMS: platforms.join(","),
   };

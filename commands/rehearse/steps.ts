@@ -70,7 +70,7 @@ async function checkPlatforms(stage: Stage): Promise<string> {
       const repository = `${stage.namespace}/${name}`;
       assert.equal(await imageProblem(client, { repository, digest, platforms }), undefined);
       for (const tag of [first, "latest", "v2", "v2.1"])
-        assert.equal((await client.manifest(repository, tag))?.digest, digest);
+        assert.equal((await client.getManifest(repository, tag))?.digest, digest);
     }
     const stored = await readRelease(client, stage.namespace, "latest");
     assert.equal(stored?.digest, release?.digest);
@@ -232,7 +232,7 @@ async function promote(stage: Stage): Promise<string> {
     for (const [name, { digest }] of Object.entries(built.images)) {
       assert.equal(record.images[name]?.digest, digest);
       const repository = `${stage.namespace}/${name}`;
-      assert.equal((await client.manifest(repository, promoted))?.digest, digest);
+      assert.equal((await client.getManifest(repository, promoted))?.digest, digest);
     }
   });
   return `${promoted} with the digests of local`;
@@ -262,7 +262,7 @@ async function bundle(stage: Stage): Promise<string> {
         await imageProblem(airgap, { repository, digest, platforms: wanted }),
         undefined,
       );
-      bytes += (await airgap.manifest(repository, digest))?.size ?? 0;
+      bytes += (await airgap.getManifest(repository, digest))?.size ?? 0;
     }
     const verified = await stage.verify(second, "--stack", "airgap");
     assert.equal(verified.status, 0, verified.output);

@@ -9,7 +9,7 @@ import type { Descriptor, Manifest } from "../../delivery/registry/types.ts";
 /** What artifacts are copied from: a registry, or a folder that a bundle was unpacked to. */
 export interface ArtifactSource extends Pick<
   RegistryClient,
-  "manifest" | "referrers" | "pullBlob"
+  "getManifest" | "listReferrers" | "downloadBlob"
 > {
   /** Where it is, for messages. */
   readonly host: string;
@@ -18,7 +18,7 @@ export interface ArtifactSource extends Pick<
 /** What artifacts are copied to. */
 export interface ArtifactTarget extends Pick<
   RegistryClient,
-  "exists" | "hasBlob" | "referrers" | "pushBlob" | "putManifest"
+  "hasManifest" | "hasBlob" | "listReferrers" | "uploadBlob" | "putManifest"
 > {
   readonly host: string;
   /** Puts a manifest that says something about another one, so that it is found from there. */
@@ -84,7 +84,7 @@ export class ArtifactCopier {
       await this.#copyWithReferrers({ ...artifact, digest: child.digest });
     // An index is put after its children, and what refers to it after itself.
     if (manifest.children.length > 0) await this.#put(artifact, manifest);
-    for (const { digest } of await this.#source.referrers(artifact.from, artifact.digest))
+    for (const { digest } of await this.#source.listReferrers(artifact.from, artifact.digest))
       await this.#copyReferrer({ ...artifact, digest });
   }
 
@@ -92,12 +92,12 @@ export class ArtifactCopier {
     const { from, to, digest } = artifact;
     const manifest = await this.#copyBlobs(artifact);
     // A manifest that is there may still be missing among those of its subject.
-    const listed = await this.#target.referrers(to, manifest.subject ?? "");
+    const listed = await this.#target.listReferrers(to, manifest.subject ?? "");
     if (!listed.some((other) => other.digest === digest)) {
       await this.#target.attachReferrer(to, manifest);
       this.#count(manifest.bytes.length);
     }
-    for (const { digest: next } of await this.#source.referrers(from, digest))
+    for (const { digest: next } of await this.#source.listReferrers(from, digest))
       await this.#copyReferrer({ ...artifact, digest: next });
   }
 
@@ -109,7 +109,7 @@ export class ArtifactCopier {
 
   async #copyBlobs(artifact: CopiedArtifact): Promise<Manifest> {
     const { from, to, digest } = artifact;
-    const manifest = await this.#source.manifest(from, digest);
+    const manifest = await this.#source.getManifest(from, digest);
     if (!manifest)
       throw new InputError(
         `${this.#source.host}/${from}@${digest} is missing, so nothing can be copied from it`,
@@ -126,8 +126,8 @@ export class ArtifactCopier {
     }
     const file = join(this.#folder, String(this.#files++));
     try {
-      await this.#source.pullBlob(from, blob, file);
-      const pushed = await this.#target.pushBlob(to, blob, file, this.#repositories.get(digest));
+      await this.#source.downloadBlob(from, blob, file);
+      const pushed = await this.#target.uploadBlob(to, blob, file, this.#repositories.get(digest));
       if (pushed === "pushed") this.#count(size);
       this.#repositories.set(digest, to);
     } finally {
@@ -136,7 +136,7 @@ export class ArtifactCopier {
   }
 
   async #put({ to, digest }: CopiedArtifact, manifest: Manifest): Promise<void> {
-    if (await this.#target.exists(to, digest)) return;
+    if (await this.#target.hasManifest(to, digest)) return;
     await this.#target.putManifest(to, digest, manifest);
     this.#count(manifest.bytes.length);
   }
@@ -151,10 +151,10 @@ export class ArtifactCopier {
 export function registryTarget(client: RegistryClient): ArtifactTarget {
   return {
     host: client.host,
-    exists: (repository, digest) => client.exists(repository, digest),
+    hasManifest: (repository, digest) => client.hasManifest(repository, digest),
     hasBlob: (repository, digest) => client.hasBlob(repository, digest),
-    referrers: (repository, digest) => client.referrers(repository, digest),
-    pushBlob: (...args) => client.pushBlob(...args),
+    listReferrers: (repository, digest) => client.listReferrers(repository, digest),
+    uploadBlob: (...args) => client.uploadBlob(...args),
     putManifest: (...args) => client.putManifest(...args),
     attachReferrer: (repository, manifest) => attachReferrer(client, repository, manifest),
   };

@@ -42,7 +42,7 @@ export async function bundle(args: string[]): Promise<number> {
       const parts = [...releaseParts(record), { path: releaseRepository, tag: release, digest }];
       for (const { path, tag, digest } of parts) {
         const { bytes } = await copier.copy({ from: below(namespace, path), to: path, digest });
-        const manifest = await layout.manifest(path, digest);
+        const manifest = await layout.getManifest(path, digest);
         if (manifest) await layout.putManifest(path, tag, manifest);
         process.stderr.write(`${path}:${tag}  ${formatBytes(bytes)}\n`);
       }

@@ -191,7 +191,7 @@ async function recordOf(layout: OciLayout, file: string): Promise<StoredRelease>
   const [entry, ...more] = layout
     .tagged()
     .filter(({ repository }) => repository === releaseRepository);
-  const manifest = entry && (await layout.manifest(releaseRepository, entry.tag));
+  const manifest = entry && (await layout.getManifest(releaseRepository, entry.tag));
   const text = manifest && (await recordText(layout, releaseRepository, manifest));
   if (!manifest || !text || more.length > 0)
     throw new InputError(`${file} does not hold one release; make bundle writes such files`);

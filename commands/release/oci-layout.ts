@@ -19,7 +19,7 @@ import {
   imageManifestType,
   isDigest,
 } from "../../delivery/registry/oci.ts";
-import { Problem } from "../../delivery/registry/problem.ts";
+import { RegistryFailure } from "../../delivery/registry/problem.ts";
 import type { Descriptor, Manifest } from "../../delivery/registry/types.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
 import type { ArtifactSource, ArtifactTarget } from "./artifact-copy.ts";
@@ -89,10 +89,10 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
    * @throws InputError that names the first thing that is missing.
    */
   public async requireWhole(repository: string, digest: string): Promise<void> {
-    const manifest = await this.manifest(repository, digest);
+    const manifest = await this.getManifest(repository, digest);
     if (!manifest) throw damaged(this.host, `${repository} lacks ${digest}`);
     const children = manifest.children.map(({ descriptor }) => descriptor);
-    const others = [...children, ...(await this.referrers(repository, digest))];
+    const others = [...children, ...(await this.listReferrers(repository, digest))];
     for (const part of [...manifest.blobs, ...others]) this.#requireFile(repository, part);
     for (const other of others) await this.requireWhole(repository, other.digest);
   }
@@ -104,7 +104,7 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
     );
   }
 
-  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+  public getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
     const entry = this.#entries.find(
       (one) => one.repository === repository && one.tag === reference,
     );
@@ -115,34 +115,34 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
       return Promise.resolve(parseManifest(bytes, mediaTypeOf(bytes)));
     } catch (error) {
       // It speaks of a registry's answer.
-      const isOther = error instanceof Problem;
+      const isOther = error instanceof RegistryFailure;
       throw isOther ? damaged(this.host, `${repository}@${digest} is no manifest`) : error;
     }
   }
 
-  public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
+  public async listReferrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
     const found: Descriptor[] = [];
     for (const { descriptor, repository: own, tag } of this.#entries) {
       if (own !== repository || tag !== undefined) continue;
-      if ((await this.manifest(repository, descriptor.digest))?.subject === digest)
+      if ((await this.getManifest(repository, descriptor.digest))?.subject === digest)
         found.push(descriptor);
     }
     return found;
   }
 
-  public pullBlob(_: string, { digest }: Descriptor, file: string): Promise<void> {
+  public downloadBlob(_: string, { digest }: Descriptor, file: string): Promise<void> {
     if (!existsSync(this.#file(digest)))
       return Promise.reject(new InputError(`${this.host} lacks ${digest}; make the bundle again`));
     copyFileSync(this.#file(digest), file);
     return Promise.resolve();
   }
 
-  public blob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
+  public getBlob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
     const file = this.#file(digest);
     return Promise.resolve(existsSync(file) ? readFileSync(file) : undefined);
   }
 
-  public exists(_: string, digest: string): Promise<boolean> {
+  public hasManifest(_: string, digest: string): Promise<boolean> {
     return Promise.resolve(existsSync(this.#file(digest)));
   }
 
@@ -150,7 +150,7 @@ export class OciLayout implements ArtifactSource, ArtifactTarget, ArtifactReader
     return Promise.resolve(existsSync(this.#file(digest)));
   }
 
-  public pushBlob(_: string, { digest }: Descriptor, source: Buffer | string): Promise<"pushed"> {
+  public uploadBlob(_: string, { digest }: Descriptor, source: Buffer | string): Promise<"pushed"> {
     if (typeof source === "string") copyFileSync(source, this.#file(digest));
     else writeFileSync(this.#file(digest), source);
     return Promise.resolve("pushed");

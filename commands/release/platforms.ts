@@ -25,7 +25,7 @@ export async function readPlatforms(
   const platforms: Platform[] = [];
   for (const { platform, digest } of manifest.children) {
     if (platform === undefined) continue;
-    const child = await reader.manifest(repository, digest);
+    const child = await reader.getManifest(repository, digest);
     const configured = child && (await configuredPlatform(reader, repository, child));
     platforms.push({ platform: plainPlatform(platform), digest, configured });
   }

@@ -1,6 +1,6 @@
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import { isRelease, releaseLine } from "../../delivery/plan/version.ts";
 import { moveAliases } from "../../delivery/releases/aliases.ts";
 import type { ReleaseRecord } from "../../delivery/releases/record.ts";
@@ -41,10 +41,10 @@ export async function promote(args: string[]): Promise<number> {
     throw new InputError(`AS is "${as}", but must be a semantic version after a v, such as v2.2.0`);
   }
   const target = openStack({ stack: to, platform });
-  const host = given(process.env, "TINYOLLY_REGISTRY_HOST");
+  const host = variable(process.env, "TINYOLLY_REGISTRY_HOST");
   target.leave();
   // A token that names no registry is for the one that is written to.
-  if (given(process.env, "TINYOLLY_REGISTRY_TOKEN") && host !== undefined)
+  if (variable(process.env, "TINYOLLY_REGISTRY_TOKEN") && host !== undefined)
     process.env["TINYOLLY_REGISTRY_HOST"] = host;
   const source = openStack({ stack: from, platform });
   try {

@@ -69,7 +69,7 @@ async function requireFree(
 ): Promise<void> {
   const existing = await readRelease(target, to, record.release);
   const answers = await askForAll(parts, async ({ path, tag }) => {
-    return (await target.manifest(below(to, path), tag))?.digest;
+    return (await target.getManifest(below(to, path), tag))?.digest;
   });
   const taken = [...answers].flatMap(([{ kind, name, tag, digest }, there]) =>
     there === undefined || there === digest ? [] : [`${kind} ${name} ${tag} (${there})`],

@@ -45,7 +45,7 @@ export async function verifyArtifact(verifier: Verifier, expected: Expected): Pr
     tag === undefined ? undefined : await checkTag(verifier, subject, { ...expected, tag });
   const digest = expected.digest ?? tagged?.digest;
   const manifest =
-    digest === undefined ? undefined : await verifier.reader.manifest(repository, digest);
+    digest === undefined ? undefined : await verifier.reader.getManifest(repository, digest);
   if (!manifest) {
     const detail = `the registry has no ${repository}@${digest ?? ""}`;
     const missing: Check = { subject, check: "content", result: "absent", detail };

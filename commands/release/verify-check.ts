@@ -87,7 +87,7 @@ export async function checkTag(
   subject: string,
   { repository, tag, digest }: { repository: string; tag: string; digest: string | undefined },
 ): Promise<{ check: Check; digest: string | undefined }> {
-  const found = (await reader.manifest(repository, tag))?.digest;
+  const found = (await reader.getManifest(repository, tag))?.digest;
   const judge = (result: Result, detail: string) => ({
     check: { subject, check: "tag", result, detail } as const,
     digest: found,

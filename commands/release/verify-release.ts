@@ -61,7 +61,7 @@ export async function findReleased(
 ): Promise<Expected | undefined> {
   if (!releaseTag.test(tag)) return undefined;
   const releases = `${namespaceOf(repository)}${releaseRepository}`;
-  const manifest = await verifier.reader.manifest(releases, tag);
+  const manifest = await verifier.reader.getManifest(releases, tag);
   if (!manifest) return undefined;
   const about = { subject: "release", digest: manifest.digest };
   const attachments = await readAttachments(verifier.reader, releases, manifest.digest);

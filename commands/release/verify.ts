@@ -52,7 +52,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { ref, reader, authority, env = process.env } = options;
   const reference = readReference(ref);
   const { repository, tag = "", digest } = reference;
-  const manifest = await reader.manifest(repository, digest ?? tag);
+  const manifest = await reader.getManifest(repository, digest ?? tag);
   if (!manifest) {
     throw new InputError(
       `the registry has no ${ref}; name something that was published, or a release: ${reference.host}/…/releases:v2.1.8`,

@@ -165,7 +165,7 @@ async function findPublished(
   client: RegistryClient,
   repository: string,
 ): Promise<string | undefined> {
-  const found = await client.manifest(repository, version);
+  const found = await client.getManifest(repository, version);
   if (!found || found.layers.includes(`sha256:${sha256(readFileSync(archive))}`))
     return found?.digest;
   throw new InputError(

@@ -76,7 +76,7 @@ async function requireFree(
   images: readonly PlacedImage[],
 ): Promise<void> {
   const taken = await askForAll(images, async ({ repository }) => {
-    return (await client.manifest(repository, release))?.digest;
+    return (await client.getManifest(repository, release))?.digest;
   });
   const conflicts = [...taken].filter(
     ([image, digest]) => digest !== undefined && digest !== image.digest,

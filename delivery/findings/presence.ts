@@ -85,7 +85,7 @@ export async function findPresences(question: PresenceQuestion): Promise<Presenc
     const recordedNow =
       release === undefined
         ? undefined
-        : (await client.manifest(recordRepository(endpoints.namespace), release)) !== undefined;
+        : (await client.getManifest(recordRepository(endpoints.namespace), release)) !== undefined;
     return { images: found, charts: byName(charts), recorded: recordedNow };
   } finally {
     client.close();
@@ -151,13 +151,13 @@ async function lookAtImage(
   const content = { absence, existing: found ?? adopted, stays: digest !== undefined && !absence };
   if (release === undefined) return { ...content, released: false };
 
-  const taken = await client.manifest(repository, release);
+  const taken = await client.getManifest(repository, release);
   if (!taken || taken.digest === digest) return { ...content, released: taken !== undefined };
   const recordedThere = (await look.record())?.images[name];
   // The tag of its content may have been cleaned away.
   if (!mine && recordedThere?.key === key && recordedThere.digest === taken.digest)
     return { existing: taken.digest, stays: true, released: true };
-  const next = `v${nextFreeVersion(release.slice(1), (await client.tags(repository)).map(unprefixed))}`;
+  const next = `v${nextFreeVersion(release.slice(1), (await client.listTags(repository)).map(unprefixed))}`;
   return {
     ...content,
     released: false,
@@ -190,7 +190,7 @@ async function lookAtChart(
       : { ...nothing, absence, since };
   }
   if (known && !released) return nothing;
-  const found = await client.manifest(repository, tag);
+  const found = await client.getManifest(repository, tag);
   if (!found) return nothing;
   const where = `${client.host}/${repository}:${tag}`;
   if (found.annotations[keyAnnotation] !== key) {
@@ -214,7 +214,7 @@ async function appVersionOf(
   repository: string,
   { config }: Manifest,
 ): Promise<string | undefined> {
-  const metadata = config && (await client.blob(repository, config));
+  const metadata = config && (await client.getBlob(repository, config));
   const { appVersion } = fields(metadata && parseJson(metadata));
   return typeof appVersion === "string" ? appVersion : undefined;
 }
@@ -232,7 +232,7 @@ async function chartConflict(
   { name, version }: ChartPlan,
   what: string,
 ): Promise<string> {
-  const next = nextFreeVersion(version, await client.tags(chartRepository(endpoints, name)));
+  const next = nextFreeVersion(version, await client.listTags(chartRepository(endpoints, name)));
   return (
     `chart "${name}": ${what}, and published versions are never overwritten; ` +
     `set the next free one: make chart-version CHART=${name} VERSION=${next}`
@@ -245,7 +245,7 @@ async function completeDigest(
   repository: string,
   tag: string,
 ): Promise<string | undefined> {
-  const found = await client.manifest(repository, tag);
+  const found = await client.getManifest(repository, tag);
   if (!found) return undefined;
   return (await lostPlatforms(client, repository, found)).length === 0 ? found.digest : undefined;
 }

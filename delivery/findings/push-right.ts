@@ -26,7 +26,7 @@ export async function requirePushRight(publishable: Publishable): Promise<void> 
   const { push: host, pushTls: tls } = publishable.endpoints;
   const client = new RegistryClient({ host, tls });
   try {
-    await client.requirePush(repository);
+    await client.checkPush(repository);
   } finally {
     client.close();
   }

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { join, relative } from "node:path";
-import { abridge } from "../basics/few-names.ts";
+import { fewNames } from "../basics/few-names.ts";
 import { type GitIndex, readGitIndex } from "../sources/git-facts.ts";
 import type { Plan } from "./plan.ts";
 
@@ -28,13 +28,13 @@ export function uncommittedProblems(
   return [
     ...(missing.length > 0
       ? [
-          `the commit does not hold all that is shipped: ${abridge(missing)}; commit and tag that with: git add --force …, ` +
+          `the commit does not hold all that is shipped: ${fewNames(missing)}; commit and tag that with: git add --force …, ` +
             `or leave it out by .dockerignore or .helmignore`,
         ]
       : []),
     ...(hidden.length > 0
       ? [
-          `git overlooks edits of what is shipped: ${abridge(hidden)}; have it look with: ` +
+          `git overlooks edits of what is shipped: ${fewNames(hidden)}; have it look with: ` +
             `git update-index --no-skip-worktree … and git update-index --no-assume-unchanged …`,
         ]
       : []),

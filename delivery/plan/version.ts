@@ -1,7 +1,7 @@
 import compare from "semver/functions/compare.js";
 import inc from "semver/functions/inc.js";
 import parse from "semver/functions/parse.js";
-import { abridge } from "../basics/few-names.ts";
+import { fewNames } from "../basics/few-names.ts";
 import { InputError } from "../basics/input-error.ts";
 import type { GitFacts } from "../sources/git-facts.ts";
 
@@ -94,7 +94,7 @@ function treeProblems({ shallow, dirty }: GitFacts): string[] {
       : []),
     ...(dirty.length > 0
       ? [
-          `the tree is not as the commit has it: ${abridge(dirty)}; commit and tag that, or put it aside with: ` +
+          `the tree is not as the commit has it: ${fewNames(dirty)}; commit and tag that, or put it aside with: ` +
             `git stash --include-untracked`,
         ]
       : []),

@@ -1,28 +1,28 @@
-import { abridge } from "../basics/few-names.ts";
+import { fewNames } from "../basics/few-names.ts";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { sourceOf } from "./blob-source.ts";
 import { RegistryConnection } from "./connection.ts";
-import { downloadBlob, readBlob } from "./download.ts";
-import { Turns } from "./limiter.ts";
+import { downloadBlob, getBlob } from "./download.ts";
+import { Limiter } from "./limiter.ts";
 import { listReferrers, listRepositories, listTags } from "./lists.ts";
 import {
   type ManifestBytes,
   deleteManifest,
   getManifest,
   hasManifest,
-  sendManifest,
+  putManifest,
 } from "./manifests.ts";
 import { isDigest, referrersTag } from "./oci.ts";
-import { Outage, Problem } from "./problem.ts";
+import { Outage, RegistryFailure } from "./problem.ts";
 import type {
-  Errand,
+  Scope,
   RegistryAddress,
   RegistryClientOptions,
   Descriptor,
   Manifest,
 } from "./types.ts";
-import { type Pushed, hasBlob, tryUpload, uploadBlob } from "./upload.ts";
+import { type Pushed, hasBlob, checkPush, uploadBlob } from "./upload.ts";
 
 /** A registry that could not be read, or that did not take or delete something. */
 export class RegistryError extends InputError {
@@ -38,7 +38,7 @@ export class RegistryError extends InputError {
     deed: "read" | "pushed" | "deleted" = "read",
   ) {
     const lines = [...problems].map(
-      ([problem, references]) => `${abridge(references)} could not be ${deed}: ${problem}`,
+      ([problem, references]) => `${fewNames(references)} could not be ${deed}: ${problem}`,
     );
     super(lines.join("\n"));
     this.problems = problems;
@@ -55,14 +55,14 @@ const mostAtOnce = 8;
  *
  * @example
  * const client = new RegistryClient({ host: "ghcr.io", tls: "verify" });
- * const manifest = await client.manifest("owner/webui", "v1");
+ * const manifest = await client.getManifest("owner/webui", "v1");
  * if (manifest) await client.putManifest("owner/webui", "latest", manifest);
  */
 export class RegistryClient {
   /** Host of the registry, as it was given. */
   public readonly host: string;
   private readonly connection: RegistryConnection;
-  private readonly turns = new Turns(mostAtOnce, (error) => error instanceof Outage);
+  private readonly limiter = new Limiter(mostAtOnce, (error) => error instanceof Outage);
 
   public constructor(address: RegistryAddress, options: RegistryClientOptions = {}) {
     this.host = address.host;
@@ -74,9 +74,9 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry says anything else, or nothing.
    */
-  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    return this.attempt("pull", repository, reference, (errand) =>
-      getManifest(this.connection, errand, reference),
+  public getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    return this.attempt("pull", repository, reference, (scope) =>
+      getManifest(this.connection, scope, reference),
     );
   }
 
@@ -85,9 +85,9 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry does not say so.
    */
-  public exists(repository: string, digest: string): Promise<boolean> {
-    return this.attempt("pull", repository, digest, (errand) =>
-      hasManifest(this.connection, errand, digest),
+  public hasManifest(repository: string, digest: string): Promise<boolean> {
+    return this.attempt("pull", repository, digest, (scope) =>
+      hasManifest(this.connection, scope, digest),
     );
   }
 
@@ -96,10 +96,8 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry does not say so.
    */
-  public tags(repository: string): Promise<string[]> {
-    return this.attempt("pull", repository, undefined, (errand) =>
-      listTags(this.connection, errand),
-    );
+  public listTags(repository: string): Promise<string[]> {
+    return this.attempt("pull", repository, undefined, (scope) => listTags(this.connection, scope));
   }
 
   /**
@@ -107,7 +105,7 @@ export class RegistryClient {
    *
    * @throws RegistryError when it cannot be reached.
    */
-  public repositories(): Promise<string[]> {
+  public listRepositories(): Promise<string[]> {
     return this.attempt("pull", "", undefined, () => listRepositories(this.connection));
   }
 
@@ -116,9 +114,9 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry says anything else, or sends other bytes, or when the blob is larger.
    */
-  public blob(repository: string, descriptor: Descriptor): Promise<Buffer | undefined> {
-    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
-      readBlob(this.connection, errand, descriptor),
+  public getBlob(repository: string, descriptor: Descriptor): Promise<Buffer | undefined> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (scope) =>
+      getBlob(this.connection, scope, descriptor),
     );
   }
 
@@ -128,8 +126,8 @@ export class RegistryClient {
    * @throws RegistryError when the registry does not say so.
    */
   public hasBlob(repository: string, digest: string): Promise<boolean> {
-    return this.attemptBlob("pull", repository, digest, (errand) =>
-      this.connection.repeat(errand, () => hasBlob(this.connection, errand, digest)),
+    return this.attemptBlob("pull", repository, digest, (scope) =>
+      this.connection.repeat(scope, () => hasBlob(this.connection, scope, digest)),
     );
   }
 
@@ -140,9 +138,9 @@ export class RegistryClient {
    * @throws RegistryError when the registry does not have the blob, or sends other bytes.
    * @throws InputError when the file cannot be written.
    */
-  public pullBlob(repository: string, descriptor: Descriptor, file: string): Promise<void> {
-    return this.attemptBlob("pull", repository, descriptor.digest, (errand) =>
-      downloadBlob(this.connection, errand, descriptor, file),
+  public downloadBlob(repository: string, descriptor: Descriptor, file: string): Promise<void> {
+    return this.attemptBlob("pull", repository, descriptor.digest, (scope) =>
+      downloadBlob(this.connection, scope, descriptor, file),
     );
   }
 
@@ -154,14 +152,14 @@ export class RegistryClient {
    * @throws RegistryError when the registry does not take it.
    * @throws InputError when the source is not what the descriptor says.
    */
-  public pushBlob(
+  public uploadBlob(
     repository: string,
     descriptor: Descriptor,
     source: Buffer | string,
     mountFrom?: string,
   ): Promise<Pushed> {
-    return this.attemptBlob("push", repository, descriptor.digest, (errand) =>
-      uploadBlob(this.connection, errand, {
+    return this.attemptBlob("push", repository, descriptor.digest, (scope) =>
+      uploadBlob(this.connection, scope, {
         digest: descriptor.digest,
         source: sourceOf(descriptor, source),
         mountFrom,
@@ -174,9 +172,9 @@ export class RegistryClient {
    *
    * @throws RegistryError when it does not.
    */
-  public requirePush(repository: string): Promise<void> {
-    return this.attempt("push", repository, undefined, (errand) =>
-      tryUpload(this.connection, errand),
+  public checkPush(repository: string): Promise<void> {
+    return this.attempt("push", repository, undefined, (scope) =>
+      checkPush(this.connection, scope),
     );
   }
 
@@ -190,8 +188,8 @@ export class RegistryClient {
     reference: string,
     manifest: ManifestBytes,
   ): Promise<string> {
-    const { digest } = await this.attempt("push", repository, reference, (errand) =>
-      sendManifest(this.connection, errand, reference, manifest),
+    const { digest } = await this.attempt("push", repository, reference, (scope) =>
+      putManifest(this.connection, scope, reference, manifest),
     );
     return digest;
   }
@@ -204,10 +202,10 @@ export class RegistryClient {
    */
   public async putReferrer(repository: string, manifest: ManifestBytes): Promise<boolean> {
     const digest = `sha256:${sha256(manifest.bytes)}`;
-    const { answer } = await this.attempt("push", repository, digest, (errand) =>
-      sendManifest(this.connection, errand, digest, manifest),
+    const { response } = await this.attempt("push", repository, digest, (scope) =>
+      putManifest(this.connection, scope, digest, manifest),
     );
-    return answer.headers["oci-subject"] !== undefined;
+    return response.headers["oci-subject"] !== undefined;
   }
 
   /**
@@ -215,9 +213,9 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry does not delete it; not every registry does.
    */
-  public delete(repository: string, reference: string): Promise<boolean> {
-    return this.attempt("delete", repository, reference, (errand) =>
-      deleteManifest(this.connection, errand, reference),
+  public deleteManifest(repository: string, reference: string): Promise<boolean> {
+    return this.attempt("delete", repository, reference, (scope) =>
+      deleteManifest(this.connection, scope, reference),
     );
   }
 
@@ -227,12 +225,12 @@ export class RegistryClient {
    *
    * @throws RegistryError when the registry does not say so.
    */
-  public async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
-    const listed = await this.attempt("pull", repository, digest, (errand) =>
-      listReferrers(this.connection, errand, digest),
+  public async listReferrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
+    const listed = await this.attempt("pull", repository, digest, (scope) =>
+      listReferrers(this.connection, scope, digest),
     );
     if (listed) return listed;
-    const found = await this.manifest(repository, referrersTag(digest));
+    const found = await this.getManifest(repository, referrersTag(digest));
     // GitLab takes this tag for the digest itself.
     if (!found || found.digest === digest) return [];
     return found.children.map(({ descriptor }) => descriptor);
@@ -244,28 +242,30 @@ export class RegistryClient {
   }
 
   private attemptBlob<T>(
-    action: Errand["action"],
+    action: Scope["action"],
     repository: string,
     digest: string,
-    work: (errand: Errand) => Promise<T>,
+    work: (scope: Scope) => Promise<T>,
   ): Promise<T> {
-    return this.attempt(action, repository, digest, (errand) => {
-      if (isDigest(digest)) return work(errand);
-      throw new Problem("its digest must be sha256: and 64 digits; correct what refers to it");
+    return this.attempt(action, repository, digest, (scope) => {
+      if (isDigest(digest)) return work(scope);
+      throw new RegistryFailure(
+        "its digest must be sha256: and 64 digits; correct what refers to it",
+      );
     });
   }
 
   /** Does a work when it is its turn, and names what it was done with when it fails. */
   private async attempt<T>(
-    action: Errand["action"],
+    action: Scope["action"],
     repository: string,
     reference: string | undefined,
-    work: (errand: Errand) => Promise<T>,
+    work: (scope: Scope) => Promise<T>,
   ): Promise<T> {
     try {
-      return await this.turns.take(async () => work({ action, repository }));
+      return await this.limiter.run(async () => work({ action, repository }));
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof RegistryFailure)) throw error;
       const whole = `${this.host}/${repository}`;
       const separator = reference?.startsWith("sha256:") === true ? "@" : ":";
       const name =

@@ -1,11 +1,17 @@
 import { registryCredentials } from "./credentials.ts";
-import type { Problem } from "./problem.ts";
+import type { RegistryFailure } from "./problem.ts";
 import { RequestSigner } from "./request-signer.ts";
 import { RegistryTransport } from "./transport.ts";
-import type { RegistryAddress, RegistryClientOptions, Answer, Errand, Request } from "./types.ts";
+import type {
+  RegistryAddress,
+  RegistryClientOptions,
+  RegistryResponse,
+  Scope,
+  RegistryRequest,
+} from "./types.ts";
 
 /** A request without what all requests have in common. */
-export type Draft = Omit<Request, "url" | "headers"> & {
+export type Draft = Omit<RegistryRequest, "url" | "headers"> & {
   /** Path at the registry, or an address that it gave. */
   readonly to: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
@@ -25,7 +31,7 @@ export class RegistryConnection {
   }
 
   /** Asks until there is an answer that is not by chance, within the time of one question. */
-  public send(draft: Draft): Promise<Answer> {
+  public send(draft: Draft): Promise<RegistryResponse> {
     const until = this.transport.deadline();
     return this.signer.send(
       this.request(draft),
@@ -37,9 +43,9 @@ export class RegistryConnection {
   /**
    * Asks one time, and once more with a new token.
    *
-   * @throws Hiccup, BrokenOff when all that led to it may be worth another try.
+   * @throws TransientFailure, Interrupted when all that led to it may be worth another try.
    */
-  public once(draft: Draft): Promise<Answer> {
+  public once(draft: Draft): Promise<RegistryResponse> {
     return this.signer.send(
       this.request(draft),
       () => this.transport.deadline(),
@@ -48,23 +54,23 @@ export class RegistryConnection {
   }
 
   /** Does a work of several requests until it ends otherwise than by chance, four times at most. */
-  public repeat<T>(errand: Errand, work: () => Promise<T>): Promise<T> {
-    return this.transport.repeat(errand, work);
+  public repeat<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
+    return this.transport.repeat(scope, work);
   }
 
   /** Address that an answer refers to; undefined when it is none. */
-  public reference(text: string | undefined, answer: Answer): URL | undefined {
-    return text === undefined ? undefined : this.transport.reference(text, answer);
+  public reference(text: string | undefined, response: RegistryResponse): URL | undefined {
+    return text === undefined ? undefined : this.transport.reference(text, response);
   }
 
   /** What to say about an answer that is neither the wanted one nor "not found". */
-  public refusal(answer: Answer, errand: Errand): Promise<Problem> {
-    return this.signer.refusal(answer, errand);
+  public refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
+    return this.signer.refusal(response, scope);
   }
 
   /** End of a message with the server's own words; empty where it has none. */
-  public says(answer: Answer): string {
-    return this.transport.says(answer);
+  public says(response: RegistryResponse): string {
+    return this.transport.says(response);
   }
 
   /** Ends all connections; requests without an answer fail. */
@@ -72,7 +78,7 @@ export class RegistryConnection {
     this.transport.close();
   }
 
-  private request({ to, headers = {}, ...draft }: Draft): Request {
+  private request({ to, headers = {}, ...draft }: Draft): RegistryRequest {
     return { ...draft, headers, url: typeof to === "string" ? this.transport.url(to) : to };
   }
 }

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
 import { fields, parseJson } from "../basics/json-fields.ts";
-import { given } from "../basics/variable.ts";
+import { variable } from "../basics/variable.ts";
 import { configuredCredentials } from "./configured-credentials.ts";
 import { environmentCredentials } from "./environment-credentials.ts";
 import type { EnvironmentCredentials, Credentials, FoundCredentials } from "./types.ts";
@@ -54,12 +54,12 @@ export function userDockerFolder(env: NodeJS.ProcessEnv): string {
 }
 
 function userDockerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = given(env, "TINYOLLY_DOCKER_CONFIG");
+  const own = variable(env, "TINYOLLY_DOCKER_CONFIG");
   return own === undefined ? env : { ...env, DOCKER_CONFIG: own };
 }
 
 function dockerFolder(env: NodeJS.ProcessEnv): string {
-  return given(env, "DOCKER_CONFIG") ?? join(env["HOME"] ?? homedir(), ".docker");
+  return variable(env, "DOCKER_CONFIG") ?? join(env["HOME"] ?? homedir(), ".docker");
 }
 
 /**

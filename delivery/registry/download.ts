@@ -8,25 +8,25 @@ import { mostBytes } from "./exchange.ts";
 import { requireDigest } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
 import { pathIn } from "./path.ts";
-import { BrokenOff, Problem, codeOf } from "./problem.ts";
-import type { Descriptor, Errand, Head } from "./types.ts";
+import { Interrupted, RegistryFailure, codeOf } from "./problem.ts";
+import type { Descriptor, Scope, ResponseHead } from "./types.ts";
 
 /** Reads a blob of at most 8 MiB; undefined when the registry does not have it. */
-export async function readBlob(
+export async function getBlob(
   connection: RegistryConnection,
-  errand: Errand,
+  scope: Scope,
   { digest, size }: Descriptor,
 ): Promise<Buffer | undefined> {
   if (size > mostBytes)
-    throw new Problem(`it has ${size} bytes, and at most 8 MiB are read into memory`);
-  const to = pathIn(errand, "blobs", digest);
-  const answer = await connection.send({ errand, method: "GET", to });
-  if (isMissing(answer)) return undefined;
-  if (answer.status !== 200) throw await connection.refusal(answer, errand);
-  requireDigest(`sha256:${sha256(answer.body)}`, digest);
-  if (answer.body.length === size) return answer.body;
-  throw new Problem(
-    `it has ${answer.body.length} bytes, but what refers to it says ${size}; push that again`,
+    throw new RegistryFailure(`it has ${size} bytes, and at most 8 MiB are read into memory`);
+  const to = pathIn(scope, "blobs", digest);
+  const response = await connection.send({ scope, method: "GET", to });
+  if (isMissing(response)) return undefined;
+  if (response.status !== 200) throw await connection.refusal(response, scope);
+  requireDigest(`sha256:${sha256(response.body)}`, digest);
+  if (response.body.length === size) return response.body;
+  throw new RegistryFailure(
+    `it has ${response.body.length} bytes, but what refers to it says ${size}; push that again`,
   );
 }
 
@@ -34,12 +34,12 @@ export async function readBlob(
  * Writes a blob to a file. A connection that breaks off is taken up where it ended, four tries at most in all; a file that
  * did not become whole is deleted.
  *
- * @throws Problem when the registry does not have the blob, or sends another.
+ * @throws RegistryFailure when the registry does not have the blob, or sends another.
  * @throws InputError when the file cannot be written.
  */
 export async function downloadBlob(
   connection: RegistryConnection,
-  errand: Errand,
+  scope: Scope,
   descriptor: Descriptor,
   file: string,
 ): Promise<void> {
@@ -48,7 +48,7 @@ export async function downloadBlob(
   });
   const download = new Download(target, file, descriptor);
   try {
-    await connection.repeat(errand, () => advance(connection, errand, download));
+    await connection.repeat(scope, () => advance(connection, scope, download));
     download.finish();
   } catch (error) {
     // As root, a device would go as well.
@@ -62,17 +62,17 @@ export async function downloadBlob(
 /** Asks for what is still missing. */
 async function advance(
   connection: RegistryConnection,
-  errand: Errand,
+  scope: Scope,
   download: Download,
 ): Promise<void> {
   const { digest, size } = download.descriptor;
   const { received } = download;
   // The connection may have ended right after the last byte.
   if (received > 0 && received === size) return;
-  const answer = await connection.once({
-    errand,
+  const response = await connection.once({
+    scope,
     method: "GET",
-    to: pathIn(errand, "blobs", digest),
+    to: pathIn(scope, "blobs", digest),
     // A compressed transfer would have other offsets.
     headers: {
       "accept-encoding": "identity",
@@ -80,11 +80,13 @@ async function advance(
     },
     sink: (head, pieces) => download.take(head, pieces),
   });
-  if (answer.status === 200 || answer.status === 206) return;
-  if (isMissing(answer))
-    throw new Problem("the registry does not have it; push it there again, and then repeat this");
-  if (answer.status === 416 && received > 0) download.refuseRange();
-  throw await connection.refusal(answer, errand);
+  if (response.status === 200 || response.status === 206) return;
+  if (isMissing(response))
+    throw new RegistryFailure(
+      "the registry does not have it; push it there again, and then repeat this",
+    );
+  if (response.status === 416 && received > 0) download.refuseRange();
+  throw await connection.refusal(response, scope);
 }
 
 /** A file that becomes a blob. */
@@ -104,7 +106,10 @@ class Download {
   }
 
   /** Writes what comes, which must go on where the file ends. */
-  public async take({ status, headers }: Head, pieces: AsyncIterable<Buffer>): Promise<void> {
+  public async take(
+    { status, headers }: ResponseHead,
+    pieces: AsyncIterable<Buffer>,
+  ): Promise<void> {
     const { size } = this.descriptor;
     const connection = ++this.connections;
     if (status === 200) this.restart();
@@ -112,7 +117,7 @@ class Download {
       this.refuseRange();
     for await (const piece of pieces) {
       if (this.received + piece.length > size)
-        throw new Problem(`the registry sends over ${size} bytes; ${damaged}`);
+        throw new RegistryFailure(`the registry sends over ${size} bytes; ${damaged}`);
       await this.write(piece);
       // A disk may be so slow that the connection was given up, and another one writes here now.
       if (connection !== this.connections) return;
@@ -120,7 +125,7 @@ class Download {
       this.received += piece.length;
     }
     if (this.received < size)
-      throw new BrokenOff(
+      throw new Interrupted(
         `the registry sent ${this.received} of ${size} bytes; look into its log, and run again`,
       );
   }
@@ -128,12 +133,12 @@ class Download {
   /** Begins anew, since the registry does not go on where the file ends. */
   public refuseRange(): never {
     this.restart();
-    throw new BrokenOff(
+    throw new Interrupted(
       "the registry did not go on where the connection had ended; look into its log, and run again",
     );
   }
 
-  /** @throws Problem when it is not the blob. */
+  /** @throws RegistryFailure when it is not the blob. */
   public finish(): void {
     requireDigest(`sha256:${this.hash.digest("hex")}`, this.descriptor.digest);
   }

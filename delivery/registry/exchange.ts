@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { Problem, checkAddress, isSource, silence } from "./problem.ts";
-import type { Source, Request, Head, Answer } from "./types.ts";
+import { RegistryFailure, checkAddress, isSource, silence } from "./problem.ts";
+import type { Source, RegistryRequest, ResponseHead, RegistryResponse } from "./types.ts";
 
 /** How one request is sent. */
 export interface ExchangeOptions {
@@ -26,7 +26,10 @@ const slowFactor = 6;
  *
  * @throws Outage when the time is over; otherwise whatever the connection, the source or the sink throws.
  */
-export function exchange(request: Request, options: ExchangeOptions): Promise<Answer> {
+export function exchange(
+  request: RegistryRequest,
+  options: ExchangeOptions,
+): Promise<RegistryResponse> {
   const { method, url, headers, body, sink, slow } = request;
   const { agent, timeoutMs, signal } = options;
   const streamed = isSource(body);
@@ -34,7 +37,7 @@ export function exchange(request: Request, options: ExchangeOptions): Promise<An
   let timer: NodeJS.Timeout | undefined;
   let settled = false;
 
-  const answer = new Promise<Answer>((resolve, reject) => {
+  const response = new Promise<RegistryResponse>((resolve, reject) => {
     const outgoing = (url.protocol === "https:" ? https : http).request(url, {
       method,
       headers: streamed ? { ...headers, "content-length": body.size } : headers,
@@ -58,7 +61,7 @@ export function exchange(request: Request, options: ExchangeOptions): Promise<An
       // What is still to be sent would go to nobody.
       answered.abort();
       const { statusCode: status = 0, headers } = incoming;
-      const head: Head = { url, status, headers };
+      const head: ResponseHead = { url, status, headers };
       const whole =
         sink && (status === 200 || status === 206)
           ? sink(
@@ -83,7 +86,7 @@ export function exchange(request: Request, options: ExchangeOptions): Promise<An
     };
     send(body, outgoing, answered.signal, progress).catch(stop);
   });
-  return answer.finally(() => {
+  return response.finally(() => {
     settled = true;
     answered.abort();
     clearTimeout(timer);
@@ -128,7 +131,9 @@ async function readAll(incoming: AsyncIterable<Buffer>, { host }: URL): Promise<
     bytes += piece.length;
     pieces.push(piece);
     if (bytes > mostBytes)
-      throw new Problem(`${host} answered with over 8 MiB, as no registry does; ${checkAddress}`);
+      throw new RegistryFailure(
+        `${host} answered with over 8 MiB, as no registry does; ${checkAddress}`,
+      );
   }
   return Buffer.concat(pieces);
 }

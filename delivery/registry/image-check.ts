@@ -25,7 +25,7 @@ export async function imageProblem(
   { repository, digest, platforms }: WantedImage,
 ): Promise<string | undefined> {
   const name = `${client.host}/${repository}@${digest}`;
-  const manifest = await client.manifest(repository, digest);
+  const manifest = await client.getManifest(repository, digest);
   if (!manifest) return `${name} is not in the registry`;
   const parts = await platformParts(client, repository, manifest);
   const problems = platforms.map((platform) => {
@@ -63,7 +63,7 @@ async function platformParts(
   const children = manifest.children.filter(({ platform }) => platform !== undefined);
   return Promise.all(
     children.map(async ({ platform, digest }: ChildManifest): Promise<Part> => {
-      const child = await client.manifest(repository, digest);
+      const child = await client.getManifest(repository, digest);
       const actual = child && (await configuredPlatform(client, repository, child));
       return { claimed: platform, actual };
     }),
@@ -72,11 +72,11 @@ async function platformParts(
 
 /** Platform that an image's own configuration names; undefined where that is gone or damaged, or names none. */
 export async function configuredPlatform(
-  reader: Pick<RegistryClient, "blob">,
+  reader: Pick<RegistryClient, "getBlob">,
   repository: string,
   { config }: Pick<Manifest, "config">,
 ): Promise<string | undefined> {
-  const text = config && (await reader.blob(repository, config));
+  const text = config && (await reader.getBlob(repository, config));
   if (!text || `sha256:${sha256(text)}` !== config.digest) return undefined;
   const { os, architecture } = fields(parseJson(text));
   if (typeof os !== "string" || typeof architecture !== "string") return undefined;

@@ -1,5 +1,5 @@
 /** Lets so many works run at once, and the others wait for their turn in the order in which they came. */
-export class Turns {
+export class Limiter {
   private running = 0;
   private readonly waiting: { start: () => void; fail: (reason: Error) => void }[] = [];
   private readonly most: number;
@@ -16,7 +16,7 @@ export class Turns {
   }
 
   /** Does a work when it is its turn. */
-  public async take<T>(work: () => Promise<T>): Promise<T> {
+  public async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.running < this.most) this.running++;
     else
       await new Promise<void>((start, fail) => {

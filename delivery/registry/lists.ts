@@ -4,19 +4,19 @@ import { contentType, readDescriptor } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
 import { imageIndexType, isDigest } from "./oci.ts";
 import { pathIn } from "./path.ts";
-import { Outage, Problem, checkAddress } from "./problem.ts";
-import type { Descriptor, Answer, Errand } from "./types.ts";
+import { Outage, RegistryFailure, checkAddress } from "./problem.ts";
+import type { Descriptor, RegistryResponse, Scope } from "./types.ts";
 
 const pageSize = 1000;
 
 /** All tags of a repository, sorted; none where the registry does not know it. */
-export async function listTags(connection: RegistryConnection, errand: Errand): Promise<string[]> {
-  const path = `${pathIn(errand, "tags", "list")}?n=${pageSize}`;
+export async function listTags(connection: RegistryConnection, scope: Scope): Promise<string[]> {
+  const path = `${pathIn(scope, "tags", "list")}?n=${pageSize}`;
   const tags = new Set<string>();
-  for await (const answer of pages(connection, errand, path)) {
-    if (isMissing(answer)) return [];
-    if (answer.status !== 200) throw await connection.refusal(answer, errand);
-    for (const tag of readTags(answer)) tags.add(tag);
+  for await (const response of pages(connection, scope, path)) {
+    if (isMissing(response)) return [];
+    if (response.status !== 200) throw await connection.refusal(response, scope);
+    for (const tag of readTags(response)) tags.add(tag);
   }
   return [...tags].sort();
 }
@@ -27,44 +27,44 @@ export async function listTags(connection: RegistryConnection, errand: Errand): 
  * @throws Outage when it cannot be reached.
  */
 export async function listRepositories(connection: RegistryConnection): Promise<string[]> {
-  const errand: Errand = { action: "pull", repository: "" };
+  const scope: Scope = { action: "pull", repository: "" };
   const names = new Set<string>();
   try {
-    for await (const answer of pages(connection, errand, `/v2/_catalog?n=${pageSize}`)) {
-      const { repositories } = fields(parseJson(answer.body) ?? {});
-      if (answer.status !== 200 || !Array.isArray(repositories)) return [];
+    for await (const response of pages(connection, scope, `/v2/_catalog?n=${pageSize}`)) {
+      const { repositories } = fields(parseJson(response.body) ?? {});
+      if (response.status !== 200 || !Array.isArray(repositories)) return [];
       for (const name of repositories) names.add(String(name));
     }
   } catch (error) {
     // It wants credentials for it, or has no end.
-    if (error instanceof Problem && !(error instanceof Outage)) return [];
+    if (error instanceof RegistryFailure && !(error instanceof Outage)) return [];
     throw error;
   }
   return [...names].sort();
 }
 
-function readTags(answer: Answer): readonly string[] {
-  const { tags } = fields(parseJson(answer.body) ?? {});
+function readTags(response: RegistryResponse): readonly string[] {
+  const { tags } = fields(parseJson(response.body) ?? {});
   // Go writes an empty list as null.
   if (tags === null) return [];
   if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
-  const type = contentType(answer) || "no content type";
-  throw new Problem(`the answer (200, ${type}) is no list of tags; ${checkAddress}`);
+  const type = contentType(response) || "no content type";
+  throw new RegistryFailure(`the answer (200, ${type}) is no list of tags; ${checkAddress}`);
 }
 
 /** The referrers that the registry lists itself; undefined where it lists none for any manifest. */
 export async function listReferrers(
   connection: RegistryConnection,
-  errand: Errand,
+  scope: Scope,
   digest: string,
 ): Promise<Descriptor[] | undefined> {
-  const path = pathIn(errand, "referrers", digest);
+  const path = pathIn(scope, "referrers", digest);
   const found: Descriptor[] = [];
-  for await (const answer of pages(connection, errand, path, false)) {
-    const { manifests } = fields(parseJson(answer.body) ?? {});
-    const isList = contentType(answer) === imageIndexType && Array.isArray(manifests);
+  for await (const response of pages(connection, scope, path, false)) {
+    const { manifests } = fields(parseJson(response.body) ?? {});
+    const isList = contentType(response) === imageIndexType && Array.isArray(manifests);
     // Registries that do not know this question answer it in many ways; GHCR refers to a page of another host.
-    if (answer.status !== 200 || !isList) return undefined;
+    if (response.status !== 200 || !isList) return undefined;
     found.push(...manifests.map(readDescriptor));
   }
   return found.filter((descriptor) => isDigest(descriptor.digest));
@@ -73,17 +73,17 @@ export async function listReferrers(
 /** The answer to a path, and to each page that an answer names as the next. */
 async function* pages(
   connection: RegistryConnection,
-  errand: Errand,
+  scope: Scope,
   path: string,
   follow = true,
-): AsyncIterable<Answer> {
+): AsyncIterable<RegistryResponse> {
   const seen = new Set<string>();
   for (let to: string | URL | undefined = path; to !== undefined;) {
-    const answer: Answer = await connection.send({ errand, method: "GET", to, follow });
-    yield answer;
-    const next = connection.reference(nextOf(answer), answer);
+    const response: RegistryResponse = await connection.send({ scope, method: "GET", to, follow });
+    yield response;
+    const next = connection.reference(nextOf(response), response);
     if (next && seen.has(next.href))
-      throw new Problem(
+      throw new RegistryFailure(
         `the registry names ${next.pathname}${next.search} as its next page twice; look into its log`,
       );
     if (next) seen.add(next.href);
@@ -92,7 +92,7 @@ async function* pages(
 }
 
 /** What the `Link` header names as the next page. */
-function nextOf({ headers }: Answer): string | undefined {
+function nextOf({ headers }: RegistryResponse): string | undefined {
   const { link } = headers;
   const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
   return /<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(text)?.[1];

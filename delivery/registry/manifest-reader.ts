@@ -1,8 +1,8 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { imageTypes, indexTypes, isDigest } from "./oci.ts";
-import { Problem, checkAddress } from "./problem.ts";
-import type { ChildManifest, Descriptor, Manifest, Answer } from "./types.ts";
+import { RegistryFailure, checkAddress } from "./problem.ts";
+import type { ChildManifest, Descriptor, Manifest, RegistryResponse } from "./types.ts";
 
 /** Media types of all manifests that are understood. */
 export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
@@ -10,11 +10,11 @@ export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
 /**
  * Reads an answer as the manifest under a tag or a `sha256:…`.
  *
- * @throws Problem when it is none, or another one.
+ * @throws RegistryFailure when it is none, or another one.
  */
-export function readManifest(answer: Answer, reference: string): Manifest {
-  const manifest = parseManifest(answer.body, requireManifestType(answer));
-  requireDigest(manifest.digest, saidDigest(answer) ?? manifest.digest);
+export function readManifest(response: RegistryResponse, reference: string): Manifest {
+  const manifest = parseManifest(response.body, requireManifestType(response));
+  requireDigest(manifest.digest, saidDigest(response) ?? manifest.digest);
   if (reference.startsWith("sha256:")) requireDigest(manifest.digest, reference);
   return manifest;
 }
@@ -22,7 +22,7 @@ export function readManifest(answer: Answer, reference: string): Manifest {
 /**
  * Reads the bytes of a manifest.
  *
- * @throws Problem when they are none of that media type.
+ * @throws RegistryFailure when they are none of that media type.
  */
 export function parseManifest(bytes: Buffer, mediaType: string): Manifest {
   const { manifests, layers, config, artifactType, annotations, subject } = fields(
@@ -96,31 +96,31 @@ function readAnnotations(value: unknown): Readonly<Record<string, string>> {
 }
 
 /** Media type of an answer, without parameters; empty where it has none. */
-export function contentType({ headers }: Answer): string {
+export function contentType({ headers }: RegistryResponse): string {
   return headers["content-type"]?.split(";")[0]?.trim() ?? "";
 }
 
-/** @throws Problem when an answer has another media type than a manifest. */
-export function requireManifestType(answer: Answer): string {
-  const type = contentType(answer);
+/** @throws RegistryFailure when an answer has another media type than a manifest. */
+export function requireManifestType(response: RegistryResponse): string {
+  const type = contentType(response);
   if (!manifestTypes.includes(type)) throw noManifest(type || "no content type");
   return type;
 }
 
-function noManifest(type: string): Problem {
-  return new Problem(`the answer (200, ${type}) is no manifest; ${checkAddress}`);
+function noManifest(type: string): RegistryFailure {
+  return new RegistryFailure(`the answer (200, ${type}) is no manifest; ${checkAddress}`);
 }
 
 /** The digest that the registry claims, where it is one that can be compared. */
-export function saidDigest({ headers }: Answer): string | undefined {
+export function saidDigest({ headers }: RegistryResponse): string | undefined {
   const said = headers["docker-content-digest"];
   return typeof said === "string" && said.startsWith("sha256:") ? said : undefined;
 }
 
-/** @throws Problem when the registry sent something else. */
+/** @throws RegistryFailure when the registry sent something else. */
 export function requireDigest(digest: string, expected: string): void {
   if (digest === expected) return;
-  throw new Problem(
+  throw new RegistryFailure(
     `the registry sent ${digest} for ${expected}; its store or a proxy before it is damaged, so mend that, and push again`,
   );
 }

@@ -1,13 +1,13 @@
-import { Problem } from "./problem.ts";
-import type { Errand } from "./types.ts";
+import { RegistryFailure } from "./problem.ts";
+import type { Scope } from "./types.ts";
 
 /**
  * Path of what is asked of a repository: `/v2/owner/webui/manifests/v1`.
  *
- * @throws Problem when it would lead elsewhere.
+ * @throws RegistryFailure when it would lead elsewhere.
  */
 export function pathIn(
-  { repository }: Pick<Errand, "repository">,
+  { repository }: Pick<Scope, "repository">,
   kind: "blobs" | "manifests" | "referrers" | "tags",
   name: string,
 ): string {
@@ -15,7 +15,7 @@ export function pathIn(
   // An address leaves out "." and "..", however they are written, with what is before them.
   const isKept = new URL(path, "http://registry").pathname === path;
   if (isKept && name !== "" && !path.includes("//")) return path;
-  throw new Problem(
+  throw new RegistryFailure(
     `its path ${JSON.stringify(path)} has segments that are empty, "." or "..", or characters that no name has; correct what refers to it`,
   );
 }

@@ -1,15 +1,15 @@
 import { STATUS_CODES } from "node:http";
 import { fields, parseJson } from "../basics/json-fields.ts";
-import type { Answer, Errand, Request, Source } from "./types.ts";
+import type { RegistryResponse, Scope, RegistryRequest, Source } from "./types.ts";
 
 /** What is wrong with the registry, before it is known which question it spoils. */
-export class Problem extends Error {}
+export class RegistryFailure extends Error {}
 
 /** A problem of the whole registry, which all other questions would meet as well. */
-export class Outage extends Problem {}
+export class Outage extends RegistryFailure {}
 
 /** An outage that may be over soon. */
-export class Hiccup extends Outage {
+export class TransientFailure extends Outage {
   /** How long the registry asks to be left alone. */
   public readonly pauseMs: number;
 
@@ -24,7 +24,7 @@ export class Hiccup extends Outage {
 }
 
 /** A transfer that may end well when it is begun again; other questions have nothing to do with it. */
-export class BrokenOff extends Problem {}
+export class Interrupted extends RegistryFailure {}
 
 /** What to do about an answer that no registry gives. */
 export const checkAddress = "check registryPush and registryPushTls";
@@ -36,7 +36,7 @@ const reach = "check the network and registryPush";
 export const runAgain = "run again: only what is missing is pushed";
 
 /** What to do about a registry that does not answer. */
-function startAdvice({ url, errand: { action } }: Request): string {
+function startAdvice({ url, scope: { action } }: RegistryRequest): string {
   const cure = isOwn(url.hostname) ? start : reach;
   if (action === "pull") return `${cure}, or ${skip}`;
   return `${cure}, and ${action === "push" ? runAgain : "run again"}`;
@@ -48,7 +48,7 @@ function isOwn(hostname: string): boolean {
 }
 
 /** Whether a body is sent piece by piece. */
-export function isSource(body: Request["body"]): body is Source {
+export function isSource(body: RegistryRequest["body"]): body is Source {
   return typeof body === "object" && "open" in body;
 }
 
@@ -58,39 +58,47 @@ export function withReason(status: number): string {
 }
 
 /** The connection was ended by `close()`. */
-export function closed({ action }: Errand): Problem {
+export function closed({ action }: Scope): RegistryFailure {
   const again = action === "pull" ? "ask" : "run";
-  return new Problem(
+  return new RegistryFailure(
     `the connection was closed on this side before the answer came; ${again} again`,
   );
 }
 
 /** Nothing came, or nothing moved, for so long. */
-export function silence(request: Request, ms: number): Problem {
+export function silence(request: RegistryRequest, ms: number): RegistryFailure {
   const { url, body, sink } = request;
   const time = `${Math.round(ms / 100) / 10} s`;
   const advice = startAdvice(request);
   // What moved until then may move again over another connection.
-  if (sink) return new BrokenOff(`${url.host} sent nothing for ${time}; ${advice}`);
-  if (isSource(body)) return new BrokenOff(`${url.host} took nothing for ${time}; ${advice}`);
+  if (sink) return new Interrupted(`${url.host} sent nothing for ${time}; ${advice}`);
+  if (isSource(body)) return new Interrupted(`${url.host} took nothing for ${time}; ${advice}`);
   return new Outage(`${url.host} did not answer within ${time}; ${advice}`);
 }
 
 /** What to say about a 429 or 5xx, followed by what the registry says itself. */
-export function busy(answer: Answer, { action }: Errand, who: string, says: string): Hiccup {
-  const pauseMs = retryAfterMs(answer);
+export function busy(
+  response: RegistryResponse,
+  { action }: Scope,
+  who: string,
+  says: string,
+): TransientFailure {
+  const pauseMs = retryAfterMs(response);
   const when = pauseMs === 0 ? "later" : `after ${new Date(Date.now() + pauseMs).toISOString()}`;
   const cure =
-    answer.status === 429 ? "run docker login, which raises most limits" : "look into its log";
+    response.status === 429 ? "run docker login, which raises most limits" : "look into its log";
   const advice =
     action === "pull"
       ? `ask again ${when}, ${cure}, or ${skip}`
       : `${cure}, and run again ${when}${action === "push" ? ": only what is missing is pushed" : ""}`;
-  return new Hiccup(`${who} answered ${withReason(answer.status)}; ${advice}${says}`, pauseMs);
+  return new TransientFailure(
+    `${who} answered ${withReason(response.status)}; ${advice}${says}`,
+    pauseMs,
+  );
 }
 
 /** Milliseconds that Retry-After asks for, in seconds or as a date; 0 without it. */
-function retryAfterMs({ headers }: Answer): number {
+function retryAfterMs({ headers }: RegistryResponse): number {
   const text = headers["retry-after"] ?? "";
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);
@@ -102,11 +110,15 @@ export function lacksTls(error: unknown): boolean {
 }
 
 /** What to say about a connection that could not be made, or ended. */
-export function connectionProblem(error: unknown, request: Request, who: string): Problem {
+export function connectionProblem(
+  error: unknown,
+  request: RegistryRequest,
+  who: string,
+): RegistryFailure {
   const { host, hostname } = request.url;
   const code = codeOf(error);
   const advice = startAdvice(request);
-  if (code === "ABORT_ERR") return closed(request.errand);
+  if (code === "ABORT_ERR") return closed(request.scope);
   if (code === "ECONNRESET" || code === "EPIPE") return cut(request, who);
   if (code === "ECONNREFUSED") return new Outage(`nothing listens at ${host} (${code}); ${advice}`);
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
@@ -125,16 +137,16 @@ export function connectionProblem(error: unknown, request: Request, who: string)
   return new Outage(`${host} cannot be reached (${code}); ${advice}`);
 }
 
-function cut({ body, sink }: Request, who: string): Problem {
+function cut({ body, sink }: RegistryRequest, who: string): RegistryFailure {
   if (sink)
-    return new BrokenOff(
+    return new Interrupted(
       `${who} closed the connection before everything had come; look into its log, and run again`,
     );
   if (isSource(body))
-    return new BrokenOff(
+    return new Interrupted(
       `${who} closed the connection before it had taken everything; look into its log, and ${runAgain}`,
     );
-  return new Hiccup(`${who} closed the connection without an answer; ${checkAddress}`);
+  return new TransientFailure(`${who} closed the connection without an answer; ${checkAddress}`);
 }
 
 /** Such as `ECONNRESET`. */
@@ -152,7 +164,7 @@ export interface Words {
 }
 
 /** The `errors` of an answer's JSON; none where it has no such thing. */
-export function wordsOf({ body }: Answer): Words[] {
+export function wordsOf({ body }: RegistryResponse): Words[] {
   const { errors } = fields(parseJson(body) ?? {});
   if (!Array.isArray(errors)) return [];
   return errors.map((error) => {
@@ -166,10 +178,10 @@ function textOf(value: unknown): string {
 }
 
 /** Whether the registry has no room for more; only where it says so, since waiting would not help. */
-export function isFull(answer: Answer): boolean {
-  if (answer.status === 413 || answer.status === 507) return true;
-  if (answer.status < 400) return false;
-  return wordsOf(answer).some(
+export function isFull(response: RegistryResponse): boolean {
+  if (response.status === 413 || response.status === 507) return true;
+  if (response.status < 400) return false;
+  return wordsOf(response).some(
     ({ code, message, detail }) =>
       /quota|no space left/i.test(`${code} ${message} ${detail}`) ||
       (code.toUpperCase() === "DENIED" && /storage/i.test(message)),
@@ -183,8 +195,8 @@ const mostSaid = 200;
  *
  * @param secrets What is blotted out, should the registry repeat it.
  */
-export function quote(answer: Answer, secrets: Iterable<string>): string {
-  const said = wordsOf(answer)
+export function quote(response: RegistryResponse, secrets: Iterable<string>): string {
+  const said = wordsOf(response)
     .map(({ code, message }) => [code, message].filter((text) => text !== "").join(": "))
     .filter((text) => text !== "");
   let text = [...new Set(said)].join("; ");

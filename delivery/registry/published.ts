@@ -44,7 +44,7 @@ export async function findAbsence(
   { kind, repository, tag, digest }: Published,
 ): Promise<Absence | undefined> {
   const name = `${repository}:${tag}`;
-  const found = await client.manifest(repository, tag);
+  const found = await client.getManifest(repository, tag);
   if (!found) return { cause: `missing-${kind}`, detail: `${name} is not in ${client.host}` };
   if (found.digest !== digest) {
     return {
@@ -68,7 +68,7 @@ export async function lostPlatforms(
 ): Promise<string[]> {
   const lost = await Promise.all(
     children.map(async (child) =>
-      (await client.exists(repository, child.digest)) ? [] : [child.platform ?? child.digest],
+      (await client.hasManifest(repository, child.digest)) ? [] : [child.platform ?? child.digest],
     ),
   );
   return lost.flat();

@@ -74,7 +74,7 @@ async function readList(
   tag: string,
   subject: string,
 ): Promise<readonly unknown[]> {
-  const found = await client.manifest(repository, tag);
+  const found = await client.getManifest(repository, tag);
   // GitLab takes this tag for the digest itself.
   if (!found || found.digest === subject) return [];
   const { manifests } = fields(parseJson(found.bytes));

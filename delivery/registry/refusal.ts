@@ -1,9 +1,9 @@
-import { Problem, checkAddress, isFull, runAgain, withReason, wordsOf } from "./problem.ts";
-import type { Answer, Errand, FoundCredentials } from "./types.ts";
+import { RegistryFailure, checkAddress, isFull, runAgain, withReason, wordsOf } from "./problem.ts";
+import type { RegistryResponse, Scope, FoundCredentials } from "./types.ts";
 
 /** What a refusal is told with. */
 export interface RefusalContext {
-  readonly errand: Errand;
+  readonly scope: Scope;
   /** Host of the registry, as it was given. */
   readonly host: string;
   /** Subject of a sentence about the server that answered. */
@@ -15,48 +15,49 @@ export interface RefusalContext {
 }
 
 /** What to say about an answer that is neither the wanted one nor "not found". */
-export function refusal(answer: Answer, context: RefusalContext): Problem {
-  const { errand, who, says } = context;
-  const said = `${who} answered ${withReason(answer.status)}`;
-  if (errand.action === "push" && isFull(answer)) return new Problem(full(answer, said) + says);
-  if (errand.action === "delete" && deletesOtherwise(answer)) {
-    return new Problem(
+export function refusal(response: RegistryResponse, context: RefusalContext): RegistryFailure {
+  const { scope, who, says } = context;
+  const said = `${who} answered ${withReason(response.status)}`;
+  if (scope.action === "push" && isFull(response))
+    return new RegistryFailure(full(response, said) + says);
+  if (scope.action === "delete" && deletesOtherwise(response)) {
+    return new RegistryFailure(
       `${said}, for it does not delete this way; allow it in its settings (delete.enabled of distribution's storage), or delete there by its own page or API (on GHCR: the versions of the package)${says}`,
     );
   }
-  if (answer.status === 401 || answer.status === 403)
-    return new Problem(denied(said, context) + says);
-  if (errand.action === "push" && lacksParts(answer)) {
-    return new Problem(
+  if (response.status === 401 || response.status === 403)
+    return new RegistryFailure(denied(said, context) + says);
+  if (scope.action === "push" && lacksParts(response)) {
+    return new RegistryFailure(
       `${said}, since something that it refers to is not there; push its blobs and manifests first${says}`,
     );
   }
-  if (errand.action !== "pull" && says !== "") {
-    const done = errand.action === "push" ? "took nothing" : "deleted nothing";
-    return new Problem(`${said} and ${done}; do as it says, or look into its log${says}`);
+  if (scope.action !== "pull" && says !== "") {
+    const done = scope.action === "push" ? "took nothing" : "deleted nothing";
+    return new RegistryFailure(`${said} and ${done}; do as it says, or look into its log${says}`);
   }
-  const type = answer.headers["content-type"] ?? "no content type";
-  return new Problem(`${said} with ${type}, as no registry does; ${checkAddress}${says}`);
+  const type = response.headers["content-type"] ?? "no content type";
+  return new RegistryFailure(`${said} with ${type}, as no registry does; ${checkAddress}${says}`);
 }
 
-function full({ status }: Answer, said: string): string {
+function full({ status }: RegistryResponse, said: string): string {
   return status === 413
     ? `${said}: its quota or its disk is exhausted, or a proxy before it takes no body of this size; make room (make gc), raise the quota or that limit, and ${runAgain}`
     : `${said}: its quota or its disk is exhausted; make room (make gc) or raise the quota, and ${runAgain}`;
 }
 
 /** Old registries say that a tag is no digest. */
-function deletesOtherwise(answer: Answer): boolean {
-  const codes = wordsOf(answer).map(({ code }) => code);
+function deletesOtherwise(response: RegistryResponse): boolean {
+  const codes = wordsOf(response).map(({ code }) => code);
   return (
-    answer.status === 405 ||
-    (answer.status === 400 &&
+    response.status === 405 ||
+    (response.status === 400 &&
       codes.some((code) => ["UNSUPPORTED", "DIGEST_INVALID"].includes(code)))
   );
 }
 
-function lacksParts(answer: Answer): boolean {
-  return wordsOf(answer).some(({ code }) =>
+function lacksParts(response: RegistryResponse): boolean {
+  return wordsOf(response).some(({ code }) =>
     ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"].includes(code),
   );
 }
@@ -68,8 +69,8 @@ const rights = {
   delete: ["delete:packages", "delete there"],
 } as const;
 
-function denied(said: string, { errand, host, credentials }: RefusalContext): string {
-  const { action, repository } = errand;
+function denied(said: string, { scope, host, credentials }: RefusalContext): string {
+  const { action, repository } = scope;
   const [right, deed] = rights[action];
   const name = `${host}/${repository}`;
   const login = `as a user or with a token that may ${deed} (on GHCR: ${right})`;

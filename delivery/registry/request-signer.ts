@@ -1,8 +1,14 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
-import { Problem, checkAddress } from "./problem.ts";
+import { RegistryFailure, checkAddress } from "./problem.ts";
 import { refusal } from "./refusal.ts";
 import type { RegistryTransport } from "./transport.ts";
-import type { Credentials, FoundCredentials, Answer, Errand, Request } from "./types.ts";
+import type {
+  Credentials,
+  FoundCredentials,
+  RegistryResponse,
+  Scope,
+  RegistryRequest,
+} from "./types.ts";
 
 /** How a registry wants requests to be signed: with the user's password, or with a token of its token service. */
 type Challenge =
@@ -50,32 +56,32 @@ export class RequestSigner {
    * @param until When a token must be there that is wanted now, on the clock of `performance.now()`.
    */
   public async send(
-    request: Request,
+    request: RegistryRequest,
     until: () => number,
-    post: (request: Request) => Promise<Answer>,
-  ): Promise<Answer> {
+    post: (request: RegistryRequest) => Promise<RegistryResponse>,
+  ): Promise<RegistryResponse> {
     if (!this.transport.isOwn(request.url)) return post(request);
-    const { errand } = request;
-    const key = JSON.stringify(errand);
+    const { scope } = request;
+    const key = JSON.stringify(scope);
     const known = this.challenges.get(key);
-    const token = known && (await this.token(known, errand, until()));
-    const answer = await post(signed(request, token));
+    const token = known && (await this.token(known, scope, until()));
+    const response = await post(signed(request, token));
     // Where a redirect led to another host, that host gets no credentials.
-    if (answer.status !== 401 || answer.url.host !== request.url.host) return answer;
-    const challenge = readChallenge(answer, errand);
-    if (!challenge) return answer;
+    if (response.status !== 401 || response.url.host !== request.url.host) return response;
+    const challenge = readChallenge(response, scope);
+    if (!challenge) return response;
     this.challenges.set(key, challenge);
-    const renewed = await this.token(challenge, errand, until(), token);
+    const renewed = await this.token(challenge, scope, until(), token);
     return post(signed(request, renewed));
   }
 
   /** What to say about an answer that is neither the wanted one nor "not found". */
-  public async refusal(answer: Answer, errand: Errand): Promise<Problem> {
-    const { status, url } = answer;
+  public async refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
+    const { status, url } = response;
     const credentials = status === 401 || status === 403 ? await this.credentials() : undefined;
     const who = this.transport.who(url);
-    const says = this.transport.says(answer);
-    return refusal(answer, { errand, host: this.host, who, says, credentials });
+    const says = this.transport.says(response);
+    return refusal(response, { scope, host: this.host, who, says, credentials });
   }
 
   private credentials(): Promise<FoundCredentials | undefined> {
@@ -88,7 +94,7 @@ export class RequestSigner {
   /** The token for a challenge; a new one when the known one has expired or is the `refused` one. */
   private async token(
     challenge: Challenge,
-    errand: Errand,
+    scope: Scope,
     until: number,
     refused?: Token,
   ): Promise<Token> {
@@ -98,32 +104,32 @@ export class RequestSigner {
       const known = await pending;
       if (known !== refused && known.expires > performance.now()) return known;
       // Another question may have renewed it meanwhile.
-      if (this.tokens.get(key) !== pending) return this.token(challenge, errand, until, refused);
+      if (this.tokens.get(key) !== pending) return this.token(challenge, scope, until, refused);
     }
-    const fetched = this.fetchToken(challenge, errand, until);
+    const fetched = this.fetchToken(challenge, scope, until);
     this.tokens.set(key, fetched);
     fetched.catch(() => this.tokens.delete(key));
     return fetched;
   }
 
-  private async fetchToken(challenge: Challenge, errand: Errand, until: number): Promise<Token> {
+  private async fetchToken(challenge: Challenge, scope: Scope, until: number): Promise<Token> {
     const credentials = await this.credentials();
     if (challenge.scheme === "basic") {
       if (credentials && "password" in credentials)
         return { header: basic(credentials), expires: Infinity };
-      throw new Problem(
+      throw new RegistryFailure(
         `the registry wants a user name and a password, which Docker's configuration does not have for it; run docker login ${this.host}`,
       );
     }
-    const answer = await this.transport.send(tokenRequest(challenge, errand, credentials), until);
-    if (answer.status !== 200) throw await this.refusal(answer, errand);
-    const { token, seconds } = readToken(answer, this.transport.who(answer.url));
+    const response = await this.transport.send(tokenRequest(challenge, scope, credentials), until);
+    if (response.status !== 200) throw await this.refusal(response, scope);
+    const { token, seconds } = readToken(response, this.transport.who(response.url));
     this.transport.secrets.add(token);
     return { header: `Bearer ${token}`, expires: performance.now() + seconds * 1000 };
   }
 }
 
-function signed(request: Request, token: Token | undefined): Request {
+function signed(request: RegistryRequest, token: Token | undefined): RegistryRequest {
   if (!token) return request;
   return { ...request, headers: { ...request.headers, authorization: token.header } };
 }
@@ -141,7 +147,7 @@ function secretsOf(credentials: Credentials | undefined): string[] {
   );
 }
 
-function readChallenge({ headers }: Answer, errand: Errand): Challenge | undefined {
+function readChallenge({ headers }: RegistryResponse, scope: Scope): Challenge | undefined {
   const text = headers["www-authenticate"] ?? "";
   const bearer = /\bBearer\s+(.*)/is.exec(text)?.[1];
   if (bearer === undefined) return /\bBasic\b/i.test(text) ? { scheme: "basic" } : undefined;
@@ -151,7 +157,7 @@ function readChallenge({ headers }: Answer, errand: Errand): Challenge | undefin
     scheme: "bearer",
     realm: value("realm") ?? "",
     service: value("service") ?? "",
-    scopes: scopesOf(value("scope") ?? "", errand),
+    scopes: scopesOf(value("scope") ?? "", scope),
   };
 }
 
@@ -159,7 +165,7 @@ function readChallenge({ headers }: Answer, errand: Errand): Challenge | undefin
  * What a token must be good for. To read, that is what the registry says, which may know the repository by another name; to
  * write, what is needed as well, since some registries always ask for the right to read.
  */
-function scopesOf(said: string, { action, repository, from }: Errand): string[] {
+function scopesOf(said: string, { action, repository, from }: Scope): string[] {
   if (action === "pull") return said === "" ? [`repository:${repository}:pull`] : said.split(" ");
   const needed = [
     `repository:${repository}:pull,push`,
@@ -176,11 +182,11 @@ function scopesOf(said: string, { action, repository, from }: Errand): string[] 
 
 function tokenRequest(
   { realm, service, scopes }: Extract<Challenge, { scheme: "bearer" }>,
-  errand: Errand,
+  scope: Scope,
   credentials: Credentials | undefined,
-): Request {
+): RegistryRequest {
   if (!URL.canParse(realm)) {
-    throw new Problem(
+    throw new RegistryFailure(
       `the registry names "${realm}" as its token service, which is no URL; mend the realm in its settings`,
     );
   }
@@ -194,22 +200,22 @@ function tokenRequest(
       scope: scopes.join(" "),
     });
     const headers = { "content-type": "application/x-www-form-urlencoded" };
-    return { errand, method: "POST", url, headers, body: body.toString() };
+    return { scope, method: "POST", url, headers, body: body.toString() };
   }
   if (service !== "") url.searchParams.set("service", service);
   for (const scope of scopes) url.searchParams.append("scope", scope);
   const headers = credentials ? { authorization: basic(credentials) } : {};
-  return { errand, method: "GET", url, headers };
+  return { scope, method: "GET", url, headers };
 }
 
 /** Life of a token that does not say how long it lives, by the registries' own specification. */
 const defaultLifeSeconds = 60;
 
-function readToken({ body }: Answer, who: string): { token: string; seconds: number } {
+function readToken({ body }: RegistryResponse, who: string): { token: string; seconds: number } {
   const { token, access_token, expires_in } = fields(parseJson(body) ?? {});
   const value = [token, access_token].find((text) => typeof text === "string" && text !== "");
   if (typeof value !== "string")
-    throw new Problem(`${who} answered 200 without a token; ${checkAddress}`);
+    throw new RegistryFailure(`${who} answered 200 without a token; ${checkAddress}`);
   return {
     token: value,
     seconds: typeof expires_in === "number" ? expires_in : defaultLifeSeconds,

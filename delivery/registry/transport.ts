@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../basics/input-error.ts";
 import { exchange } from "./exchange.ts";
 import {
-  BrokenOff,
-  Hiccup,
-  Problem,
+  Interrupted,
+  TransientFailure,
+  RegistryFailure,
   busy,
   checkAddress,
   closed,
@@ -17,7 +17,13 @@ import {
   quote,
   withReason,
 } from "./problem.ts";
-import type { RegistryAddress, RegistryClientOptions, Answer, Errand, Request } from "./types.ts";
+import type {
+  RegistryAddress,
+  RegistryClientOptions,
+  RegistryResponse,
+  Scope,
+  RegistryRequest,
+} from "./types.ts";
 
 const mostTries = 4;
 const mostRedirects = 3;
@@ -61,7 +67,7 @@ export class RegistryTransport {
    * Address that an answer refers to, as it is or relative to the answer's own; undefined when it is none. A registry
    * behind a proxy often does not know that it is spoken to by HTTPS, so on its own host the scheme stays.
    */
-  public reference(text: string, { url: from }: Answer): URL | undefined {
+  public reference(text: string, { url: from }: RegistryResponse): URL | undefined {
     if (!URL.canParse(text, from.href)) return undefined;
     const url = new URL(text, from);
     if (this.isOwn(url)) url.protocol = this.base.protocol;
@@ -79,8 +85,8 @@ export class RegistryTransport {
   }
 
   /** End of a message with the server's own words; empty where it has none. */
-  public says(answer: Answer): string {
-    return quote(answer, this.secrets);
+  public says(response: RegistryResponse): string {
+    return quote(response, this.secrets);
   }
 
   /** Until when a question that is asked now may take, on the clock of `performance.now()`. */
@@ -89,9 +95,9 @@ export class RegistryTransport {
   }
 
   /** Resolves to the last answer, at the latest at `until` on the clock of `performance.now()`. */
-  public send(request: Request, until: number): Promise<Answer> {
+  public send(request: RegistryRequest, until: number): Promise<RegistryResponse> {
     return this.repeat(
-      request.errand,
+      request.scope,
       () => this.once(request, until),
       () => until,
     );
@@ -99,7 +105,7 @@ export class RegistryTransport {
 
   /** Does a work until it ends otherwise than by chance, four times at most; no pause may go beyond `latest`. */
   public async repeat<T>(
-    errand: Errand,
+    scope: Scope,
     work: () => Promise<T>,
     latest = (): number => this.deadline(),
   ): Promise<T> {
@@ -110,7 +116,7 @@ export class RegistryTransport {
         const wait = pauseAfter(error, pause);
         if (tries === mostTries || performance.now() + wait >= latest()) throw error;
         await sleep(wait, undefined, { signal: this.closing.signal }).catch(() => {
-          throw closed(errand);
+          throw closed(scope);
         });
       }
     }
@@ -120,33 +126,33 @@ export class RegistryTransport {
    * Sends a request one time, and once more to each place to which it is redirected. Redirects to other hosts lose its
    * Authorization.
    *
-   * @throws Hiccup, BrokenOff when it may be worth another try.
+   * @throws TransientFailure, Interrupted when it may be worth another try.
    */
-  public async once(request: Request, until = Infinity): Promise<Answer> {
-    const { errand } = request;
+  public async once(request: RegistryRequest, until = Infinity): Promise<RegistryResponse> {
+    const { scope } = request;
     for (let at = request, redirects = 0; ; redirects++) {
-      const answer = await this.exchange(at, until);
-      if (answer.status === 429 || answer.status >= 500) {
+      const response = await this.exchange(at, until);
+      if (response.status === 429 || response.status >= 500) {
         // Full is full, however often it is asked.
-        if (errand.action === "push" && isFull(answer)) return answer;
-        throw busy(answer, errand, this.who(answer.url), this.says(answer));
+        if (scope.action === "push" && isFull(response)) return response;
+        throw busy(response, scope, this.who(response.url), this.says(response));
       }
-      const { location } = answer.headers;
-      if (answer.status < 301 || answer.status > 308 || location === undefined) return answer;
-      if (request.follow === false) return answer;
+      const { location } = response.headers;
+      if (response.status < 301 || response.status > 308 || location === undefined) return response;
+      if (request.follow === false) return response;
       if (
         !["GET", "HEAD"].includes(at.method) ||
         redirects === mostRedirects ||
-        !URL.canParse(location, answer.url.href)
+        !URL.canParse(location, response.url.href)
       ) {
-        const { status } = answer;
-        throw new Problem(
-          `${this.who(answer.url)} answered ${withReason(status)} after ${redirects} redirects; ${checkAddress}`,
+        const { status } = response;
+        throw new RegistryFailure(
+          `${this.who(response.url)} answered ${withReason(status)} after ${redirects} redirects; ${checkAddress}`,
         );
       }
-      const url = new URL(location, answer.url);
+      const url = new URL(location, response.url);
       const { authorization, ...others } = at.headers;
-      const keeps = authorization !== undefined && url.origin === answer.url.origin;
+      const keeps = authorization !== undefined && url.origin === response.url.origin;
       at = { ...at, url, headers: keeps ? at.headers : others };
     }
   }
@@ -157,11 +163,11 @@ export class RegistryTransport {
     for (const agent of [this.plain, this.verifying, this.trusting]) agent.destroy();
   }
 
-  private async exchange(request: Request, until: number): Promise<Answer> {
+  private async exchange(request: RegistryRequest, until: number): Promise<RegistryResponse> {
     const { url } = request;
     const { tls } = this.address;
     if (url.protocol === "http:" && tls === "verify") {
-      throw new Problem(
+      throw new RegistryFailure(
         `the registry refers to ${url.origin}, which is not encrypted; set registryPushTls to plain-http if that is meant`,
       );
     }
@@ -179,9 +185,9 @@ export class RegistryTransport {
         this.base.protocol = "http:";
         return this.exchange({ ...request, url: this.url(url.pathname + url.search) }, until);
       }
-      if (error instanceof Problem || error instanceof InputError) throw error;
+      if (error instanceof RegistryFailure || error instanceof InputError) throw error;
       throw signal.aborted
-        ? closed(request.errand)
+        ? closed(request.scope)
         : connectionProblem(error, request, this.who(url));
     }
   }
@@ -194,6 +200,6 @@ export class RegistryTransport {
 
 /** How long to wait before a work is done again; for ever where that is of no use. */
 function pauseAfter(error: unknown, pauseMs: number): number {
-  if (error instanceof BrokenOff) return pauseMs;
-  return error instanceof Hiccup ? Math.max(pauseMs, error.pauseMs) : Infinity;
+  if (error instanceof Interrupted) return pauseMs;
+  return error instanceof TransientFailure ? Math.max(pauseMs, error.pauseMs) : Infinity;
 }

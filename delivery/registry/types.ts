@@ -79,7 +79,7 @@ export interface ChildManifest {
 }
 
 /** What a request is for: it decides the rights of its token, and what is said when it fails. */
-export interface Errand {
+export interface Scope {
   readonly action: "pull" | "push" | "delete";
   /** Path in the registry, without its host. */
   readonly repository: string;
@@ -95,14 +95,14 @@ export interface Source {
 }
 
 /** A request that is sent as it is. */
-export interface Request {
-  readonly errand: Errand;
+export interface RegistryRequest {
+  readonly scope: Scope;
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Buffer | Source;
   /** Takes the body of a 200 or 206 while it comes, so that the answer has none. */
-  readonly sink?: (answer: Head, pieces: AsyncIterable<Buffer>) => Promise<void>;
+  readonly sink?: (response: ResponseHead, pieces: AsyncIterable<Buffer>) => Promise<void>;
   /** Whether the registry may have to work on it before it answers. @default false */
   readonly slow?: boolean;
   /** Whether redirects are followed; other methods than GET and HEAD never are. @default true */
@@ -110,7 +110,7 @@ export interface Request {
 }
 
 /** An answer without its body. */
-export interface Head {
+export interface ResponseHead {
   /** Where it came from, after redirects. */
   readonly url: URL;
   readonly status: number;
@@ -118,7 +118,7 @@ export interface Head {
 }
 
 /** An answer with its whole body. */
-export interface Answer extends Head {
+export interface RegistryResponse extends ResponseHead {
   readonly body: Buffer;
 }
 

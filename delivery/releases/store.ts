@@ -100,7 +100,7 @@ export async function readRelease(
   release: string,
 ): Promise<StoredRelease | undefined> {
   const repository = recordRepository(namespace);
-  const manifest = await client.manifest(repository, release);
+  const manifest = await client.getManifest(repository, release);
   if (!manifest) return undefined;
   const where = `${client.host}/${repository}${release.startsWith("sha256:") ? "@" : ":"}${release}`;
   const text = await recordText(client, repository, manifest);
@@ -111,12 +111,12 @@ export async function readRelease(
 
 /** Text of the record that a manifest holds; undefined where it holds none, or one that was damaged. */
 export async function recordText(
-  reader: Pick<RegistryClient, "blob">,
+  reader: Pick<RegistryClient, "getBlob">,
   repository: string,
   { blobs }: Pick<Manifest, "blobs">,
 ): Promise<Buffer | undefined> {
   const layer = blobs.find(({ mediaType }) => mediaType === releaseRecordType);
-  const text = layer && (await reader.blob(repository, layer));
+  const text = layer && (await reader.getBlob(repository, layer));
   return text && `sha256:${sha256(text)}` === layer.digest ? text : undefined;
 }
 
@@ -141,7 +141,7 @@ export async function requireRelease(
 
 /** Versions of the releases that a namespace has, the newest first. Aliases and what belongs to other artifacts are left out. */
 export async function releaseNames(client: RegistryClient, namespace: string): Promise<string[]> {
-  const tags = await client.tags(recordRepository(namespace));
+  const tags = await client.listTags(recordRepository(namespace));
   return newestFirst(tags.filter((tag) => isRelease(tag) || /\.x-h[0-9a-f]{12}$/.test(tag)));
 }
 
@@ -166,8 +166,8 @@ export async function storeRelease(
   }
   const text = Buffer.from(writeRecord(record));
   const layer = descriptorOf(text, releaseRecordType);
-  await client.pushBlob(repository, emptyDescriptor, emptyBlob);
-  await client.pushBlob(repository, layer, text);
+  await client.uploadBlob(repository, emptyDescriptor, emptyBlob);
+  await client.uploadBlob(repository, layer, text);
   const manifest = recordManifest(record, layer);
   const { digest } = manifest;
   await client.putManifest(repository, digest, manifest);

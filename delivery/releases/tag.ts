@@ -22,7 +22,7 @@ export async function claimTag(
   const { repository, digest } = tagged;
   const manifest = await requireManifest(client, tagged);
   // Registries have no compare-and-set: what somebody else puts there between this question and the next request is overwritten.
-  const there = (await client.manifest(repository, tag))?.digest;
+  const there = (await client.getManifest(repository, tag))?.digest;
   if (there === digest) return false;
   if (there !== undefined) {
     throw new InputError(
@@ -45,7 +45,7 @@ export async function ensureTag(
   tag: string,
 ): Promise<boolean> {
   const { repository, digest } = tagged;
-  if ((await client.manifest(repository, tag))?.digest === digest) return false;
+  if ((await client.getManifest(repository, tag))?.digest === digest) return false;
   await client.putManifest(repository, tag, await requireManifest(client, tagged));
   return true;
 }
@@ -54,7 +54,7 @@ async function requireManifest(
   client: RegistryClient,
   { repository, digest }: Tagged,
 ): Promise<Manifest> {
-  const manifest = await client.manifest(repository, digest);
+  const manifest = await client.getManifest(repository, digest);
   if (manifest) return manifest;
   throw new InputError(
     `${client.host}/${repository}@${digest} is gone again; run the same command once more`,

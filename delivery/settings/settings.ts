@@ -6,7 +6,7 @@ import { deliverables } from "../../deliverables.ts";
 import { InputError, readAll } from "../basics/input-error.ts";
 import { isMap } from "../basics/json-fields.ts";
 import { once } from "../basics/once.ts";
-import { given } from "../basics/variable.ts";
+import { variable } from "../basics/variable.ts";
 import type { ApplicationPlan, ArgoCd, DeployedChart } from "../plan/application-spec.ts";
 import type { Publishing } from "../plan/fingerprint.ts";
 import type { PlanOptions } from "../plan/plan.ts";
@@ -183,7 +183,7 @@ export function readSettings(
   const versioning = config.require("versioning") as Versioning;
   reject("versioning", versioning, oneOf(versioning, versionings));
   const named = config.require("release");
-  const redeploys = given(env, "TINYOLLY_RELEASE");
+  const redeploys = variable(env, "TINYOLLY_RELEASE");
   const needsGit = named === "" && redeploys === undefined;
   const git = once(needsGit ? readGit : () => factsIfAny(readGit));
   const own = ownVersion();
@@ -263,8 +263,8 @@ export function readSettings(
     },
     chartValues,
     signing,
-    offline: given(env, "TINYOLLY_OFFLINE") !== undefined,
-    planFile: given(env, "TINYOLLY_PLAN"),
+    offline: variable(env, "TINYOLLY_OFFLINE") !== undefined,
+    planFile: variable(env, "TINYOLLY_PLAN"),
     redeploys,
     keepReleases,
   };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { InputError } from "../basics/input-error.ts";
-import { given } from "../basics/variable.ts";
+import { variable } from "../basics/variable.ts";
 import { openSecrets, secretKeys } from "./open-secrets.ts";
 import type { StackConfiguration } from "./settings.ts";
 import { handedOver, typeProblem } from "./stack-values.ts";
@@ -59,7 +59,7 @@ export function hasSecret(
 
 function requireStackFile(stack: string, env: NodeJS.ProcessEnv): string {
   // Pulumi takes an empty one for none.
-  const file = given(env, "PULUMI_OPTION_CONFIG_FILE") ?? `Pulumi.${stack}.yaml`;
+  const file = variable(env, "PULUMI_OPTION_CONFIG_FILE") ?? `Pulumi.${stack}.yaml`;
   if (existsSync(file)) return file;
   throw new InputError(
     `there is no ${file}; make the stack with pulumi stack init ${stack}, or name another one with STACK=…`,

@@ -18,7 +18,7 @@ export async function readAttachments(
   repository: string,
   digest: string,
 ): Promise<Attachments> {
-  const referrers = await reader.referrers(repository, digest);
+  const referrers = await reader.listReferrers(repository, digest);
   const found = await Promise.all(
     referrers
       .filter(({ artifactType = bundleType }) => artifactType.startsWith(bundleType))
@@ -35,13 +35,13 @@ async function readReferrer(
   repository: string,
   { digest }: Descriptor,
 ): Promise<{ type: unknown; bundle: Bundle } | undefined> {
-  const manifest = await reader.manifest(repository, digest);
+  const manifest = await reader.getManifest(repository, digest);
   if (!manifest) return undefined;
   const type = manifest.annotations["dev.sigstore.bundle.predicateType"];
   const layer = manifest.blobs.find(({ mediaType }) => mediaType.startsWith(bundleType));
   const known: readonly unknown[] = [undefined, ...Object.values(predicateTypes)];
   if (!layer || !known.includes(type)) return undefined;
-  const bytes = await reader.blob(repository, layer);
+  const bytes = await reader.getBlob(repository, layer);
   const bundle = bytes && readBundle(bytes);
   return bundle && { type: type ?? readStatement(bundle)?.predicateType, bundle };
 }

@@ -1,4 +1,4 @@
-import { abridge } from "../basics/few-names.ts";
+import { fewNames } from "../basics/few-names.ts";
 import { fields } from "../basics/json-fields.ts";
 import { ociPurl } from "./package-url.ts";
 
@@ -151,10 +151,10 @@ export function licencesOf(document: SpdxDocument): Licences {
 /** Licences for people, those that occur most first: `3 MIT, 1 Apache-2.0; unknown for 1: base-files`. */
 export function describeLicences({ counts, unknown }: Licences): string {
   const all = Object.entries(counts).map(([licence, count]) => `${count} ${licence}`);
-  const known = all.length === 0 ? "none known" : abridge(all, mostNamed);
+  const known = all.length === 0 ? "none known" : fewNames(all, mostNamed);
   return unknown.length === 0
     ? known
-    : `${known}; unknown for ${unknown.length}: ${abridge(unknown, mostNamed)}`;
+    : `${known}; unknown for ${unknown.length}: ${fewNames(unknown, mostNamed)}`;
 }
 
 function header(name: string, path: string, digest: string) {

@@ -118,7 +118,7 @@ async function platformsOf(
   { name, repository, digest, platforms }: TrustedImage,
   reader: ArtifactReader,
 ): Promise<Map<string, string>> {
-  const manifest = await reader.manifest(repository, digest);
+  const manifest = await reader.getManifest(repository, digest);
   if (!manifest) {
     throw new InputError(
       `image "${name}": ${reader.host} has no ${repository}@${digest} any more; publish it again with make up`,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
-import { Turns } from "../registry/limiter.ts";
+import { Limiter } from "../registry/limiter.ts";
 import type { RegistryAddress } from "../registry/types.ts";
 import type { ArtifactReader } from "./artifact-reader.ts";
 import { readAttachments } from "./attachments.ts";
@@ -155,8 +155,8 @@ async function eachInTurn<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
-  const turns = new Turns(mostAtOnce);
-  const ended = await Promise.allSettled(items.map((item) => turns.take(() => work(item))));
+  const limiter = new Limiter(mostAtOnce);
+  const ended = await Promise.allSettled(items.map((item) => limiter.run(() => work(item))));
   const failures = ended.flatMap((one) =>
     one.status === "rejected" ? [one.reason as unknown] : [],
   );

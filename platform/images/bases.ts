@@ -96,7 +96,7 @@ async function lockBases(settings: PlatformSettings, bases: readonly string[]): 
     const lock = new Map<string, string>();
     for (const base of bases) {
       const [name = "", tag = ""] = (hubName(base)[0] ?? "").split(":");
-      const manifest = name === "" ? undefined : await client.manifest(`mirror/${name}`, tag);
+      const manifest = name === "" ? undefined : await client.getManifest(`mirror/${name}`, tag);
       if (manifest) lock.set(base, manifest.digest);
     }
     writeBaseLock(mirrorLock(settings), lock);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import {
   PlatformError,
   type PlatformSettings,
@@ -21,7 +21,7 @@ export const uiAddress = `http://127.0.0.1:${portVariables.ui[1]}`;
  *   rehearsal.
  */
 export function readKindSettings(env: NodeJS.ProcessEnv = process.env): PlatformSettings {
-  const state = given(env, "TINYOLLY_STATE") ?? ".tinyolly/kind";
+  const state = variable(env, "TINYOLLY_STATE") ?? ".tinyolly/kind";
   const offset = readPortOffset(env);
   if (offset !== 0) {
     throw new PlatformError(
@@ -29,11 +29,11 @@ export function readKindSettings(env: NodeJS.ProcessEnv = process.env): Platform
     );
   }
   const settings = readPlatformSettings({ ...env, TINYOLLY_STATE: state });
-  for (const name of ["registryTls", "registry", "registryInCluster", "ui"] as const) {
-    const [variable, port] = portVariables[name];
-    if (settings.ports[name] !== port) {
+  for (const key of ["registryTls", "registry", "registryInCluster", "ui"] as const) {
+    const [name, port] = portVariables[key];
+    if (settings.ports[key] !== port) {
       throw new PlatformError(
-        `${variable} is ${settings.ports[name]}, but with PLATFORM=kind it is always ${port}; unset it`,
+        `${name} is ${settings.ports[key]}, but with PLATFORM=kind it is always ${port}; unset it`,
       );
     }
   }

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import { PlatformError } from "../settings.ts";
 
 /** Whether this user may write a file or folder, or make it where it is missing. */
@@ -33,7 +33,7 @@ export function requireOwn(
   env: NodeJS.ProcessEnv = process.env,
 ): void {
   const own = process.getuid?.();
-  const caller = own === 0 ? given(env, "SUDO_UID") : undefined;
+  const caller = own === 0 ? variable(env, "SUDO_UID") : undefined;
   const trusted = [0, own, caller === undefined ? undefined : Number(caller)];
   for (const path of paths) {
     if (!existsSync(path)) continue;

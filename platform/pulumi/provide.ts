@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import { replace, whileAlone } from "../machine/draft.ts";
 import { isWritable, requireOwn } from "../machine/ownership.ts";
 import { PlatformError, type PlatformSettings, project } from "../settings.ts";
@@ -41,7 +41,7 @@ export function pulumiHome(
 }
 
 function sharedHome({ cache }: PlatformSettings, env: NodeJS.ProcessEnv = process.env): string {
-  return given(env, "PULUMI_HOME") ?? join(cache, "pulumi");
+  return variable(env, "PULUMI_HOME") ?? join(cache, "pulumi");
 }
 
 /** Folder of the CLI, where the npm package `pulumi` looks for it as well. */

@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { runMain } from "../../delivery/basics/command-line.ts";
-import { given } from "../../delivery/basics/variable.ts";
+import { variable } from "../../delivery/basics/variable.ts";
 import { PlatformError } from "../../platform/settings.ts";
 import { kubernetesScenarios } from "./kubernetes-scenarios.ts";
 import { clearNamespace, makeNamespace } from "./namespace.ts";
@@ -18,7 +18,7 @@ const file = join(import.meta.dirname, "recorded.json");
 async function main(): Promise<number> {
   const names = process.argv.slice(2);
   const unknown = names.filter((name) => !kubernetesScenarios.some((known) => known.name === name));
-  const kubeconfig = given(process.env, "CONTRACT_KUBECONFIG");
+  const kubeconfig = variable(process.env, "CONTRACT_KUBECONFIG");
   if (names.length === 0 || unknown.length > 0)
     throw new PlatformError(
       `${unknown.map((name) => `"${name}"`).join(", ") || "nothing"} was named; give names of kubernetes-scenarios.ts`,

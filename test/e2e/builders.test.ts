@@ -87,7 +87,7 @@ function published(stack: string, name: string): { digest: string; tag: string }
 
 /** What an index has for each platform: the architecture in the image's own configuration. */
 async function architectures(repository: string, tag: string): Promise<Record<string, unknown>> {
-  const index = await client.manifest(repository, tag);
+  const index = await client.getManifest(repository, tag);
   const found: Record<string, unknown> = {};
   for (const { digest, platform: name = "none" } of index?.children ?? []) {
     const manifest = await read(repository, `manifests/${digest}`);
@@ -116,7 +116,7 @@ describe("one builder", () => {
     expect(output).toContain("+ 4 created");
     expect(status).toBe(0);
     const { tag, digest } = published("cross", "opamp-server");
-    expect((await client.manifest("cross/opamp-server", tag))?.digest).toBe(digest);
+    expect((await client.getManifest("cross/opamp-server", tag))?.digest).toBe(digest);
     expect(await architectures("cross/opamp-server", tag)).toEqual(both);
   });
 
@@ -169,7 +169,7 @@ describe("two builders in two networks", () => {
     expect(status).toBe(0);
     expect(started.builders.map(({ built }) => built())).toEqual(oneEach);
     const { tag, digest } = published("pair", "greeting");
-    expect((await client.manifest("pair/greeting", tag))?.digest).toBe(digest);
+    expect((await client.getManifest("pair/greeting", tag))?.digest).toBe(digest);
     expect(await architectures("pair/greeting", tag)).toEqual(both);
   });
 

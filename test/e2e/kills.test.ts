@@ -140,7 +140,7 @@ async function forgetBase(base: string): Promise<void> {
     host: `localhost:${platform.ports.registry}`,
     tls: "plain-http",
   });
-  const manifest = await client.manifest(`mirror/${name}`, tag);
+  const manifest = await client.getManifest(`mirror/${name}`, tag);
   client.close();
   const url = `http://localhost:${platform.ports.registry}/v2/mirror/${name}/manifests/${manifest?.digest ?? ""}`;
   expect((await fetch(url, { method: "DELETE" })).status).toBe(202);

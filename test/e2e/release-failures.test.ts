@@ -41,7 +41,7 @@ async function published(stage: Stage, client: RegistryClient): Promise<string[]
   const names = [...images, ...charts.map((chart) => `charts/${chart}`), "releases"];
   const found = await Promise.all(
     names.map(async (name) =>
-      (await client.tags(`${stage.namespace}/${name}`)).map((tag) => `${name}:${tag}`),
+      (await client.listTags(`${stage.namespace}/${name}`)).map((tag) => `${name}:${tag}`),
     ),
   );
   return found.flat();
@@ -284,7 +284,7 @@ describe("a release that is interrupted", () => {
       /v2\.1\.8 was published with other content in the meantime: api \(sha256:[0-9a-f]{64}\) in .*; published versions are never overwritten, and nothing of this release was tagged, so release the next version/,
     );
     expect(releasedOf(await published(stage, client))).toEqual([`api:${release}`]);
-    expect((await client.manifest(`${stage.namespace}/api`, release))?.digest).toBe(other);
+    expect((await client.getManifest(`${stage.namespace}/api`, release))?.digest).toBe(other);
     // The next version is made of what is there.
     stage.git("tag", "--delete", release);
     stage.tag("v2.1.9");
@@ -403,8 +403,8 @@ async function putOther(
   config: Buffer,
 ): Promise<string> {
   const layer = descriptorOf(config, "application/octet-stream");
-  await client.pushBlob(repository, emptyDescriptor, emptyBlob);
-  await client.pushBlob(repository, layer, config);
+  await client.uploadBlob(repository, emptyDescriptor, emptyBlob);
+  await client.uploadBlob(repository, layer, config);
   const manifest = artifact({
     artifactType: "application/x.other",
     layers: [layer],

@@ -23,7 +23,7 @@ async function rootsOf(
   });
   const layers = [{ type, bytes }];
   const digest = await pushManifest(registry, { repository, tag: "0.1.0" }, { config, layers });
-  const chart = await client.manifest(repository, digest);
+  const chart = await client.getManifest(repository, digest);
   if (!chart) throw new Error("the chart was not pushed");
   expect(isChart(chart)).toBe(true);
   return chartRoots(client, repository, chart, "us");
@@ -69,6 +69,6 @@ test("an image is no chart", async () => {
     return registry.close();
   });
   const digest = await pushImage(registry, { repository }, "os");
-  const image = await client.manifest(repository, digest);
+  const image = await client.getManifest(repository, digest);
   expect(image && isChart(image)).toBe(false);
 });

@@ -47,7 +47,7 @@ describe("a registry tells", () => {
     onTestFinished(() => {
       client.close();
     });
-    expect(await client.repositories()).toEqual([]);
+    expect(await client.listRepositories()).toEqual([]);
   });
 
   test("no end of a catalogue that repeats itself", async () => {
@@ -64,7 +64,7 @@ describe("a registry tells", () => {
     onTestFinished(() => {
       client.close();
     });
-    expect(await client.repositories()).toEqual([]);
+    expect(await client.listRepositories()).toEqual([]);
   });
 
   test("tags, but for those whose manifest is gone", async () => {
@@ -149,12 +149,12 @@ function refusing(status: string): Registry {
   const never = (): Promise<never> => Promise.reject(new Error("nobody asks"));
   return {
     host: "r.test",
-    repositories: never,
-    manifest: never,
-    tags: never,
-    blob: never,
-    referrers: never,
-    delete: () =>
+    listRepositories: never,
+    getManifest: never,
+    listTags: never,
+    getBlob: never,
+    listReferrers: never,
+    deleteManifest: () =>
       Promise.reject(new RegistryError(new Map([[`the registry answered ${status}`, ["x"]]]))),
     close: () => undefined,
   };

@@ -132,10 +132,13 @@ describe("a bundle", () => {
     await asked(there, async (client) => {
       expect(await readRelease(client, "far/away", "v2.1.8")).toEqual({ record, digest });
       for (const { path, tag, digest: image } of Object.values(record.images))
-        expect((await client.manifest(`far/away/${path}`, tag))?.digest).toBe(image);
-      const chart = await client.manifest("far/away/charts/shop", "1.2.3");
+        expect((await client.getManifest(`far/away/${path}`, tag))?.digest).toBe(image);
+      const chart = await client.getManifest("far/away/charts/shop", "1.2.3");
       expect(chart?.digest).toBe(record.charts["shop"]?.digest);
-      const signatures = await client.referrers("far/away/web", record.images["web"]?.digest ?? "");
+      const signatures = await client.listReferrers(
+        "far/away/web",
+        record.images["web"]?.digest ?? "",
+      );
       expect(signatures.map((one) => one.digest)).toEqual([signature]);
     });
     const tags = writes(there).filter((one) => /\/manifests\/(?!sha256)/.test(one));
@@ -362,7 +365,7 @@ describe("promotion", () => {
       for (const name of ["web", "api"]) {
         const digest = record.images[name]?.digest;
         expect(copied?.images[name]).toMatchObject({ tag: "v3.0.0", digest });
-        expect((await client.manifest(`far/away/${name}`, "v3.0.0"))?.digest).toBe(digest);
+        expect((await client.getManifest(`far/away/${name}`, "v3.0.0"))?.digest).toBe(digest);
       }
     });
     const before = writes(there);

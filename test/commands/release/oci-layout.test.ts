@@ -86,7 +86,7 @@ describe("an artifact is whole", () => {
     ],
   ])("but not where a layer has %s", async (_, layer, problem) => {
     const layout = await open();
-    await layout.pushBlob("api", emptyDescriptor, emptyBlob);
+    await layout.uploadBlob("api", emptyDescriptor, emptyBlob);
     const api = artifact({ artifactType: "text/plain", layers: [layer] });
     await layout.putManifest("api", "v1", api);
     await expect(layout.requireWhole("api", api.digest)).rejects.toThrow(
@@ -96,7 +96,7 @@ describe("an artifact is whole", () => {
 
   test("but not where it is no manifest", async () => {
     const layout = await open();
-    await layout.pushBlob("api", emptyDescriptor, emptyBlob);
+    await layout.uploadBlob("api", emptyDescriptor, emptyBlob);
     await expect(layout.requireWhole("api", emptyDescriptor.digest)).rejects.toThrow(
       `a.tar is not the bundle that was made: api@${emptyDescriptor.digest} is no manifest${end}`,
     );
@@ -118,9 +118,9 @@ test("nothing is read or written outside of the layout", async () => {
   const layout = await open();
   const outside = { ...emptyDescriptor, digest: "sha256:../../outside" };
   const problem = 'it names "sha256:../../outside", which is no digest';
-  expect(await layout.manifest("web", "sha256:../../index.json")).toBeUndefined();
-  expect(() => layout.blob("web", outside)).toThrow(problem);
-  expect(() => layout.pullBlob("web", outside, join(folder, "copy"))).toThrow(problem);
-  expect(() => layout.pushBlob("web", outside, emptyBlob)).toThrow(problem);
+  expect(await layout.getManifest("web", "sha256:../../index.json")).toBeUndefined();
+  expect(() => layout.getBlob("web", outside)).toThrow(problem);
+  expect(() => layout.downloadBlob("web", outside, join(folder, "copy"))).toThrow(problem);
+  expect(() => layout.uploadBlob("web", outside, emptyBlob)).toThrow(problem);
   expect(existsSync(join(folder, "outside"))).toBe(false);
 });

@@ -29,6 +29,6 @@ test("a stack's registry gets the credentials of that stack, whatever is entered
   const { client, namespace } = openStack({ stack: "prod", platform: false });
   vi.stubEnv("TINYOLLY_REGISTRY_HOST", "other.test");
   vi.stubEnv("TINYOLLY_REGISTRY_TOKEN", "an0ther");
-  expect(await client.tags(`${namespace}/web`)).toEqual([]);
+  expect(await client.listTags(`${namespace}/web`)).toEqual([]);
   client.close();
 });

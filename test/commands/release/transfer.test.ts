@@ -76,7 +76,7 @@ describe("a version that somebody else publishes", () => {
         "published versions are never overwritten, so give the release the next version",
     );
     expect(tags()).toEqual(["web/manifests/v2.1.8"]);
-    expect((await target.manifest("far/away/api", "v2.1.8"))?.digest).toBe(other);
+    expect((await target.getManifest("far/away/api", "v2.1.8"))?.digest).toBe(other);
   });
 });
 
@@ -92,7 +92,7 @@ describe("a record", () => {
     const { digest } = await storeRelease(target, "far/away", own);
     await transferRelease(transfer);
     expect(await transferRecord(transfer, original.digest)).toBe(digest);
-    expect((await target.manifest("far/away/releases", "v2.1.8"))?.digest).toBe(digest);
-    expect(await target.exists("far/away/releases", original.digest)).toBe(false);
+    expect((await target.getManifest("far/away/releases", "v2.1.8"))?.digest).toBe(digest);
+    expect(await target.hasManifest("far/away/releases", original.digest)).toBe(false);
   });
 });

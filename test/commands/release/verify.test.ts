@@ -374,8 +374,8 @@ describe("it fails:", () => {
     await registry.detach("shop/web", digest);
     registry.attach("shop/web", digest, "signature", signer);
     registry.attach("shop/web", somewhere, "sbom", signer);
-    const [stray] = await registry.referrers("shop/web", somewhere);
-    const manifest = await registry.manifest("shop/web", stray?.digest ?? "");
+    const [stray] = await registry.listReferrers("shop/web", somewhere);
+    const manifest = await registry.getManifest("shop/web", stray?.digest ?? "");
     // Tests write manifests in this form.
     const body = JSON.parse(manifest?.bytes.toString() ?? "") as object;
     registry.put("shop/web", { ...body, subject: { digest } });

@@ -62,7 +62,7 @@ const writes = (): string[] =>
     .map(({ method, path }) => `${method} ${path}`);
 
 async function tag(repository: string, name: string): Promise<string | undefined> {
-  return (await client.manifest(repository, name))?.digest;
+  return (await client.getManifest(repository, name))?.digest;
 }
 
 describe("images", () => {
@@ -174,8 +174,8 @@ describe("images", () => {
     const bytes = Buffer.from(bundle);
     const type = "application/vnd.dev.sigstore.bundle.v0.3+json";
     const layer = descriptorOf(bytes, type);
-    await client.pushBlob(repository, emptyDescriptor, emptyBlob);
-    await client.pushBlob(repository, layer, bytes);
+    await client.uploadBlob(repository, emptyDescriptor, emptyBlob);
+    await client.uploadBlob(repository, layer, bytes);
     const subject = { mediaType: mediaTypes.manifest, digest, size: 1 };
     await attachReferrer(
       client,

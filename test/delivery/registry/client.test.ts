@@ -70,8 +70,8 @@ describe("answers", () => {
       blobs: [config, layer],
       size: 42,
     };
-    expect(await client.manifest("a/web", "v1")).toEqual(expected);
-    expect(await client.manifest("a/web", digest)).toEqual(expected);
+    expect(await client.getManifest("a/web", "v1")).toEqual(expected);
+    expect(await client.getManifest("a/web", digest)).toEqual(expected);
     expect(paths(registry)).toEqual([
       "GET /v2/a/web/manifests/v1",
       `GET /v2/a/web/manifests/${digest}`,
@@ -94,7 +94,7 @@ describe("answers", () => {
       "unknown/unknown": attestation,
     });
     registry.setManifest("a/web", "many", index, mediaTypes.index);
-    const children = (await clientOf(registry).manifest("a/web", "many"))?.children;
+    const children = (await clientOf(registry).getManifest("a/web", "many"))?.children;
     expect(children).toMatchObject([
       { digest: amd, platform: "linux/amd64" },
       { digest: arm, platform: "linux/arm/v7" },
@@ -118,7 +118,7 @@ describe("answers", () => {
       subject,
     });
     registry.setManifest("a/web", "proof", bytes.toString());
-    expect(await clientOf(registry).manifest("a/web", "proof")).toMatchObject({
+    expect(await clientOf(registry).getManifest("a/web", "proof")).toMatchObject({
       bytes,
       artifactType: "application/proof",
       annotations: { by: "olly" },
@@ -134,25 +134,25 @@ describe("answers", () => {
         await serve({ behaviour: content(body, type, { "docker-content-digest": "sha512:0" }) }),
       );
     const sizes = await client('{"layers":[{"size":5},{}]}', mediaTypes.manifest);
-    expect(await sizes.manifest("a/web", "v1")).toMatchObject({ size: 5 });
+    expect(await sizes.getManifest("a/web", "v1")).toMatchObject({ size: 5 });
     const children = await client(`{"manifests":[{"digest":"${digest}"}]}`, mediaTypes.index);
-    expect((await children.manifest("a/web", "v1"))?.children).toEqual([
+    expect((await children.getManifest("a/web", "v1"))?.children).toEqual([
       { digest, platform: undefined, descriptor: { mediaType: "", digest, size: 0 } },
     ]);
   });
 
   test("existence is asked without the body", async () => {
     const registry = await serve();
-    expect(await clientOf(registry).exists("a/web", digest)).toBe(true);
+    expect(await clientOf(registry).hasManifest("a/web", digest)).toBe(true);
     expect(paths(registry)).toEqual([`HEAD /v2/a/web/manifests/${digest}`]);
   });
 
   test("what is not there is missing, not an error", async () => {
     const registry = await serve();
     const client = clientOf(registry);
-    expect(await client.manifest("a/web", "v2")).toBeUndefined();
-    expect(await client.manifest("a/nothing", "v1")).toBeUndefined();
-    expect(await client.exists("a/web", other)).toBe(false);
+    expect(await client.getManifest("a/web", "v2")).toBeUndefined();
+    expect(await client.getManifest("a/nothing", "v1")).toBeUndefined();
+    expect(await client.hasManifest("a/web", other)).toBe(false);
     expect(registry.requests).toHaveLength(3);
   });
 
@@ -166,7 +166,7 @@ describe("answers", () => {
     });
     const client = clientOf(registry);
     const answers = await Promise.all(
-      Array.from({ length: 400 }, () => client.exists("a/web", digest)),
+      Array.from({ length: 400 }, () => client.hasManifest("a/web", digest)),
     );
     expect(answers.filter(Boolean)).toHaveLength(400);
     expect(registry.requests).toHaveLength(400);
@@ -175,20 +175,20 @@ describe("answers", () => {
 });
 
 test.each<[what: string, ask: (client: RegistryClient) => Promise<unknown>, path: string]>([
-  ["a manifest", (client) => client.manifest("a/../b", "v1"), "a/../b/manifests/v1"],
-  ["a tag", (client) => client.manifest("a/web", "../v1"), "a/web/manifests/../v1"],
-  ["a tag without characters", (client) => client.manifest("a/web", ""), "a/web/manifests/"],
-  ["existence", (client) => client.exists("a//web", digest), `a//web/manifests/${digest}`],
-  ["tags", (client) => client.tags("a/./web"), "a/./web/tags/list"],
-  ["referrers", (client) => client.referrers("..", digest), `../referrers/${digest}`],
-  ["a deletion", (client) => client.delete("a/%2E%2e/b", "v1"), "a/%2E%2e/b/manifests/v1"],
+  ["a manifest", (client) => client.getManifest("a/../b", "v1"), "a/../b/manifests/v1"],
+  ["a tag", (client) => client.getManifest("a/web", "../v1"), "a/web/manifests/../v1"],
+  ["a tag without characters", (client) => client.getManifest("a/web", ""), "a/web/manifests/"],
+  ["existence", (client) => client.hasManifest("a//web", digest), `a//web/manifests/${digest}`],
+  ["tags", (client) => client.listTags("a/./web"), "a/./web/tags/list"],
+  ["referrers", (client) => client.listReferrers("..", digest), `../referrers/${digest}`],
+  ["a deletion", (client) => client.deleteManifest("a/%2E%2e/b", "v1"), "a/%2E%2e/b/manifests/v1"],
   ["a blob", (client) => client.hasBlob("a/../b", digest), `a/../b/blobs/${digest}`],
   [
     "a blob to read",
-    (client) => client.blob("a/../b", { mediaType: "", digest, size: 1 }),
+    (client) => client.getBlob("a/../b", { mediaType: "", digest, size: 1 }),
     `a/../b/blobs/${digest}`,
   ],
-  ["an upload", (client) => client.requirePush("a/web?x"), "a/web?x/blobs/uploads/"],
+  ["an upload", (client) => client.checkPush("a/web?x"), "a/web?x/blobs/uploads/"],
 ])("%s of a path that leads elsewhere is not asked for", async (_, ask, path) => {
   const registry = await serve();
   await expect(ask(clientOf(registry))).rejects.toThrow(
@@ -349,14 +349,14 @@ describe("misbehaviour", () => {
   ];
   test.each(table)("%s is an error", async (_, behaviour, problem, requests) => {
     const registry = await serve({ behaviour });
-    const question = clientOf(registry).manifest("a/web", "v1");
+    const question = clientOf(registry).getManifest("a/web", "v1");
     expect(await messageOf(question, registry)).toBe(`HOST/a/web:v1 could not be read: ${problem}`);
     expect(registry.requests).toHaveLength(requests);
   });
 
   test("other bytes than those of the digest are an error", async () => {
     const registry = await serve({ behaviour: content(JSON.stringify(manifest)) });
-    expect(await messageOf(clientOf(registry).manifest("a/web", other), registry)).toBe(
+    expect(await messageOf(clientOf(registry).getManifest("a/web", other), registry)).toBe(
       `HOST/a/web@${other} could not be read: the registry sent ${digest} for ${other}; ${damaged}`,
     );
   });
@@ -371,7 +371,7 @@ describe("misbehaviour", () => {
   ];
   test.each(heads)("existence is not believed to %s", async (_, behaviour, message) => {
     const registry = await serve({ behaviour });
-    expect(await messageOf(clientOf(registry).exists("a/web", digest), registry)).toContain(
+    expect(await messageOf(clientOf(registry).hasManifest("a/web", digest), registry)).toContain(
       message,
     );
   });
@@ -386,21 +386,21 @@ describe("misbehaviour", () => {
   ];
   test.each(passing)("%s, three times, is waited out", async (_, behaviour) => {
     const registry = await serve({ behaviour: first(3, behaviour) });
-    expect(await clientOf(registry).manifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await clientOf(registry).getManifest("a/web", "v1")).toMatchObject({ digest });
     expect(registry.requests).toHaveLength(4);
   });
 
   test("Retry-After is waited for", async () => {
     const registry = await serve({ behaviour: first(1, status(429, { "retry-after": "1" })) });
     const started = performance.now();
-    expect(await clientOf(registry).manifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await clientOf(registry).getManifest("a/web", "v1")).toMatchObject({ digest });
     expect(performance.now() - started).toBeGreaterThan(990);
   });
 
   test("each pause is twice as long as the one before", async () => {
     const registry = await serve({ behaviour: status(500) });
     const started = performance.now();
-    await messageOf(clientOf(registry, { backOffMs: 30 }).manifest("a/web", "v1"), registry);
+    await messageOf(clientOf(registry, { backOffMs: 30 }).getManifest("a/web", "v1"), registry);
     expect(performance.now() - started).toBeGreaterThan(30 + 60 + 120 - 5);
   });
 
@@ -415,7 +415,7 @@ describe("misbehaviour", () => {
   ];
   test.each(hangs)("%s is an error", async (_, behaviour, limits) => {
     const registry = await serve({ behaviour });
-    expect(await messageOf(clientOf(registry, limits).manifest("a/web", "v1"), registry)).toBe(
+    expect(await messageOf(clientOf(registry, limits).getManifest("a/web", "v1"), registry)).toBe(
       `HOST/a/web:v1 could not be read: HOST did not answer within 0.2 s; ${start}`,
     );
   });
@@ -425,7 +425,7 @@ describe("misbehaviour", () => {
     const client = clientOf(registry, { timeoutMs: 300 });
     const messages = await Promise.all(
       Array.from({ length: 100 }, (_, index) =>
-        messageOf(client.manifest("a/web", `v${index}`), registry),
+        messageOf(client.getManifest("a/web", `v${index}`), registry),
       ),
     );
     expect(messages[99]).toBe(
@@ -440,8 +440,8 @@ describe("misbehaviour", () => {
         request.path.includes("/closed/") && status(403)(request, response, count),
     });
     const client = clientOf(registry);
-    const closed = Array.from({ length: 8 }, () => client.manifest("a/closed/web", "v1"));
-    const open = client.manifest("a/web", "v1");
+    const closed = Array.from({ length: 8 }, () => client.getManifest("a/closed/web", "v1"));
+    const open = client.getManifest("a/web", "v1");
     expect((await Promise.allSettled(closed)).map((outcome) => outcome.status)).toEqual(
       closed.map(() => "rejected"),
     );
@@ -451,15 +451,15 @@ describe("misbehaviour", () => {
   test("a port without a listener, and hosts without a name, near and far, are named", async () => {
     const gone = await serve();
     await gone.close();
-    expect(await messageOf(clientOf(gone).manifest("a/web", "v1"), gone)).toBe(
+    expect(await messageOf(clientOf(gone).getManifest("a/web", "v1"), gone)).toBe(
       `HOST/a/web:v1 could not be read: nothing listens at HOST (ECONNREFUSED); ${start}`,
     );
     const stopped = { host: "registry.stopped.test:5000" };
-    expect(await messageOf(clientOf(stopped).manifest("a/web", "v1"), stopped)).toMatch(
+    expect(await messageOf(clientOf(stopped).getManifest("a/web", "v1"), stopped)).toMatch(
       /the name registry\.stopped\.test is not known \((ENOTFOUND|EAI_AGAIN)\); start the registry \(make platform-up/,
     );
     const nowhere = { host: "nothing.invalid:5000" };
-    expect(await messageOf(clientOf(nowhere).manifest("a/web", "v1"), nowhere)).toMatch(
+    expect(await messageOf(clientOf(nowhere).getManifest("a/web", "v1"), nowhere)).toMatch(
       /the name nothing\.invalid is not known \((ENOTFOUND|EAI_AGAIN)\); check the network and registryPush, or set/,
     );
   });
@@ -474,14 +474,14 @@ describe("misbehaviour", () => {
     });
     const bound = server.address();
     const at = { host: `127.0.0.1:${typeof bound === "object" && bound ? bound.port : 0}` };
-    expect(await messageOf(clientOf(at).manifest("a/web", "v1"), at)).toBe(
+    expect(await messageOf(clientOf(at).getManifest("a/web", "v1"), at)).toBe(
       `HOST/a/web:v1 could not be read: HOST does not speak HTTP (HPE_INVALID_CONSTANT); ${address}`,
     );
   });
 
   test("Docker Hub is asked at the host of its registry", async () => {
     const hub = { host: "docker.io" };
-    const question = clientOf(hub, { tls: "verify", timeoutMs: 1 }).manifest("library/a", "v1");
+    const question = clientOf(hub, { tls: "verify", timeoutMs: 1 }).getManifest("library/a", "v1");
     expect(await messageOf(question, { host: "registry-1.docker.io" })).toMatch(
       /^docker\.io\/library\/a:v1 could not be read: .*HOST/,
     );
@@ -517,9 +517,9 @@ describe("authentication", () => {
   test("a token is got without credentials, and kept for its repository", async () => {
     const registry = await serve({ behaviour: bearer() });
     const client = clientOf(registry);
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
-    expect(await client.exists("a/web", digest)).toBe(true);
-    expect(await client.manifest("b/web", "v1")).toBeUndefined();
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.hasManifest("a/web", digest)).toBe(true);
+    expect(await client.getManifest("b/web", "v1")).toBeUndefined();
     expect(paths(registry)).toEqual([
       "GET /v2/a/web/manifests/v1",
       "GET /token?service=reg&scope=repository%3Aa%2Fweb%3Apull",
@@ -543,7 +543,7 @@ describe("authentication", () => {
   test("questions at the same time share one token", async () => {
     const registry = await serve({ behaviour: bearer() });
     const client = clientOf(registry);
-    await Promise.all(Array.from({ length: 20 }, () => client.exists("a/web", digest)));
+    await Promise.all(Array.from({ length: 20 }, () => client.hasManifest("a/web", digest)));
     expect(paths(registry).filter((path) => path.startsWith("GET /token"))).toHaveLength(1);
   });
 
@@ -551,7 +551,7 @@ describe("authentication", () => {
     const service = await serve({ behaviour: bearer({ token: () => ({ access_token: "t1" }) }) });
     const registry = await serve({ behaviour: bearer({ realm: `${service.url}/token` }) });
     const client = clientOf(registry, { login: user });
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
     expect(authorizations(service)).toEqual([userHeader]);
     expect(authorizations(registry)).toEqual([undefined, "Bearer t1"]);
   });
@@ -559,7 +559,7 @@ describe("authentication", () => {
   test("an identity token is traded for a token", async () => {
     const registry = await serve({ behaviour: bearer() });
     const client = clientOf(registry, { login: { identityToken: "id" } });
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
     const { method, path, body } = registry.requests[1] ?? unused;
     expect([method, path]).toEqual(["POST", "/token"]);
     expect(Object.fromEntries(new URLSearchParams(body))).toEqual({
@@ -585,7 +585,7 @@ describe("authentication", () => {
     });
     const tokensAfter = async (passed: number): Promise<number> => {
       clock.mockImplementation(() => now() + passed * 1000);
-      await Promise.all(Array.from({ length: 8 }, () => client.exists("a/web", digest)));
+      await Promise.all(Array.from({ length: 8 }, () => client.hasManifest("a/web", digest)));
       return paths(registry).filter((path) => path.startsWith("GET /token")).length;
     };
     expect(await tokensAfter(0)).toBe(1);
@@ -606,9 +606,11 @@ describe("authentication", () => {
           : dance(request, response, count),
     });
     const client = clientOf(registry);
-    expect(await messageOf(client.exists("a/web", digest), registry)).toContain("403 Forbidden");
+    expect(await messageOf(client.hasManifest("a/web", digest), registry)).toContain(
+      "403 Forbidden",
+    );
     refuses = false;
-    expect(await client.exists("a/web", digest)).toBe(true);
+    expect(await client.hasManifest("a/web", digest)).toBe(true);
   });
 
   test("a challenge may leave out service and scope", async () => {
@@ -621,7 +623,7 @@ describe("authentication", () => {
         return status(401, { "www-authenticate": challenge })(request, response, count);
       },
     });
-    expect(await clientOf(registry).exists("a/web", digest)).toBe(true);
+    expect(await clientOf(registry).hasManifest("a/web", digest)).toBe(true);
     expect(registry.requests[1]?.path).toBe("/token?scope=repository%3Aa%2Fweb%3Apull");
   });
 
@@ -632,12 +634,12 @@ describe("authentication", () => {
       return Promise.resolve(user);
     };
     const open = await serve();
-    await clientOf(open, { credentials }).exists("a/web", digest);
+    await clientOf(open, { credentials }).hasManifest("a/web", digest);
     expect(lookups).toBe(0);
     const registry = await serve({ behaviour: bearer() });
     const client = clientOf(registry, { credentials });
-    await client.exists("a/web", digest);
-    await client.exists("b/web", digest);
+    await client.hasManifest("a/web", digest);
+    await client.hasManifest("b/web", digest);
     expect(lookups).toBe(1);
   });
 
@@ -645,15 +647,15 @@ describe("authentication", () => {
     let good = "Bearer t1";
     const registry = await serve({ behaviour: bearer({ accepts: (given) => given === good }) });
     const client = clientOf(registry);
-    await client.exists("a/web", digest);
+    await client.hasManifest("a/web", digest);
     good = "Bearer t2";
     expect(
-      await Promise.all(Array.from({ length: 8 }, () => client.exists("a/web", digest))),
+      await Promise.all(Array.from({ length: 8 }, () => client.hasManifest("a/web", digest))),
     ).not.toContain(false);
     expect(paths(registry).filter((path) => path.startsWith("GET /token"))).toHaveLength(2);
 
     good = "none";
-    expect(await messageOf(client.exists("a/web", digest), registry)).toContain(
+    expect(await messageOf(client.hasManifest("a/web", digest), registry)).toContain(
       "the registry answered 401 Unauthorized",
     );
     expect(paths(registry).filter((path) => path.startsWith("GET /token"))).toHaveLength(3);
@@ -670,8 +672,8 @@ describe("authentication", () => {
         ),
     });
     const client = clientOf(registry, { login: user });
-    expect(await client.exists("a/web", digest)).toBe(true);
-    expect(await client.exists("a/web", digest)).toBe(true);
+    expect(await client.hasManifest("a/web", digest)).toBe(true);
+    expect(await client.hasManifest("a/web", digest)).toBe(true);
     expect(authorizations(registry)).toEqual([undefined, userHeader, userHeader]);
   });
 
@@ -716,7 +718,7 @@ describe("authentication", () => {
       behaviour: (...request) => behaviour(...request) || dance(...request),
     });
     const client = clientOf(registry, { login: user });
-    const said = await messageOf(client.manifest("a/web", "v1"), registry);
+    const said = await messageOf(client.getManifest("a/web", "v1"), registry);
     expect(said).toContain(`HOST/a/web:v1 could not be read: ${message}`);
     expect(said).not.toMatch(/s3cret|b2xseT/);
   });
@@ -739,7 +741,7 @@ describe("redirects", () => {
       },
     });
     const client = clientOf(registry, { login: user });
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
     expect(registry.requests[2]).toMatchObject({
       path: "/moved",
       headers: { authorization: userHeader },
@@ -759,7 +761,7 @@ describe("redirects", () => {
     const service = bearer({ realm: `${registry.url}/token` });
     const asked = await serve({ behaviour: service });
     const client = clientOf(asked, { login: { identityToken: "id" } });
-    expect(await messageOf(client.manifest("a/web", "v1"), registry)).toContain(
+    expect(await messageOf(client.getManifest("a/web", "v1"), registry)).toContain(
       "HOST, to which the registry refers, answered 307 Temporary Redirect after 0 redirects",
     );
     expect(elsewhere.requests).toHaveLength(0);
@@ -771,7 +773,7 @@ describe("redirects", () => {
       behaviour: status(307, { location: `${elsewhere.url}/v2/a/web/manifests/v1` }),
     });
     const client = clientOf(registry, { login: user });
-    const message = await messageOf(client.manifest("a/web", "v1"), registry);
+    const message = await messageOf(client.getManifest("a/web", "v1"), registry);
     expect(message).toContain(
       `${elsewhere.host}, to which the registry refers, answered 401 Unauthorized`,
     );
@@ -782,14 +784,16 @@ describe("redirects", () => {
 describe("TLS", () => {
   test("any certificate will do under skip-verify", async () => {
     const registry = await serve({ tls: certificate });
-    expect(await clientOf(registry, { tls: "skip-verify" }).exists("a/web", digest)).toBe(true);
+    expect(await clientOf(registry, { tls: "skip-verify" }).hasManifest("a/web", digest)).toBe(
+      true,
+    );
   });
 
   test("a server without TLS will do under skip-verify", async () => {
     const registry = await serve();
     const client = clientOf(registry, { tls: "skip-verify" });
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
-    expect(await client.exists("a/web", digest)).toBe(true);
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.hasManifest("a/web", digest)).toBe(true);
   });
 
   test("another host needs a good certificate also under skip-verify", async () => {
@@ -798,7 +802,7 @@ describe("TLS", () => {
       tls: certificate,
       behaviour: status(307, { location: `${elsewhere.url}/v2/a/web/manifests/v1` }),
     });
-    const question = clientOf(registry, { tls: "skip-verify" }).manifest("a/web", "v1");
+    const question = clientOf(registry, { tls: "skip-verify" }).getManifest("a/web", "v1");
     expect(await messageOf(question, elsewhere)).toContain(
       "the certificate of HOST is not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)",
     );
@@ -808,7 +812,7 @@ describe("TLS", () => {
     const elsewhere = await serve();
     const location = `https://${elsewhere.host}/v2/a/web/manifests/v1`;
     const registry = await serve({ tls: certificate, behaviour: status(307, { location }) });
-    const question = clientOf(registry, { tls: "skip-verify" }).manifest("a/web", "v1");
+    const question = clientOf(registry, { tls: "skip-verify" }).getManifest("a/web", "v1");
     expect(await messageOf(question, elsewhere)).toContain("HOST does not speak TLS");
   });
 
@@ -834,7 +838,7 @@ describe("TLS", () => {
   ];
   test.each(mismatches)("%s is an error", async (_, tls, serves, problem) => {
     const registry = await serve(serves ? { tls: certificate } : {});
-    expect(await messageOf(clientOf(registry, { tls }).manifest("a/web", "v1"), registry)).toBe(
+    expect(await messageOf(clientOf(registry, { tls }).getManifest("a/web", "v1"), registry)).toBe(
       `HOST/a/web:v1 could not be read: ${problem}`,
     );
   });
@@ -844,7 +848,7 @@ describe("TLS", () => {
     const script = `
       const { RegistryClient } = require("./delivery/registry/client.ts");
       for (const host of process.argv.slice(1))
-        new RegistryClient({ host, tls: "verify" }).manifest("a/web", "v1").then(
+        new RegistryClient({ host, tls: "verify" }).getManifest("a/web", "v1").then(
           (found) => console.log(found.digest),
           (error) => console.log(error.message),
         );`;
@@ -889,7 +893,7 @@ describe("closing", () => {
   test.each(pending)("ends a question that %s", async (_, behaviour) => {
     const registry = await serve({ behaviour });
     const client = clientOf(registry, { timeoutMs: 90_000, deadlineMs: 90_000 });
-    const question = messageOf(client.manifest("a/web", "v1"), registry);
+    const question = messageOf(client.getManifest("a/web", "v1"), registry);
     await expect.poll(() => registry.requests.length).toBe(1);
     client.close();
     expect(await question).toBe(message);
@@ -898,12 +902,12 @@ describe("closing", () => {
   test("ends the questions that wait for their turn, and takes no more", async () => {
     const registry = await serve({ behaviour: () => true });
     const client = clientOf(registry);
-    const questions = Array.from({ length: 20 }, () => client.manifest("a/web", "v1"));
+    const questions = Array.from({ length: 20 }, () => client.getManifest("a/web", "v1"));
     const messages = questions.map((question) => messageOf(question, registry));
     await expect.poll(() => registry.requests.length).toBe(8);
     client.close();
     expect(new Set(await Promise.all(messages))).toEqual(new Set([message]));
-    expect(await messageOf(client.manifest("a/web", "v1"), registry)).toBe(message);
+    expect(await messageOf(client.getManifest("a/web", "v1"), registry)).toBe(message);
     expect(registry.requests).toHaveLength(8);
   });
 
@@ -916,7 +920,7 @@ describe("closing", () => {
       },
     });
     const client = clientOf(registry);
-    await client.exists("a/web", digest);
+    await client.hasManifest("a/web", digest);
     expect(closed).toBe(false);
     client.close();
     await expect.poll(() => closed).toBe(true);

@@ -49,7 +49,7 @@ test("what is not there is said, the whole image or a platform of it", async () 
   });
   registry.delete(
     repository,
-    (await client.manifest(repository, index))?.children[1]?.digest ?? "",
+    (await client.getManifest(repository, index))?.children[1]?.digest ?? "",
   );
   expect(await problem(index, both)).toBe(
     `linux/arm64 of ${where}@${index} is not in the registry`,

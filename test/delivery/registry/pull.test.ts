@@ -40,8 +40,8 @@ describe("a blob in memory", () => {
   test("is there or is missing", async () => {
     const registry = await serveBlob();
     const client = clientOf(registry);
-    expect(await client.blob("a/web", layer)).toEqual(bytes);
-    expect(await client.blob("a/web", { ...layer, digest: other })).toBeUndefined();
+    expect(await client.getBlob("a/web", layer)).toEqual(bytes);
+    expect(await client.getBlob("a/web", { ...layer, digest: other })).toBeUndefined();
     expect(await client.hasBlob("a/web", layer.digest)).toBe(true);
     expect(await client.hasBlob("a/web", other)).toBe(false);
     expect(paths(registry)).toEqual([
@@ -60,7 +60,7 @@ describe("a blob in memory", () => {
         headers.authorization?.startsWith("Bearer") === true &&
         status(307, { location: `${store.url}${path}` })(unused, response, count),
     });
-    expect(await clientOf(registry).blob("a/web", layer)).toEqual(bytes);
+    expect(await clientOf(registry).getBlob("a/web", layer)).toEqual(bytes);
     expect(store.requests[0]?.headers).not.toHaveProperty("authorization");
   });
 
@@ -105,7 +105,7 @@ describe("a blob in memory", () => {
   test.each(table)("%s is an error", async (_, behaviour, descriptor, problem) => {
     const registry = await serveBlob(behaviour);
     const separator = descriptor.digest.startsWith("sha256") ? "@" : ":";
-    expect(await messageOf(clientOf(registry).blob("a/web", descriptor), registry)).toBe(
+    expect(await messageOf(clientOf(registry).getBlob("a/web", descriptor), registry)).toBe(
       `HOST/a/web${separator}${descriptor.digest} could not be read: ${problem}`,
     );
   });
@@ -124,7 +124,7 @@ describe("a blob in a file", () => {
   test("is what the registry has", async () => {
     const file = target();
     const registry = await serveBlob();
-    await clientOf(registry).pullBlob("a/web", layer, file);
+    await clientOf(registry).downloadBlob("a/web", layer, file);
     expect(readFileSync(file)).toEqual(bytes);
   });
 
@@ -133,7 +133,7 @@ describe("a blob in a file", () => {
     registry.setBlob("a/web", "");
     const file = target();
     const empty = descriptorOf(Buffer.alloc(0), blobType);
-    await clientOf(registry).pullBlob("a/web", empty, file);
+    await clientOf(registry).downloadBlob("a/web", empty, file);
     expect(statSync(file).size).toBe(0);
   });
 
@@ -155,7 +155,7 @@ describe("a blob in a file", () => {
   test("whose connection is cut three times goes on where it ended", async () => {
     const file = target();
     const registry = await serveBlob(first(3, part(2)));
-    await clientOf(registry).pullBlob("a/web", layer, file);
+    await clientOf(registry).downloadBlob("a/web", layer, file);
     expect(readFileSync(file, "utf8")).toBe("the layer");
     expect(ranges(registry)).toEqual([undefined, "bytes=2-", "bytes=4-", "bytes=6-"]);
     expect(registry.requests[0]?.headers["accept-encoding"]).toBe("identity");
@@ -164,7 +164,7 @@ describe("a blob in a file", () => {
   test("begins anew where the registry knows no ranges", async () => {
     const file = target();
     const registry = await serveBlob(first(3, part(5, false)));
-    await clientOf(registry).pullBlob("a/web", layer, file);
+    await clientOf(registry).downloadBlob("a/web", layer, file);
     expect(readFileSync(file, "utf8")).toBe("the layer");
     expect(ranges(registry)).toEqual([undefined, "bytes=5-", "bytes=5-", "bytes=5-"]);
   });
@@ -192,7 +192,7 @@ describe("a blob in a file", () => {
       if (count === 1) return part(5)(request, response, count);
       return count === 2 && behaviour(request, response, count);
     });
-    await clientOf(registry).pullBlob("a/web", layer, file);
+    await clientOf(registry).downloadBlob("a/web", layer, file);
     expect(readFileSync(file, "utf8")).toBe("the layer");
     expect(ranges(registry)).toEqual([undefined, "bytes=5-", undefined]);
   });
@@ -205,7 +205,7 @@ describe("a blob in a file", () => {
       response.write(bytes, () => response.socket?.destroy());
       return true;
     });
-    await clientOf(registry).pullBlob("a/web", layer, file);
+    await clientOf(registry).downloadBlob("a/web", layer, file);
     expect(readFileSync(file, "utf8")).toBe("the layer");
     expect(registry.requests).toHaveLength(1);
   });
@@ -220,7 +220,7 @@ describe("a blob in a file", () => {
     const file = target();
     const client = clientOf(registry, { timeoutMs: 300, deadlineMs: 300 });
     const started = performance.now();
-    await client.pullBlob("a/web", layer, file);
+    await client.downloadBlob("a/web", layer, file);
     expect(performance.now() - started).toBeGreaterThan(400);
   });
 
@@ -253,7 +253,7 @@ describe("a blob in a file", () => {
     let peak = 0;
     const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5);
     try {
-      await clientOf(registry).pullBlob("a/web", descriptor, file);
+      await clientOf(registry).downloadBlob("a/web", descriptor, file);
     } finally {
       clearInterval(watch);
     }
@@ -326,7 +326,7 @@ describe("a blob in a file", () => {
     const file = target();
     const registry = await serveBlob(behaviour);
     const client = clientOf(registry, { timeoutMs: 200 });
-    expect(await messageOf(client.pullBlob("a/web", layer, file), registry)).toBe(
+    expect(await messageOf(client.downloadBlob("a/web", layer, file), registry)).toBe(
       `HOST/a/web@${layer.digest} could not be read: ${problem}`,
     );
     expect(existsSync(file)).toBe(false);
@@ -335,7 +335,7 @@ describe("a blob in a file", () => {
 
   test("that cannot be written is wrong input", async () => {
     const registry = await serveBlob();
-    await expect(clientOf(registry).pullBlob("a/web", layer, "/nowhere/a")).rejects.toThrow(
+    await expect(clientOf(registry).downloadBlob("a/web", layer, "/nowhere/a")).rejects.toThrow(
       new InputError("/nowhere/a cannot be written (ENOENT); make room, or take another folder"),
     );
   });
@@ -343,8 +343,8 @@ describe("a blob in a file", () => {
   test("is copied to another registry", async () => {
     const file = target();
     const [from, to] = [await serveBlob(), await serve()];
-    await clientOf(from).pullBlob("a/web", layer, file);
-    expect(await clientOf(to).pushBlob("b/web", layer, file)).toBe("pushed");
+    await clientOf(from).downloadBlob("a/web", layer, file);
+    expect(await clientOf(to).uploadBlob("b/web", layer, file)).toBe("pushed");
     expect(to.store.blob("b/web", layer.digest)?.bytes).toEqual(bytes);
   });
 });
@@ -364,16 +364,16 @@ describe("tags", () => {
       [1000, 1],
     ] as const) {
       const registry = await serveTags(pageSize);
-      expect(await clientOf(registry).tags("a/web")).toEqual([...tags].sort());
+      expect(await clientOf(registry).listTags("a/web")).toEqual([...tags].sort());
       expect(registry.requests).toHaveLength(pages);
       expect(paths(registry)[0]).toBe("GET /v2/a/web/tags/list?n=1000");
     }
   });
 
   test("are none where the registry has none, or does not know the repository", async () => {
-    expect(await clientOf(await serve()).tags("a/web")).toEqual([]);
+    expect(await clientOf(await serve()).listTags("a/web")).toEqual([]);
     const empty = await serve({ behaviour: content('{"tags":null}', "application/json") });
-    expect(await clientOf(empty).tags("a/web")).toEqual([]);
+    expect(await clientOf(empty).listTags("a/web")).toEqual([]);
   });
 
   test("are read on where the registry says, by whatever address", async () => {
@@ -392,7 +392,7 @@ describe("tags", () => {
           return true;
         },
       });
-      expect(await clientOf(registry).tags("a/web")).toEqual(["a", "b"]);
+      expect(await clientOf(registry).listTags("a/web")).toEqual(["a", "b"]);
     }
   });
 
@@ -438,7 +438,7 @@ describe("tags", () => {
   ];
   test.each(table)("%s are an error", async (_, behaviour, problem) => {
     const registry = await serve({ behaviour });
-    expect(await messageOf(clientOf(registry).tags("a/web"), registry)).toBe(
+    expect(await messageOf(clientOf(registry).listTags("a/web"), registry)).toBe(
       `the tags of HOST/a/web could not be read: ${problem}`,
     );
   });
@@ -446,7 +446,7 @@ describe("tags", () => {
   test("are asked for again after a reset", async () => {
     const registry = await serve({ behaviour: first(1, reset) });
     registry.setManifest("a/web", "v1", "{}");
-    expect(await clientOf(registry).tags("a/web")).toEqual(["v1"]);
+    expect(await clientOf(registry).listTags("a/web")).toEqual(["v1"]);
   });
 });
 

@@ -55,7 +55,7 @@ const steps = (registry: FakeRegistry): string[] =>
 describe("the right to push", () => {
   test("is asked for by an upload that is given up again", async () => {
     const registry = await serve();
-    await clientOf(registry).requirePush("a/web");
+    await clientOf(registry).checkPush("a/web");
     expect(steps(registry)).toEqual(["POST uploads/", "DELETE uploads/upload-1?_state=a%3Db+c"]);
   });
 
@@ -69,12 +69,12 @@ describe("the right to push", () => {
 
   test("is there as well where an upload cannot be given up", async () => {
     const registry = await serve({ behaviour: answering("DELETE", 405) });
-    await expect(clientOf(registry).requirePush("a/web")).resolves.toBeUndefined();
+    await expect(clientOf(registry).checkPush("a/web")).resolves.toBeUndefined();
   });
 
   test("that is missing names the repository and what to do", async () => {
     const registry = await serve({ behaviour: answering("POST", 403) });
-    const message = await messageOf(clientOf(registry).requirePush("a/web"), registry);
+    const message = await messageOf(clientOf(registry).checkPush("a/web"), registry);
     expect(message).toMatch(
       /^HOST\/a\/web could not be pushed: the registry answered 403 Forbidden /,
     );
@@ -89,9 +89,9 @@ describe("a blob", () => {
   test.each(sources)("%s is sent once", async (_, source) => {
     const registry = await serve();
     const client = clientOf(registry);
-    expect(await client.pushBlob("a/web", layer, source())).toBe("pushed");
+    expect(await client.uploadBlob("a/web", layer, source())).toBe("pushed");
     expect(stored(registry, "a/web")).toBe("the layer");
-    expect(await client.pushBlob("a/web", layer, source())).toBe("there");
+    expect(await client.uploadBlob("a/web", layer, source())).toBe("there");
     expect(steps(registry)).toEqual([
       `HEAD ${layer.digest}`.slice(0, 60),
       "POST uploads/",
@@ -110,7 +110,7 @@ describe("a blob", () => {
   test("without bytes is put without sending any", async () => {
     const registry = await serve();
     const empty = descriptorOf(Buffer.alloc(0), "application/octet-stream");
-    expect(await clientOf(registry).pushBlob("a/web", empty, Buffer.alloc(0))).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", empty, Buffer.alloc(0))).toBe("pushed");
     expect(registry.requests.map(({ method }) => method)).toEqual(["HEAD", "POST", "PUT"]);
   });
 
@@ -118,7 +118,7 @@ describe("a blob", () => {
     const registry = await serve();
     registry.setBlob("b/web", bytes);
     const client = clientOf(registry);
-    expect(await client.pushBlob("a/web", layer, bytes, "b/web")).toBe("mounted");
+    expect(await client.uploadBlob("a/web", layer, bytes, "b/web")).toBe("mounted");
     expect(stored(registry, "a/web")).toBe("the layer");
     expect(paths(registry)[1]).toBe(
       `POST /v2/a/web/blobs/uploads/?mount=sha256%3A${layer.digest.slice(7)}&from=b%2Fweb`,
@@ -128,7 +128,7 @@ describe("a blob", () => {
 
   test("is not taken over from its own repository", async () => {
     const registry = await serve();
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes, "a/web")).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes, "a/web")).toBe("pushed");
     expect(paths(registry)[1]).toBe("POST /v2/a/web/blobs/uploads/");
   });
 
@@ -143,7 +143,7 @@ describe("a blob", () => {
       behaviour: (request, response, count) =>
         request.path.includes("mount=") && behaviour(request, response, count),
     });
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes, "b/web")).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes, "b/web")).toBe("pushed");
     expect(stored(registry, "a/web")).toBe("the layer");
   });
 
@@ -157,7 +157,7 @@ describe("a blob", () => {
       const registry: FakeRegistry = await serve({
         location: (path) => location(path).replace("HOST", registry.host),
       });
-      expect(await clientOf(registry).pushBlob("a/web", layer, bytes)).toBe("pushed");
+      expect(await clientOf(registry).uploadBlob("a/web", layer, bytes)).toBe("pushed");
       expect(stored(registry, "a/web")).toBe("the layer");
     }
   });
@@ -170,7 +170,7 @@ describe("a blob", () => {
       },
     });
     const registry = await serve({ auth: {}, location: (path) => `${elsewhere.url}${path}` });
-    expect(await clientOf(registry, { login }).pushBlob("a/web", layer, bytes)).toBe("pushed");
+    expect(await clientOf(registry, { login }).uploadBlob("a/web", layer, bytes)).toBe("pushed");
     expect(elsewhere.requests.map(({ method }) => method)).toEqual(["PATCH", "PUT"]);
     expect(elsewhere.requests[0]?.body).toBe("the layer");
     for (const { headers } of elsewhere.requests)
@@ -196,7 +196,7 @@ describe("a blob", () => {
       },
     });
     const client = clientOf(registry);
-    const pushes = Array.from({ length: 40 }, () => client.pushBlob("a/web", layer, bytes));
+    const pushes = Array.from({ length: 40 }, () => client.uploadBlob("a/web", layer, bytes));
     expect(new Set(await Promise.all(pushes))).toEqual(new Set(["there"]));
     expect(most).toBe(8);
     expect(warnings).toEqual([]);
@@ -225,7 +225,7 @@ describe("a blob", () => {
   ];
   test.each(wrong)("%s is wrong input", async (_, descriptor, source, message) => {
     const registry = await serve();
-    await expect(clientOf(registry).pushBlob("a/web", descriptor, source)).rejects.toThrow(
+    await expect(clientOf(registry).uploadBlob("a/web", descriptor, source)).rejects.toThrow(
       new InputError(message),
     );
     expect(registry.requests).toEqual([]);
@@ -234,7 +234,7 @@ describe("a blob", () => {
   test("that changes in its file while it is sent is wrong input, and is never stored", async () => {
     const file = join(folderWith({ layer: "the other" }), "layer");
     const registry = await serve();
-    await expect(clientOf(registry).pushBlob("a/web", layer, file)).rejects.toThrow(
+    await expect(clientOf(registry).uploadBlob("a/web", layer, file)).rejects.toThrow(
       new InputError(
         `${file} has the digest sha256:${sha256("the other")}, but must have ${layer.digest}; make it again`,
       ),
@@ -250,7 +250,7 @@ describe("a blob", () => {
         return false;
       }),
     });
-    expect(await clientOf(registry).pushBlob("a/web", layer, file)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, file)).toBe("pushed");
     expect(stored(registry, "a/web")).toBe("the layer");
   });
 
@@ -262,7 +262,7 @@ describe("a blob", () => {
         return false;
       }),
     });
-    await expect(clientOf(registry).pushBlob("a/web", layer, file)).rejects.toThrow(
+    await expect(clientOf(registry).uploadBlob("a/web", layer, file)).rejects.toThrow(
       new InputError(`${file} cannot be read (ENOENT); make it again`),
     );
   });
@@ -270,7 +270,9 @@ describe("a blob", () => {
   test("must have a digest that can be a path", async () => {
     const registry = await serve();
     const descriptor = { ...layer, digest: "sha256:../../token" };
-    expect(await messageOf(clientOf(registry).pushBlob("a/web", descriptor, bytes), registry)).toBe(
+    expect(
+      await messageOf(clientOf(registry).uploadBlob("a/web", descriptor, bytes), registry),
+    ).toBe(
       "HOST/a/web@sha256:../../token could not be pushed: its digest must be sha256: and 64 digits; correct what refers to it",
     );
     expect(registry.requests).toEqual([]);
@@ -298,7 +300,7 @@ describe("a large blob", () => {
     let peak = 0;
     const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5);
     try {
-      expect(await clientOf(registry).pushBlob("a/web", descriptor, file)).toBe("pushed");
+      expect(await clientOf(registry).uploadBlob("a/web", descriptor, file)).toBe("pushed");
     } finally {
       clearInterval(watch);
     }
@@ -319,7 +321,7 @@ describe("a large blob", () => {
     const piece = Buffer.alloc(20_000_000);
     const descriptor = descriptorOf(piece, "application/octet-stream");
     const client = clientOf(registry, { timeoutMs: 200, deadlineMs: 200 });
-    expect(await client.pushBlob("a/web", descriptor, piece)).toBe("pushed");
+    expect(await client.uploadBlob("a/web", descriptor, piece)).toBe("pushed");
     expect(performance.now() - started).toBeGreaterThan(6 * 200);
   });
 
@@ -332,7 +334,7 @@ describe("a large blob", () => {
     const piece = Buffer.alloc(40_000_000);
     const descriptor = descriptorOf(piece, "application/octet-stream");
     const client = clientOf(registry, { timeoutMs: 100 });
-    expect(await messageOf(client.pushBlob("a/web", descriptor, piece), registry)).toBe(
+    expect(await messageOf(client.uploadBlob("a/web", descriptor, piece), registry)).toBe(
       `HOST/a/web@${descriptor.digest} could not be pushed: HOST took nothing for 0.6 s; start the registry (make platform-up for the local one), and ${runAgain}`,
     );
     expect(registry.requests.filter(({ method }) => method === "POST")).toHaveLength(4);
@@ -346,7 +348,7 @@ test("a registry may take its time to store something", async () => {
   };
   const registry = await serve({ behaviour: only("PUT", slowly) });
   const client = clientOf(registry, { timeoutMs: 200 });
-  expect(await client.pushBlob("a/web", layer, bytes)).toBe("pushed");
+  expect(await client.uploadBlob("a/web", layer, bytes)).toBe("pushed");
   const { digest, ...manifest } = artifact({ artifactType: "a/b", layers: [] });
   expect(await client.putManifest("a/web", "v1", manifest)).toBe(digest);
 });
@@ -360,7 +362,7 @@ test("credentials of the environment are used, and named when they are refused",
       TINYOLLY_REGISTRY_TOKEN: token,
     };
     const client = new RegistryClient({ host: registry.host, tls: "plain-http" }, { env });
-    return client.pushBlob("a/web", layer, bytes).finally(() => {
+    return client.uploadBlob("a/web", layer, bytes).finally(() => {
       client.close();
     });
   };
@@ -387,14 +389,16 @@ describe("what fails by chance", () => {
 
   test("a connection that is cut three times in mid-upload is made again", async () => {
     const registry = await serve(cuts(3));
-    expect(await clientOf(registry).pushBlob("a/web", descriptor, piece)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", descriptor, piece)).toBe("pushed");
     expect(registry.store.blob("a/web", descriptor.digest)?.size).toBe(piece.length);
     expect(registry.requests.filter(({ method }) => method === "POST")).toHaveLength(4);
   });
 
   test("a connection that is always cut in mid-upload is an error", async () => {
     const registry = await serve(cuts(9));
-    expect(await messageOf(clientOf(registry).pushBlob("a/web", descriptor, piece), registry)).toBe(
+    expect(
+      await messageOf(clientOf(registry).uploadBlob("a/web", descriptor, piece), registry),
+    ).toBe(
       `HOST/a/web@${descriptor.digest} could not be pushed: the registry closed the connection before it had taken everything; look into its log, and ${runAgain}`,
     );
     expect(registry.requests.filter(({ method }) => method === "POST")).toHaveLength(4);
@@ -407,8 +411,8 @@ describe("what fails by chance", () => {
       },
     });
     const client = clientOf(registry);
-    const bad = Array.from({ length: 8 }, () => client.pushBlob("bad/web", descriptor, piece));
-    const good = client.pushBlob("a/web", layer, bytes);
+    const bad = Array.from({ length: 8 }, () => client.uploadBlob("bad/web", descriptor, piece));
+    const good = client.uploadBlob("a/web", layer, bytes);
     await Promise.allSettled(bad);
     expect(await good).toBe("pushed");
   });
@@ -430,7 +434,7 @@ describe("what fails by chance", () => {
         return behaviour(...request);
       }),
     });
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes)).toBe("pushed");
     expect(failed).toBe(true);
   });
 
@@ -444,7 +448,7 @@ describe("what fails by chance", () => {
         return reset(request, response, count);
       }),
     });
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes)).toBe("there");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes)).toBe("there");
   });
 
   const lost: [string, Behaviour][] = [
@@ -463,7 +467,7 @@ describe("what fails by chance", () => {
         return behaviour(...request);
       }),
     });
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes)).toBe("pushed");
   });
 });
 
@@ -476,12 +480,12 @@ describe("rights", () => {
   test("one token with the right to write serves a whole push", async () => {
     const registry = await serve({ auth: { login: "olly:s3cret" } });
     const client = clientOf(registry, { login });
-    expect(await client.pushBlob("a/web", emptyDescriptor, emptyBlob)).toBe("pushed");
+    expect(await client.uploadBlob("a/web", emptyDescriptor, emptyBlob)).toBe("pushed");
     const { digest, ...manifest } = artifact({ artifactType: "a/b", layers: [] });
     expect(await client.putManifest("a/web", "v1", manifest)).toBe(digest);
     expect(tokensOf(registry)).toEqual(["repository:a/web:pull,push"]);
-    expect(await client.manifest("a/web", "v1")).toMatchObject({ digest });
-    expect(await client.delete("a/web", "v1")).toBe(true);
+    expect(await client.getManifest("a/web", "v1")).toMatchObject({ digest });
+    expect(await client.deleteManifest("a/web", "v1")).toBe(true);
     expect(tokensOf(registry)).toEqual([
       "repository:a/web:pull,push",
       "repository:a/web:pull",
@@ -492,7 +496,7 @@ describe("rights", () => {
   test("a mount asks for the right to read the other repository", async () => {
     const registry = await serve({ auth: {} });
     registry.setBlob("b/web", bytes);
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes, "b/web")).toBe("mounted");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes, "b/web")).toBe("mounted");
     expect(tokensOf(registry)).toEqual([
       "repository:a/web:pull,push",
       "repository:a/web:pull,push & repository:b/web:pull",
@@ -504,12 +508,12 @@ describe("rights", () => {
       auth: { grants: (repository) => (repository === "a/web" ? ["pull", "push"] : []) },
     });
     registry.setBlob("b/web", bytes);
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes, "b/web")).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes, "b/web")).toBe("pushed");
   });
 
   test("a registry that always asks for the right to read is asked for that to write", async () => {
     const registry = await serve({ auth: { scope: "repository:user/image:pull" } });
-    expect(await clientOf(registry).pushBlob("a/web", layer, bytes)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", layer, bytes)).toBe("pushed");
     expect(tokensOf(registry)).toEqual(["repository:a/web:pull,push & repository:user/image:pull"]);
   });
 
@@ -527,7 +531,7 @@ describe("rights", () => {
         }),
       });
       const file = join(folderWith({ layer: bytes.toString() }), "layer");
-      expect(await clientOf(registry).pushBlob("a/web", layer, file)).toBe("pushed");
+      expect(await clientOf(registry).uploadBlob("a/web", layer, file)).toBe("pushed");
       expect(stored(registry, "a/web")).toBe("the layer");
       expect(tokensOf(registry)).toHaveLength(2);
       // It went on where it was.
@@ -553,7 +557,7 @@ describe("rights", () => {
     });
     const piece = Buffer.alloc(30_000_000);
     const descriptor = descriptorOf(piece, "application/octet-stream");
-    expect(await clientOf(registry).pushBlob("a/web", descriptor, piece)).toBe("pushed");
+    expect(await clientOf(registry).uploadBlob("a/web", descriptor, piece)).toBe("pushed");
     expect(early).toBe(1);
     expect(tokensOf(registry)).toEqual(["repository:a/web:pull,push"]);
   });
@@ -612,12 +616,12 @@ describe("deletion", () => {
     registry.setManifest("a/web", "v2", "{}");
     registry.setManifest("a/web", "v3", "{}");
     const client = clientOf(registry);
-    expect(await client.delete("a/web", "v1")).toBe(true);
-    expect(await client.delete("a/web", "v1")).toBe(false);
-    expect(await client.tags("a/web")).toEqual(["v2", "v3"]);
-    expect(await client.delete("a/web", digest)).toBe(true);
-    expect(await client.delete("a/web", digest)).toBe(false);
-    expect(await client.tags("a/web")).toEqual([]);
+    expect(await client.deleteManifest("a/web", "v1")).toBe(true);
+    expect(await client.deleteManifest("a/web", "v1")).toBe(false);
+    expect(await client.listTags("a/web")).toEqual(["v2", "v3"]);
+    expect(await client.deleteManifest("a/web", digest)).toBe(true);
+    expect(await client.deleteManifest("a/web", digest)).toBe(false);
+    expect(await client.listTags("a/web")).toEqual([]);
   });
 });
 
@@ -863,8 +867,8 @@ describe("a refusal", () => {
     const client = clientOf(registry, { ...limits, ...(login && { login }) });
     const question =
       deed === "pushed"
-        ? client.pushBlob("a/web", layer, bytes)
-        : client.delete("a/web", layer.digest);
+        ? client.uploadBlob("a/web", layer, bytes)
+        : client.deleteManifest("a/web", layer.digest);
     const said = await messageOf(question, registry);
     expect(said).toBe(`HOST/a/web@${layer.digest} could not be ${deed}: ${message}`);
     if (requests !== undefined) expect(registry.requests).toHaveLength(requests);
@@ -888,7 +892,7 @@ describe("a refusal", () => {
         return error(403, "DENIED", said)({ ...unused }, response, 0);
       },
     });
-    const question = clientOf(registry, { login }).pushBlob("a/web", layer, bytes);
+    const question = clientOf(registry, { login }).uploadBlob("a/web", layer, bytes);
     const said = await messageOf(question, registry);
     expect(said).toContain('; it says "DENIED: Bearer … … …"');
     expect(said).not.toMatch(/s3cret|token-1|b2xseT/);

@@ -53,10 +53,13 @@ describe("referrers", () => {
   test("are those that the registry lists", async () => {
     const registry = await serveImage({ referrers: true });
     const client = clientOf(registry);
-    expect(await client.referrers("a/web", subject.digest)).toEqual([]);
+    expect(await client.listReferrers("a/web", subject.digest)).toEqual([]);
     expect(await attachReferrer(client, "a/web", proof("olly"))).toBe(proof("olly").digest);
     await attachReferrer(client, "a/web", proof("tiny"));
-    expect(await client.referrers("a/web", subject.digest)).toEqual([entry("olly"), entry("tiny")]);
+    expect(await client.listReferrers("a/web", subject.digest)).toEqual([
+      entry("olly"),
+      entry("tiny"),
+    ]);
     expect(listed(registry)).toBeNull();
     expect(paths(registry).filter((path) => path.includes("manifests"))).toEqual([
       `PUT /v2/a/web/manifests/${proof("olly").digest}`,
@@ -74,7 +77,7 @@ describe("referrers", () => {
         return content(body, mediaTypes.index, isLast ? {} : link)(unused, response, count);
       },
     });
-    expect(await clientOf(registry).referrers("a/web", subject.digest)).toEqual([
+    expect(await clientOf(registry).listReferrers("a/web", subject.digest)).toEqual([
       entry("olly"),
       entry("tiny"),
     ]);
@@ -97,9 +100,9 @@ describe("referrers", () => {
           request.path.includes("/referrers/") && behaviour(request, response, count),
       });
       const client = clientOf(registry);
-      expect(await client.referrers("a/web", subject.digest)).toEqual([]);
+      expect(await client.listReferrers("a/web", subject.digest)).toEqual([]);
       await attachReferrer(client, "a/web", proof("olly"));
-      expect(await client.referrers("a/web", subject.digest)).toEqual([entry("olly")]);
+      expect(await client.listReferrers("a/web", subject.digest)).toEqual([entry("olly")]);
     },
   );
 
@@ -108,13 +111,13 @@ describe("referrers", () => {
     const child = { ...subject, platform: { os: "linux", architecture: "amd64" } };
     const index = JSON.stringify({ schemaVersion: 2, manifests: [child] });
     registry.setManifest("a/web", `sha256-${sha256(index)}`, index, mediaTypes.index);
-    expect(await clientOf(registry).referrers("a/web", `sha256:${sha256(index)}`)).toEqual([]);
+    expect(await clientOf(registry).listReferrers("a/web", `sha256:${sha256(index)}`)).toEqual([]);
   });
 
   test("of which the registry does not speak are an error", async () => {
     const registry = await serve({ behaviour: status(500) });
     expect(
-      await messageOf(clientOf(registry).referrers("a/web", subject.digest), registry),
+      await messageOf(clientOf(registry).listReferrers("a/web", subject.digest), registry),
     ).toContain(`HOST/a/web@${subject.digest} could not be read: the registry answered 500`);
   });
 });
@@ -147,7 +150,7 @@ describe("attaching", () => {
     const client = clientOf(registry);
     const names = ["a", "b", "c", "d", "e"];
     await Promise.all(names.map((by) => attachReferrer(client, "a/web", proof(by))));
-    const found = await client.referrers("a/web", subject.digest);
+    const found = await client.listReferrers("a/web", subject.digest);
     expect(found.map(({ annotations }) => annotations?.["by"]).sort()).toEqual(names);
   });
 
@@ -161,7 +164,7 @@ describe("attaching", () => {
     await expect(attachReferrer(client, "a/web", proof("olly"))).rejects.toThrow("403 Forbidden");
     fails = false;
     await attachReferrer(client, "a/web", proof("tiny"));
-    expect(await client.referrers("a/web", subject.digest)).toEqual([entry("tiny")]);
+    expect(await client.listReferrers("a/web", subject.digest)).toEqual([entry("tiny")]);
   });
 
   test("keeps what is listed as it is", async () => {

@@ -44,7 +44,7 @@ export async function putRelease(
       ["web", web],
       ["api", api],
     ] as const) {
-      const manifest = await client.manifest(`${namespace}/${name}`, digest);
+      const manifest = await client.getManifest(`${namespace}/${name}`, digest);
       if (manifest) await client.putManifest(`${namespace}/${name}`, release, manifest);
     }
     const record: ReleaseRecord = {
@@ -72,8 +72,8 @@ export async function putRelease(
 
 async function putChart(client: RegistryClient, repository: string): Promise<string> {
   const layer = descriptorOf(chartContent, "application/vnd.cncf.helm.chart.content.v1.tar+gzip");
-  await client.pushBlob(repository, emptyDescriptor, emptyBlob);
-  await client.pushBlob(repository, layer, chartContent);
+  await client.uploadBlob(repository, emptyDescriptor, emptyBlob);
+  await client.uploadBlob(repository, layer, chartContent);
   return client.putManifest(
     repository,
     "1.2.3",
@@ -84,10 +84,10 @@ async function putChart(client: RegistryClient, repository: string): Promise<str
 async function sign(client: RegistryClient, repository: string, digest: string): Promise<string> {
   const content = Buffer.from(`signature of ${digest}`);
   const layer = descriptorOf(content, "application/vnd.example.signature");
-  const subject = await client.manifest(repository, digest);
+  const subject = await client.getManifest(repository, digest);
   if (!subject) throw new Error(`${digest} is not there`);
-  await client.pushBlob(repository, emptyDescriptor, emptyBlob);
-  await client.pushBlob(repository, layer, content);
+  await client.uploadBlob(repository, emptyDescriptor, emptyBlob);
+  await client.uploadBlob(repository, layer, content);
   return attachReferrer(
     client,
     repository,

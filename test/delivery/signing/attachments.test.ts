@@ -41,7 +41,7 @@ test("what is no bundle, what nobody asks for and what is gone is left out", asy
   const bundle = bundleOf(predicateTypes.sbom, digest, {}, signer);
   const type = "dev.sigstore.bundle.predicateType";
   registry.attachBundle("web", digest, bundle, { [type]: "https://cyclonedx.org/bom" });
-  const read = vi.spyOn(registry, "blob");
+  const read = vi.spyOn(registry, "getBlob");
   expect(await counts()).toEqual({ signature: 0, sbom: 0, provenance: 0 });
   expect(read).not.toHaveBeenCalled();
   registry.attachBundle("web", digest, "no bundle", { [type]: predicateTypes.sbom });

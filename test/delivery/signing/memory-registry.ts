@@ -60,17 +60,17 @@ export class MemoryRegistry implements ArtifactReader {
   private readonly tags = new Map<string, string>();
   private readonly blobs = new Map<string, Buffer>();
 
-  public manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+  public getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
     const digest = this.tags.get(`${repository}:${reference}`) ?? reference;
     const bytes = this.manifests.get(`${repository}@${digest}`);
     return Promise.resolve(bytes && readManifest(bytes));
   }
 
-  public blob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
+  public getBlob(_: string, { digest }: Descriptor): Promise<Buffer | undefined> {
     return Promise.resolve(this.blobs.get(digest));
   }
 
-  public referrers(repository: string, digest: string): Promise<Descriptor[]> {
+  public listReferrers(repository: string, digest: string): Promise<Descriptor[]> {
     const found = [...this.manifests].filter(([key, bytes]) => {
       // Tests write manifests in this form.
       const { subject } = JSON.parse(bytes.toString()) as { subject?: { digest: string } };
@@ -167,7 +167,8 @@ export class MemoryRegistry implements ArtifactReader {
 
   /** Takes everything away that is attached to a digest. */
   public async detach(repository: string, digest: string): Promise<void> {
-    for (const one of await this.referrers(repository, digest)) this.remove(repository, one.digest);
+    for (const one of await this.listReferrers(repository, digest))
+      this.remove(repository, one.digest);
   }
 }
 

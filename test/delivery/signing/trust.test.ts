@@ -53,7 +53,7 @@ echo "$*" >> listed
 class SignedRegistry extends MemoryRegistry {
   public forgets = false;
 
-  public override referrers(repository: string, digest: string): Promise<Descriptor[]> {
+  public override listReferrers(repository: string, digest: string): Promise<Descriptor[]> {
     for (const call of readdirSync("calls").filter((file) => file.endsWith(".arguments"))) {
       const line = readFileSync(join("calls", call), "utf8").trim();
       const [, where = "", at = ""] = /registry\.test\/(\S+)@(\S+)$/.exec(line) ?? [];
@@ -68,7 +68,7 @@ class SignedRegistry extends MemoryRegistry {
       lines.push(line.replaceAll(/=[^= ]*\/tinyolly-trust-[^= ]*\//g, "=FOLDER/"));
       rmSync(join("calls", call));
     }
-    return super.referrers(repository, digest);
+    return super.listReferrers(repository, digest);
   }
 }
 
@@ -142,7 +142,7 @@ test("what is attached holds, and a second run attaches nothing", async () => {
   const request = publish();
   const result = await attach(request);
   const [image, chart] = [request.images[0]?.digest ?? "", request.charts[0]?.digest ?? ""];
-  const children = (await registry.manifest("shop/web", image))?.children ?? [];
+  const children = (await registry.getManifest("shop/web", image))?.children ?? [];
   const [amd = "", arm = "", attestation = ""] = children.map(({ digest }) => digest);
   expect(result).toEqual({
     signer: keyHint(signer.publicKey),
@@ -154,7 +154,7 @@ test("what is attached holds, and a second run attaches nothing", async () => {
       [`shop/web@${arm}`]: ["signature", "sbom"],
     },
   });
-  expect(await registry.referrers("shop/web", attestation)).toEqual([]);
+  expect(await registry.listReferrers("shop/web", attestation)).toEqual([]);
   expect([...log].sort()).toEqual([
     "chart shop: attached signature, sbom, provenance (N s)",
     "image web linux/amd64: attached signature, sbom (N s)",
@@ -294,7 +294,7 @@ describe("it fails", () => {
       'echo "  - oci-model: no such model" >&2; exit 1',
     ].join("\n");
     const env = { PATH: pathWith({ cosign, syft: failing }) };
-    const platformsOf = (await registry.manifest("shop/web", request.images[0]?.digest ?? ""))
+    const platformsOf = (await registry.getManifest("shop/web", request.images[0]?.digest ?? ""))
       ?.children;
     const messages = platformsOf
       ?.slice(0, 2)
