@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { fields, parseJson } from "../delivery/basics/json-fields.ts";
-import { ownHelper, userDockerFolder } from "../delivery/registry/credentials.ts";
+import { ownHelper, userDockerFolder } from "../delivery/registry/docker-credentials.ts";
 import { quoted } from "./pulumi/shell.ts";
 
 const project = resolve(import.meta.dirname, "..");

@@ -1,5 +1,5 @@
 import type * as http from "node:http";
-import { imageIndexType, imageManifestType } from "../delivery/registry/oci.ts";
+import { imageIndexType, imageManifestType } from "../delivery/registry/media-types.ts";
 import type { FakeAuth } from "./fake-registry-auth.ts";
 
 /** A request as the registry got it. */

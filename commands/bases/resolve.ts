@@ -1,6 +1,6 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { isDigest } from "../../delivery/registry/oci.ts";
+import { isDigest } from "../../delivery/registry/references.ts";
 import type { BaseLock } from "../../delivery/sources/base-lock.ts";
 
 /** One base image as the lock and its registry have it. */

@@ -1,7 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { chartConfigType } from "../../delivery/registry/oci.ts";
+import { chartConfigType } from "../../delivery/registry/media-types.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import type { Root } from "./garbage.ts";
 import { mentions } from "./mentions.ts";

@@ -1,4 +1,4 @@
-import { shortDigest } from "../../delivery/registry/oci.ts";
+import { shortDigest } from "../../delivery/registry/references.ts";
 
 /** What one repository of a registry holds. */
 export interface RepositoryContent {

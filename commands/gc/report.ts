@@ -1,5 +1,5 @@
 import { fewNames } from "../../delivery/basics/few-names.ts";
-import { shortDigest } from "../../delivery/registry/oci.ts";
+import { shortDigest } from "../../delivery/registry/references.ts";
 import { formatBytes, table } from "../../platform/report/table.ts";
 import type { Cleaning } from "./clean.ts";
 import { type Deletion, type Kept, bytesOf, freedBytes } from "./garbage.ts";

@@ -1,4 +1,4 @@
-import { shortDigest } from "../../delivery/registry/oci.ts";
+import { shortDigest } from "../../delivery/registry/references.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import { chartRoots, isChart } from "./chart-roots.ts";
 import { type ReadContent, readContent } from "./content.ts";

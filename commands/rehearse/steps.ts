@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { imageProblem } from "../../delivery/registry/image-check.ts";
+import { imageProblem } from "../../delivery/registry/image-platforms.ts";
 import { readRelease, releaseNames } from "../../delivery/releases/store.ts";
 import { buildkitAddress, buildkitd } from "../../platform/cluster/services.ts";
 import { programs, startEmulated } from "../../platform/ghcr/emulated.ts";

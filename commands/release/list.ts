@@ -1,6 +1,6 @@
 import { readOptions } from "../../delivery/basics/command-line.ts";
-import { shortDigest } from "../../delivery/registry/oci.ts";
-import { askForAll } from "../../delivery/registry/published.ts";
+import { askForAll } from "../../delivery/registry/absence.ts";
+import { shortDigest } from "../../delivery/registry/references.ts";
 import { type StoredRelease, releaseNames, requireRelease } from "../../delivery/releases/store.ts";
 import { table } from "../../platform/report/table.ts";
 import { openStack, stackOptions } from "./stack.ts";

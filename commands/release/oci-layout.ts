@@ -12,14 +12,11 @@ import {
 import { join } from "node:path";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { fields, parseJson } from "../../delivery/basics/json-fields.ts";
+import { descriptorOf } from "../../delivery/registry/artifact.ts";
+import { RegistryFailure } from "../../delivery/registry/failure.ts";
 import { parseManifest, readDescriptor } from "../../delivery/registry/manifest-reader.ts";
-import {
-  descriptorOf,
-  imageIndexType,
-  imageManifestType,
-  isDigest,
-} from "../../delivery/registry/oci.ts";
-import { RegistryFailure } from "../../delivery/registry/problem.ts";
+import { imageIndexType, imageManifestType } from "../../delivery/registry/media-types.ts";
+import { isDigest } from "../../delivery/registry/references.ts";
 import type { Descriptor, Manifest } from "../../delivery/registry/types.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
 import type { ArtifactSource, ArtifactTarget } from "./artifact-copy.ts";

@@ -1,4 +1,4 @@
-import { configuredPlatform, plainPlatform } from "../../delivery/registry/image-check.ts";
+import { configuredPlatform, plainPlatform } from "../../delivery/registry/image-platforms.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
 

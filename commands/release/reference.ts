@@ -1,8 +1,9 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { isDigest, isTag } from "../../delivery/registry/oci.ts";
 import {
   type Tls,
   hostProblem,
+  isDigest,
+  isTag,
   namespaceProblem,
   tlsModes,
 } from "../../delivery/registry/references.ts";

@@ -1,6 +1,6 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { askForAll } from "../../delivery/registry/absence.ts";
 import type { RegistryClient } from "../../delivery/registry/client.ts";
-import { askForAll } from "../../delivery/registry/published.ts";
 import { type ReleaseRecord, releaseRepository } from "../../delivery/releases/record.ts";
 import {
   type ReleasePart,

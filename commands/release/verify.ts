@@ -1,5 +1,5 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { chartConfigType } from "../../delivery/registry/oci.ts";
+import { chartConfigType } from "../../delivery/registry/media-types.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import { releaseRecordType } from "../../delivery/releases/record.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";

@@ -7,9 +7,9 @@
  */
 import { readFileSync } from "node:fs";
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { askForAll } from "../../delivery/registry/absence.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { imageProblem } from "../../delivery/registry/image-check.ts";
-import { askForAll } from "../../delivery/registry/published.ts";
+import { imageProblem } from "../../delivery/registry/image-platforms.ts";
 import { originOfSources } from "../../delivery/releases/origin.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../../delivery/releases/record.ts";
 import { claimTag } from "../../delivery/releases/tag.ts";

@@ -3,8 +3,8 @@ import type { Plan } from "../plan/plan.ts";
 import type { ChartPlan } from "../plan/chart-plan.ts";
 import type { ImagePlan } from "../plan/image-plan.ts";
 import { nextFreeVersion } from "../plan/version.ts";
+import { type Absence, askForAll, findAbsence, lostPlatforms } from "../registry/absence.ts";
 import { RegistryClient } from "../registry/client.ts";
-import { type Absence, askForAll, findAbsence, lostPlatforms } from "../registry/published.ts";
 import {
   type Endpoints,
   chartPushRef,

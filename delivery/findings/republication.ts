@@ -1,4 +1,4 @@
-import type { Absence } from "../registry/published.ts";
+import type { Absence } from "../registry/absence.ts";
 import type { Presence } from "./presence.ts";
 import type { RecordedArtifact } from "./recorded.ts";
 

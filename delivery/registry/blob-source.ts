@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Stats, createReadStream, statSync } from "node:fs";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
-import { codeOf } from "./problem.ts";
+import { codeOf } from "./failure.ts";
 import type { Descriptor, Source } from "./types.ts";
 
 const pieceBytes = 64 * 1024;

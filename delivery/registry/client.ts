@@ -4,6 +4,7 @@ import { sha256 } from "../basics/sha256.ts";
 import { sourceOf } from "./blob-source.ts";
 import { RegistryConnection } from "./connection.ts";
 import { downloadBlob, getBlob } from "./download.ts";
+import { Outage, RegistryFailure } from "./failure.ts";
 import { Limiter } from "./limiter.ts";
 import { listReferrers, listRepositories, listTags } from "./lists.ts";
 import {
@@ -13,16 +14,15 @@ import {
   hasManifest,
   putManifest,
 } from "./manifests.ts";
-import { isDigest, referrersTag } from "./oci.ts";
-import { Outage, RegistryFailure } from "./problem.ts";
+import { isDigest, referrersTag } from "./references.ts";
 import type {
-  Scope,
-  RegistryAddress,
-  RegistryClientOptions,
   Descriptor,
   Manifest,
+  RegistryAddress,
+  RegistryClientOptions,
+  Scope,
 } from "./types.ts";
-import { type Pushed, hasBlob, checkPush, uploadBlob } from "./upload.ts";
+import { type Pushed, checkPush, hasBlob, uploadBlob } from "./upload.ts";
 
 /** A registry that could not be read, or that did not take or delete something. */
 export class RegistryError extends InputError {

@@ -1,13 +1,13 @@
+import { Authentication } from "./authentication.ts";
 import { registryCredentials } from "./credentials.ts";
-import type { RegistryFailure } from "./problem.ts";
-import { RequestSigner } from "./request-signer.ts";
+import { RegistryFailure } from "./failure.ts";
 import { RegistryTransport } from "./transport.ts";
 import type {
   RegistryAddress,
   RegistryClientOptions,
+  RegistryRequest,
   RegistryResponse,
   Scope,
-  RegistryRequest,
 } from "./types.ts";
 
 /** A request without what all requests have in common. */
@@ -20,12 +20,12 @@ export type Draft = Omit<RegistryRequest, "url" | "headers"> & {
 /** Signed requests to one registry, on which questions, uploads and downloads stand. */
 export class RegistryConnection {
   private readonly transport: RegistryTransport;
-  private readonly signer: RequestSigner;
+  private readonly authentication: Authentication;
 
   public constructor(address: RegistryAddress, options: RegistryClientOptions) {
     const { env = process.env, credentials = registryCredentials } = options;
     this.transport = new RegistryTransport(address, options);
-    this.signer = new RequestSigner(this.transport, address.host, () =>
+    this.authentication = new Authentication(this.transport, address.host, () =>
       credentials(address.host, env),
     );
   }
@@ -33,7 +33,7 @@ export class RegistryConnection {
   /** Asks until there is an answer that is not by chance, within the time of one question. */
   public send(draft: Draft): Promise<RegistryResponse> {
     const until = this.transport.deadline();
-    return this.signer.send(
+    return this.authentication.send(
       this.request(draft),
       () => until,
       (request) => this.transport.send(request, until),
@@ -46,7 +46,7 @@ export class RegistryConnection {
    * @throws TransientFailure, Interrupted when all that led to it may be worth another try.
    */
   public once(draft: Draft): Promise<RegistryResponse> {
-    return this.signer.send(
+    return this.authentication.send(
       this.request(draft),
       () => this.transport.deadline(),
       (request) => this.transport.once(request),
@@ -65,7 +65,7 @@ export class RegistryConnection {
 
   /** What to say about an answer that is neither the wanted one nor "not found". */
   public refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
-    return this.signer.refusal(response, scope);
+    return this.authentication.refusal(response, scope);
   }
 
   /** End of a message with the server's own words; empty where it has none. */
@@ -81,4 +81,23 @@ export class RegistryConnection {
   private request({ to, headers = {}, ...draft }: Draft): RegistryRequest {
     return { ...draft, headers, url: typeof to === "string" ? this.transport.url(to) : to };
   }
+}
+
+/**
+ * Path of what is asked of a repository: `/v2/owner/webui/manifests/v1`.
+ *
+ * @throws RegistryFailure when it would lead elsewhere.
+ */
+export function pathIn(
+  { repository }: Pick<Scope, "repository">,
+  kind: "blobs" | "manifests" | "referrers" | "tags",
+  name: string,
+): string {
+  const path = `/v2/${repository}/${kind}/${name}`;
+  // An address leaves out "." and "..", however they are written, with what is before them.
+  const isKept = new URL(path, "http://registry").pathname === path;
+  if (isKept && name !== "" && !path.includes("//")) return path;
+  throw new RegistryFailure(
+    `its path ${JSON.stringify(path)} has segments that are empty, "." or "..", or characters that no name has; correct what refers to it`,
+  );
 }

@@ -3,13 +3,12 @@ import { rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
-import type { RegistryConnection } from "./connection.ts";
-import { mostBytes } from "./exchange.ts";
+import { type RegistryConnection, pathIn } from "./connection.ts";
+import { Interrupted, RegistryFailure, codeOf } from "./failure.ts";
+import { mostBytes } from "./http.ts";
 import { requireDigest } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
-import { pathIn } from "./path.ts";
-import { Interrupted, RegistryFailure, codeOf } from "./problem.ts";
-import type { Descriptor, Scope, ResponseHead } from "./types.ts";
+import type { Descriptor, ResponseHead, Scope } from "./types.ts";
 
 /** Reads a blob of at most 8 MiB; undefined when the registry does not have it. */
 export async function getBlob(

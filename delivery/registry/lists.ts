@@ -1,10 +1,10 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
-import type { RegistryConnection } from "./connection.ts";
+import { type RegistryConnection, pathIn } from "./connection.ts";
+import { Outage, RegistryFailure, checkAddress } from "./failure.ts";
 import { contentType, readDescriptor } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
-import { imageIndexType, isDigest } from "./oci.ts";
-import { pathIn } from "./path.ts";
-import { Outage, RegistryFailure, checkAddress } from "./problem.ts";
+import { imageIndexType } from "./media-types.ts";
+import { isDigest } from "./references.ts";
 import type { Descriptor, RegistryResponse, Scope } from "./types.ts";
 
 const pageSize = 1000;

@@ -1,7 +1,8 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
-import { imageTypes, indexTypes, isDigest } from "./oci.ts";
-import { RegistryFailure, checkAddress } from "./problem.ts";
+import { RegistryFailure, checkAddress } from "./failure.ts";
+import { imageTypes, indexTypes } from "./media-types.ts";
+import { isDigest } from "./references.ts";
 import type { ChildManifest, Descriptor, Manifest, RegistryResponse } from "./types.ts";
 
 /** Media types of all manifests that are understood. */

@@ -1,5 +1,6 @@
 import { sha256 } from "../basics/sha256.ts";
-import type { RegistryConnection } from "./connection.ts";
+import { type RegistryConnection, pathIn } from "./connection.ts";
+import { RegistryFailure } from "./failure.ts";
 import {
   contentType,
   manifestTypes,
@@ -8,8 +9,6 @@ import {
   requireManifestType,
   saidDigest,
 } from "./manifest-reader.ts";
-import { pathIn } from "./path.ts";
-import { RegistryFailure } from "./problem.ts";
 import type { Manifest, RegistryResponse, Scope } from "./types.ts";
 
 /** A manifest as it is sent. */

@@ -101,3 +101,23 @@ export function imageRepository({ namespace }: Endpoints, image: string): string
 export function chartRepository({ namespace }: Endpoints, chart: string): string {
   return `${namespace}/${chartPath(chart)}`;
 }
+
+/** Whether `text` is a SHA-256 digest as registries write it. */
+export function isDigest(text: string): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
+/** Whether `text` is a tag as registries take it. */
+export function isTag(text: string): boolean {
+  return /^\w[\w.-]{0,127}$/.test(text);
+}
+
+/** Start of a digest, as long as people need it. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 19);
+}
+
+/** Tag under which the referrers of a `sha256:…` are listed where the registry does not list them. */
+export function referrersTag(digest: string): string {
+  return digest.replace(":", "-");
+}

@@ -4,7 +4,8 @@ import { sha256 } from "../basics/sha256.ts";
 import type { RegistryClient } from "./client.ts";
 import { readDescriptor } from "./manifest-reader.ts";
 import type { ManifestBytes } from "./manifests.ts";
-import { imageIndexType, referrersTag } from "./oci.ts";
+import { imageIndexType } from "./media-types.ts";
+import { referrersTag } from "./references.ts";
 
 /** Lists that are being changed, by client, so that none overwrites what another of this process adds. */
 const changes = new WeakMap<RegistryClient, Promise<unknown>>();

@@ -1,5 +1,5 @@
-import { RegistryFailure, checkAddress, isFull, runAgain, withReason, wordsOf } from "./problem.ts";
-import type { RegistryResponse, Scope, FoundCredentials } from "./types.ts";
+import { RegistryFailure, checkAddress, isFull, runAgain, withReason, wordsOf } from "./failure.ts";
+import type { FoundCredentials, RegistryResponse, Scope } from "./types.ts";
 
 /** What a refusal is told with. */
 export interface RefusalContext {

@@ -3,11 +3,10 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../basics/input-error.ts";
-import { exchange } from "./exchange.ts";
 import {
   Interrupted,
-  TransientFailure,
   RegistryFailure,
+  TransientFailure,
   busy,
   checkAddress,
   closed,
@@ -16,13 +15,14 @@ import {
   lacksTls,
   quote,
   withReason,
-} from "./problem.ts";
+} from "./failure.ts";
+import { exchange } from "./http.ts";
 import type {
   RegistryAddress,
   RegistryClientOptions,
+  RegistryRequest,
   RegistryResponse,
   Scope,
-  RegistryRequest,
 } from "./types.ts";
 
 const mostTries = 4;

@@ -1,7 +1,4 @@
-import type { RegistryConnection } from "./connection.ts";
-import { contentType, requireDigest, saidDigest } from "./manifest-reader.ts";
-import { isMissing } from "./manifests.ts";
-import { pathIn } from "./path.ts";
+import { type RegistryConnection, pathIn } from "./connection.ts";
 import {
   Interrupted,
   RegistryFailure,
@@ -9,7 +6,9 @@ import {
   runAgain,
   withReason,
   wordsOf,
-} from "./problem.ts";
+} from "./failure.ts";
+import { contentType, requireDigest, saidDigest } from "./manifest-reader.ts";
+import { isMissing } from "./manifests.ts";
 import type { RegistryResponse, Scope, Source } from "./types.ts";
 
 /** How a blob came to be in a repository. */

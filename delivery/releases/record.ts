@@ -1,7 +1,6 @@
 import { InputError } from "../basics/input-error.ts";
 import { fields, isMap, parseJson } from "../basics/json-fields.ts";
-import { isDigest, isTag } from "../registry/oci.ts";
-import { type Tls, namespaceProblem } from "../registry/references.ts";
+import { type Tls, isDigest, isTag, namespaceProblem } from "../registry/references.ts";
 
 /** Type of the artifact that holds a {@link ReleaseRecord}. */
 export const releaseRecordType = "application/vnd.tinyolly.release.v1+json";

@@ -1,15 +1,15 @@
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { isRelease, newestFirst } from "../plan/version.ts";
-import type { RegistryClient } from "../registry/client.ts";
+import { type Published, findAbsences } from "../registry/absence.ts";
 import {
   type Artifact,
   artifact,
   descriptorOf,
   emptyBlob,
   emptyDescriptor,
-} from "../registry/oci.ts";
-import { type Published, findAbsences } from "../registry/published.ts";
+} from "../registry/artifact.ts";
+import type { RegistryClient } from "../registry/client.ts";
 import type { Descriptor, Manifest } from "../registry/types.ts";
 import {
   type ReleaseRecord,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isMap, parseDocument } from "yaml";
 import { InputError } from "../basics/input-error.ts";
-import { isDigest } from "../registry/oci.ts";
+import { isDigest } from "../registry/references.ts";
 
 /** `sha256:…` of each base image, by the reference that Dockerfiles hold, such as `python:3.14-slim`. */
 export type BaseLock = ReadonlyMap<string, string>;

@@ -1,5 +1,5 @@
 import { fields } from "../../delivery/basics/json-fields.ts";
-import { shortDigest } from "../../delivery/registry/oci.ts";
+import { shortDigest } from "../../delivery/registry/references.ts";
 import { get } from "../machine/http.ts";
 import { readLocalState } from "../pulumi/local-state.ts";
 import type { PlatformSettings } from "../settings.ts";

@@ -7,8 +7,13 @@ import { create, extract } from "tar";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { small } from "../../commands/rehearse/product.ts";
 import { type Changes, type Ran, Stage } from "../../commands/rehearse/stage.ts";
+import {
+  artifact,
+  descriptorOf,
+  emptyBlob,
+  emptyDescriptor,
+} from "../../delivery/registry/artifact.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { artifact, descriptorOf, emptyBlob, emptyDescriptor } from "../../delivery/registry/oci.ts";
 import { rehearsalAuthority, rehearsalCertificate } from "../../platform/ghcr/certificates.ts";
 import { airgapRegistryHost, rehearsalRegistryHost } from "../../platform/ghcr/settings.ts";
 import { readPlatformSettings } from "../../platform/settings.ts";

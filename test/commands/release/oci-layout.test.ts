@@ -8,7 +8,7 @@ import {
   descriptorOf,
   emptyBlob,
   emptyDescriptor,
-} from "../../../delivery/registry/oci.ts";
+} from "../../../delivery/registry/artifact.ts";
 import type { Descriptor } from "../../../delivery/registry/types.ts";
 import { type PutRelease, putRelease } from "../../delivery/signing/a-release.ts";
 import { startRegistry } from "../../fake-registry.ts";

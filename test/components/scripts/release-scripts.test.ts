@@ -2,13 +2,13 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { PublishReleaseRequest } from "../../../components/scripts/publish-release.ts";
 import type { ReleaseImagesRequest } from "../../../components/scripts/tag-images.ts";
-import { RegistryClient } from "../../../delivery/registry/client.ts";
 import {
   artifact,
   descriptorOf,
   emptyBlob,
   emptyDescriptor,
-} from "../../../delivery/registry/oci.ts";
+} from "../../../delivery/registry/artifact.ts";
+import { RegistryClient } from "../../../delivery/registry/client.ts";
 import { attachReferrer } from "../../../delivery/registry/referrers.ts";
 import type { ReleasedImage } from "../../../delivery/releases/record.ts";
 import { readRelease } from "../../../delivery/releases/store.ts";

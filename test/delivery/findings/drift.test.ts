@@ -3,7 +3,7 @@ import { InputError } from "../../../delivery/basics/input-error.ts";
 import { type Drift, type DriftQuestion, findDrift } from "../../../delivery/findings/drift.ts";
 import type { Presence } from "../../../delivery/findings/presence.ts";
 import { applicationSpec } from "../../../delivery/plan/application-spec.ts";
-import type { Absence } from "../../../delivery/registry/published.ts";
+import type { Absence } from "../../../delivery/registry/absence.ts";
 import { sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, manifestOf, startRegistry } from "../../fake-registry.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";

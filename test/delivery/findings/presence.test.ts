@@ -8,7 +8,7 @@ import {
   keyAnnotation,
 } from "../../../delivery/findings/presence.ts";
 import { type RecordedArtifact, nothingRecorded } from "../../../delivery/findings/recorded.ts";
-import { chartConfigType } from "../../../delivery/registry/oci.ts";
+import { chartConfigType } from "../../../delivery/registry/media-types.ts";
 import type { Endpoints } from "../../../delivery/registry/references.ts";
 import { releaseRecordType, writeRecord } from "../../../delivery/releases/record.ts";
 import { mediaTypes } from "../../fake-registry-answers.ts";

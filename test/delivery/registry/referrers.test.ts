@@ -6,7 +6,7 @@ import {
   artifact,
   descriptorOf,
   emptyBlob,
-} from "../../../delivery/registry/oci.ts";
+} from "../../../delivery/registry/artifact.ts";
 import { attachReferrer } from "../../../delivery/registry/referrers.ts";
 import type { Descriptor } from "../../../delivery/registry/types.ts";
 import {

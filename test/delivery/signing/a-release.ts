@@ -1,10 +1,10 @@
-import { RegistryClient } from "../../../delivery/registry/client.ts";
 import {
   artifact,
   descriptorOf,
   emptyBlob,
   emptyDescriptor,
-} from "../../../delivery/registry/oci.ts";
+} from "../../../delivery/registry/artifact.ts";
+import { RegistryClient } from "../../../delivery/registry/client.ts";
 import { attachReferrer } from "../../../delivery/registry/referrers.ts";
 import type { ReleaseRecord } from "../../../delivery/releases/record.ts";
 import { storeRelease } from "../../../delivery/releases/store.ts";

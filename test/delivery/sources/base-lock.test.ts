@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import { isDigest } from "../../../delivery/registry/oci.ts";
+import { isDigest } from "../../../delivery/registry/references.ts";
 import { readBaseLock, writeBaseLock } from "../../../delivery/sources/base-lock.ts";
 import { enterFolderWith } from "../../folders.ts";
 import { seededRandom } from "../../random.ts";

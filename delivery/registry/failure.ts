@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { fields, parseJson } from "../basics/json-fields.ts";
-import type { RegistryResponse, Scope, RegistryRequest, Source } from "./types.ts";
+import type { RegistryRequest, RegistryResponse, Scope, Source } from "./types.ts";
 
 /** What is wrong with the registry, before it is known which question it spoils. */
 export class RegistryFailure extends Error {}

@@ -1,11 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
+import { type Absence, type Published, findAbsences } from "../../../delivery/registry/absence.ts";
 import { RegistryClient, RegistryError } from "../../../delivery/registry/client.ts";
-import {
-  type Absence,
-  type Published,
-  findAbsences,
-} from "../../../delivery/registry/published.ts";
 import { type Behaviour, mediaTypes, sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, indexOf, manifestOf, startRegistry } from "../../fake-registry.ts";
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { RegistryFailure, checkAddress, isSource, silence } from "./problem.ts";
-import type { Source, RegistryRequest, ResponseHead, RegistryResponse } from "./types.ts";
+import { RegistryFailure, checkAddress, isSource, silence } from "./failure.ts";
+import type { RegistryRequest, RegistryResponse, ResponseHead, Source } from "./types.ts";
 
 /** How one request is sent. */
 export interface ExchangeOptions {

@@ -10,7 +10,7 @@ const patienceMs = 30_000;
  *
  * @throws InputError when Pulumi does not, in its own words.
  */
-export async function configuredCredentials(
+export async function stackCredentials(
   env: NodeJS.ProcessEnv,
 ): Promise<EnvironmentCredentials | undefined> {
   const { TINYOLLY_STACK: stack = "", TINYOLLY_REGISTRY_HOST: host = "" } = env;

@@ -5,8 +5,8 @@ import {
   descriptorOf,
   emptyBlob,
   emptyDescriptor,
-  referrersTag,
-} from "../../../delivery/registry/oci.ts";
+} from "../../../delivery/registry/artifact.ts";
+import { referrersTag } from "../../../delivery/registry/references.ts";
 
 const layer = descriptorOf(Buffer.from("layer"), "text/plain");
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { RegistryClient } from "../../../delivery/registry/client.ts";
-import { imageProblem } from "../../../delivery/registry/image-check.ts";
+import { imageProblem } from "../../../delivery/registry/image-platforms.ts";
 import { putImage, putIndex } from "../../fake-image.ts";
 import { type FakeRegistry, startRegistry } from "../../fake-registry.ts";
 

@@ -1,44 +1,6 @@
 import { sha256 } from "../basics/sha256.ts";
+import { imageManifestType } from "./media-types.ts";
 import type { Descriptor } from "./types.ts";
-
-/** Media type of an image's or artifact's manifest. */
-export const imageManifestType = "application/vnd.oci.image.manifest.v1+json";
-
-/** Media type of a list of manifests. */
-export const imageIndexType = "application/vnd.oci.image.index.v1+json";
-
-/** Media type of a chart's configuration. */
-export const chartConfigType = "application/vnd.cncf.helm.config.v1+json";
-
-/** Media type of an image's configuration. */
-export const imageConfigType = "application/vnd.oci.image.config.v1+json";
-
-/** Media types of manifests that name config and layers: OCI's and Docker's. */
-export const imageTypes: readonly string[] = [
-  imageManifestType,
-  "application/vnd.docker.distribution.manifest.v2+json",
-];
-
-/** Media types of manifests that name other manifests: OCI's and Docker's. */
-export const indexTypes: readonly string[] = [
-  imageIndexType,
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-];
-
-/** Whether `text` is a SHA-256 digest as registries write it. */
-export function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$/.test(text);
-}
-
-/** Whether `text` is a tag as registries take it. */
-export function isTag(text: string): boolean {
-  return /^\w[\w.-]{0,127}$/.test(text);
-}
-
-/** Start of a digest, as long as people need it. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 19);
-}
 
 /** The blob of {@link emptyDescriptor}. */
 export const emptyBlob = Buffer.from("{}");
@@ -105,9 +67,4 @@ function inOrder(descriptor: Descriptor): Descriptor {
 
 function sorted(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Tag under which the referrers of a `sha256:…` are listed where the registry does not list them. */
-export function referrersTag(digest: string): string {
-  return digest.replace(":", "-");
 }

@@ -1,13 +1,13 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
-import { RegistryFailure, checkAddress } from "./problem.ts";
+import { RegistryFailure, checkAddress } from "./failure.ts";
 import { refusal } from "./refusal.ts";
 import type { RegistryTransport } from "./transport.ts";
 import type {
   Credentials,
   FoundCredentials,
+  RegistryRequest,
   RegistryResponse,
   Scope,
-  RegistryRequest,
 } from "./types.ts";
 
 /** How a registry wants requests to be signed: with the user's password, or with a token of its token service. */
@@ -29,7 +29,7 @@ interface Token {
 }
 
 /** Signs requests the way the registry wants them. */
-export class RequestSigner {
+export class Authentication {
   /** By repository and what is done there, since a right to read is no right to write. */
   private readonly challenges = new Map<string, Challenge>();
   private readonly tokens = new Map<string, Promise<Token>>();
