@@ -1,8 +1,9 @@
 import type { Plan } from "../plan/plan.ts";
+import { askForAll } from "../registry/absence.ts";
 import { RegistryClient } from "../registry/client.ts";
 import { type Endpoints, chartRepository, imageRepository } from "../registry/references.ts";
 import { recordRepository } from "../releases/store.ts";
-import type { Presences } from "./presence.ts";
+import type { Presence, Presences } from "./presence.ts";
 
 /** What is about to be published. */
 export interface Publishable {
@@ -15,30 +16,41 @@ export interface Publishable {
 }
 
 /**
- * Makes sure that the registry takes what is about to be pushed, before anything is built. Where all is there already, it
- * is not asked.
+ * Makes sure that the registry takes what is about to be pushed, before anything is built. Each repository is tried, since a
+ * token may push to one and not to another. Where all is there already, the registry is not asked.
  *
- * @throws RegistryError when the credentials may not push, or there are none.
+ * @throws RegistryError that names each repository to which the credentials may not push.
  */
 export async function requirePushRight(publishable: Publishable): Promise<void> {
-  const repository = firstPushed(publishable);
-  if (repository === undefined) return;
+  const repositories = pushedRepositories(publishable);
+  if (repositories.length === 0) return;
   const { push: host, pushTls: tls } = publishable.endpoints;
   const client = new RegistryClient({ host, tls });
   try {
-    await client.checkPush(repository);
+    await askForAll(repositories, (repository) => client.checkPush(repository));
   } finally {
     client.close();
   }
 }
 
-/** Repository to which something is pushed; undefined where nothing is. */
-function firstPushed({ plan, presences, endpoints, release }: Publishable): string | undefined {
+/** Repositories to which something is pushed, also if it is a tag or a record alone. */
+function pushedRepositories({ plan, presences, endpoints, release }: Publishable): string[] {
   const { images, charts, recorded } = presences;
-  const image = plan.images.find(({ name }) => images.get(name)?.stays !== true);
-  if (image) return imageRepository(endpoints, image.name);
-  const chart = plan.charts.find(({ name }) => charts.get(name)?.stays !== true);
-  if (chart) return chartRepository(endpoints, chart.name);
-  const isWhole = recorded === true && [...images.values()].every(({ released }) => released);
-  return release === undefined || isWhole ? undefined : recordRepository(endpoints.namespace);
+  const stays = (presence: Presence | undefined): boolean => presence?.stays === true;
+  // An image that is there still gets the tag of the release.
+  const lacksTag = (presence: Presence | undefined): boolean =>
+    release !== undefined && presence?.released !== true;
+  const pushedImages = plan.images.filter(({ name }) => {
+    const presence = images.get(name);
+    return !stays(presence) || lacksTag(presence);
+  });
+  const pushedCharts = plan.charts.filter(({ name }) => !stays(charts.get(name)));
+  const repositories = [
+    ...pushedImages.map(({ name }) => imageRepository(endpoints, name)),
+    ...pushedCharts.map(({ name }) => chartRepository(endpoints, name)),
+  ];
+  const isWhole = recorded === true && repositories.length === 0;
+  return release === undefined || isWhole
+    ? repositories
+    : [...repositories, recordRepository(endpoints.namespace)];
 }

@@ -75,7 +75,7 @@ export async function lostPlatforms(
 }
 
 /**
- * Asks about everything at once, and returns the answers by item.
+ * Asks the same about everything at once, and returns the answers by item.
  *
  * @throws RegistryError with each distinct problem once, when the registry could not be asked for everything.
  */
@@ -99,10 +99,12 @@ export async function askForAll<Item, Answer>(
 /** The first error that is not the registry's, else all problems with all that they spoil. */
 function combine(failures: readonly unknown[]): unknown {
   const problems = new Map<string, string[]>();
+  let deed: RegistryError["deed"] = "read";
   for (const failure of failures) {
     if (!(failure instanceof RegistryError)) return failure;
+    deed = failure.deed;
     for (const [problem, references] of failure.problems)
       problems.set(problem, [...(problems.get(problem) ?? []), ...references]);
   }
-  return new RegistryError(problems);
+  return new RegistryError(problems, deed);
 }

@@ -37,8 +37,10 @@ export class RegistryError extends InputError {
     problems: ReadonlyMap<string, readonly string[]>,
     deed: "read" | "pushed" | "deleted" = "read",
   ) {
+    // Rights are given one repository at a time, so whoever may not push must know of all.
+    const named = deed === "pushed" ? Infinity : undefined;
     const lines = [...problems].map(
-      ([problem, references]) => `${fewNames(references)} could not be ${deed}: ${problem}`,
+      ([problem, references]) => `${fewNames(references, named)} could not be ${deed}: ${problem}`,
     );
     super(lines.join("\n"));
     this.problems = problems;

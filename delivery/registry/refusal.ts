@@ -70,19 +70,16 @@ const rights = {
 } as const;
 
 function denied(said: string, { scope, host, credentials }: RefusalContext): string {
-  const { action, repository } = scope;
+  const { action } = scope;
   const [right, deed] = rights[action];
-  const name = `${host}/${repository}`;
   const login = `as a user or with a token that may ${deed} (on GHCR: ${right})`;
-  if (!credentials) {
-    const where = action === "pull" ? "" : ` at ${name}`;
-    return `${said}${where}, and Docker's configuration has no credentials for it; run docker login ${host} ${login}`;
-  }
+  if (!credentials)
+    return `${said}, and Docker's configuration has no credentials for it; run docker login ${host} ${login}`;
   const { source } = credentials;
   const limit = {
     pull: ", which may be wrong or have expired",
-    push: `, which may at most read ${name}`,
-    delete: `, which may not delete from ${name}`,
+    push: ", which may at most read there",
+    delete: ", which may not delete there",
   }[action];
   if (source === undefined)
     return `${said} to the credentials that docker login stored${limit}; run docker login ${host} again, ${login}`;

@@ -37,7 +37,7 @@ describe("a refusal", () => {
       options: { auth: { login: "olly:s3cret", grants: () => ["pull"] } },
       login,
       deed: "pushed",
-      message: `the registry answered 401 Unauthorized to ${credentials}, which may at most read HOST/a/web; run docker login HOST again, ${mayPush}; it says "UNAUTHORIZED: authentication required"`,
+      message: `the registry answered 401 Unauthorized to ${credentials}, which may at most read there; run docker login HOST again, ${mayPush}; it says "UNAUTHORIZED: authentication required"`,
     },
     {
       name: "of a token that GHCR lets read",
@@ -47,7 +47,7 @@ describe("a refusal", () => {
       login: githubToken,
       deed: "pushed",
       message:
-        'the registry answered 403 Forbidden to the token in GITHUB_TOKEN, which may at most read HOST/a/web; put one there that may push there (on GHCR: write:packages; of a workflow: packages: write, and the package must admit its repository); it says "DENIED: permission_denied: write_package"',
+        'the registry answered 403 Forbidden to the token in GITHUB_TOKEN, which may at most read there; put one there that may push there (on GHCR: write:packages; of a workflow: packages: write, and the package must admit its repository); it says "DENIED: permission_denied: write_package"',
     },
     {
       name: "of a token of ours",
@@ -55,27 +55,27 @@ describe("a refusal", () => {
       login: ownToken,
       deed: "pushed",
       message:
-        "the registry answered 403 Forbidden to the token in TINYOLLY_REGISTRY_TOKEN, which may at most read HOST/a/web; put one there that may push there (on GHCR: write:packages)",
+        "the registry answered 403 Forbidden to the token in TINYOLLY_REGISTRY_TOKEN, which may at most read there; put one there that may push there (on GHCR: write:packages)",
     },
     {
       name: "of a wrong password, by the token service",
       options: { auth: { login: "olly:other" } },
       login,
       deed: "pushed",
-      message: `the registry answered 401 Unauthorized to ${credentials}, which may at most read HOST/a/web; run docker login HOST again, ${mayPush}; it says "UNAUTHORIZED: wrong login"`,
+      message: `the registry answered 401 Unauthorized to ${credentials}, which may at most read there; run docker login HOST again, ${mayPush}; it says "UNAUTHORIZED: wrong login"`,
     },
     {
       name: "of nobody",
       options: { auth: { grants: () => ["pull"] } },
       deed: "pushed",
-      message: `the registry answered 401 Unauthorized at HOST/a/web, and Docker's configuration has no credentials for it; run docker login HOST ${mayPush}; it says "UNAUTHORIZED: authentication required"`,
+      message: `the registry answered 401 Unauthorized, and Docker's configuration has no credentials for it; run docker login HOST ${mayPush}; it says "UNAUTHORIZED: authentication required"`,
     },
     {
       name: "of a deletion by who may not delete",
       options: { auth: { login: "olly:s3cret", grants: () => ["pull", "push"] } },
       login,
       deed: "deleted",
-      message: `the registry answered 401 Unauthorized to ${credentials}, which may not delete from HOST/a/web; run docker login HOST again, ${mayDelete}; it says "UNAUTHORIZED: authentication required"`,
+      message: `the registry answered 401 Unauthorized to ${credentials}, which may not delete there; run docker login HOST again, ${mayDelete}; it says "UNAUTHORIZED: authentication required"`,
     },
     {
       name: "of a deletion by a token of a workflow",
@@ -83,7 +83,7 @@ describe("a refusal", () => {
       login: githubToken,
       deed: "deleted",
       message:
-        'the registry answered 403 Forbidden to the token in GITHUB_TOKEN, which may not delete from HOST/a/web; put one there that may delete there (on GHCR: delete:packages; of a workflow: packages: write, and the package must admit its repository); it says "DENIED: no"',
+        'the registry answered 403 Forbidden to the token in GITHUB_TOKEN, which may not delete there; put one there that may delete there (on GHCR: delete:packages; of a workflow: packages: write, and the package must admit its repository); it says "DENIED: no"',
     },
     {
       name: "of all deletions",

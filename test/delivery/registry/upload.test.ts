@@ -63,7 +63,7 @@ describe("the right to push", () => {
     const registry = await serve({ behaviour: answering("POST", 403) });
     const message = await messageOf(clientOf(registry).checkPush("a/web"), registry);
     expect(message).toMatch(
-      /^HOST\/a\/web could not be pushed: the registry answered 403 Forbidden /,
+      /^HOST\/a\/web could not be pushed: the registry answered 403 Forbidden, /,
     );
   });
 });
@@ -355,7 +355,7 @@ test("credentials of the environment are used, and named when they are refused",
   };
   expect(await push("s3cret")).toBe("pushed");
   expect(await messageOf(push("wrong"), registry)).toContain(
-    "the registry answered 401 Unauthorized to the token in TINYOLLY_REGISTRY_TOKEN, which may at most read HOST/a/web",
+    "the registry answered 401 Unauthorized to the token in TINYOLLY_REGISTRY_TOKEN, which may at most read there",
   );
 });
 
