@@ -1,7 +1,7 @@
 import { fields, parseJson } from "../basics/json-fields.ts";
 import { RegistryFailure, checkAddress } from "./failure.ts";
 import { refusal } from "./refusal.ts";
-import type { RegistryTransport } from "./transport.ts";
+import type { RegistryServer } from "./server.ts";
 import type {
   Credentials,
   FoundCredentials,
@@ -28,24 +28,27 @@ interface Token {
   readonly expires: number;
 }
 
+/** Sends a request until it is answered, at the latest at `until` on the clock of `performance.now()`. */
+type SendUntil = (request: RegistryRequest, until: number) => Promise<RegistryResponse>;
+
 /** Signs requests the way the registry wants them. */
 export class Authentication {
   /** By repository and what is done there, since a right to read is no right to write. */
   private readonly challenges = new Map<string, Challenge>();
   private readonly tokens = new Map<string, Promise<Token>>();
   private found: Promise<FoundCredentials | undefined> | undefined;
-  private readonly transport: RegistryTransport;
-  private readonly host: string;
+  private readonly server: RegistryServer;
   private readonly findCredentials: () => Promise<FoundCredentials | undefined>;
+  private readonly askTokenService: SendUntil;
 
   public constructor(
-    transport: RegistryTransport,
-    host: string,
+    server: RegistryServer,
     findCredentials: () => Promise<FoundCredentials | undefined>,
+    askTokenService: SendUntil,
   ) {
-    this.transport = transport;
-    this.host = host;
+    this.server = server;
     this.findCredentials = findCredentials;
+    this.askTokenService = askTokenService;
   }
 
   /**
@@ -60,7 +63,7 @@ export class Authentication {
     until: () => number,
     post: (request: RegistryRequest) => Promise<RegistryResponse>,
   ): Promise<RegistryResponse> {
-    if (!this.transport.isOwn(request.url)) return post(request);
+    if (!this.server.isOwn(request.url)) return post(request);
     const { scope } = request;
     const key = JSON.stringify(scope);
     const known = this.challenges.get(key);
@@ -79,14 +82,14 @@ export class Authentication {
   public async refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
     const { status, url } = response;
     const credentials = status === 401 || status === 403 ? await this.credentials() : undefined;
-    const who = this.transport.who(url);
-    const says = this.transport.says(response);
-    return refusal(response, { scope, host: this.host, who, says, credentials });
+    const who = this.server.who(url);
+    const says = this.server.says(response);
+    return refusal(response, { scope, host: this.server.host, who, says, credentials });
   }
 
   private credentials(): Promise<FoundCredentials | undefined> {
     return (this.found ??= this.findCredentials().then((credentials) => {
-      for (const secret of secretsOf(credentials)) this.transport.secrets.add(secret);
+      for (const secret of secretsOf(credentials)) this.server.secrets.add(secret);
       return credentials;
     }));
   }
@@ -118,13 +121,13 @@ export class Authentication {
       if (credentials && "password" in credentials)
         return { header: basic(credentials), expires: Infinity };
       throw new RegistryFailure(
-        `the registry wants a user name and a password, which Docker's configuration does not have for it; run docker login ${this.host}`,
+        `the registry wants a user name and a password, which Docker's configuration does not have for it; run docker login ${this.server.host}`,
       );
     }
-    const response = await this.transport.send(tokenRequest(challenge, scope, credentials), until);
+    const response = await this.askTokenService(tokenRequest(challenge, scope, credentials), until);
     if (response.status !== 200) throw await this.refusal(response, scope);
-    const { token, seconds } = readToken(response, this.transport.who(response.url));
-    this.transport.secrets.add(token);
+    const { token, seconds } = readToken(response, this.server.who(response.url));
+    this.server.secrets.add(token);
     return { header: `Bearer ${token}`, expires: performance.now() + seconds * 1000 };
   }
 }

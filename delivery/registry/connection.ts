@@ -1,7 +1,10 @@
 import { Authentication } from "./authentication.ts";
 import { registryCredentials } from "./credentials.ts";
 import { RegistryFailure } from "./failure.ts";
-import { RegistryTransport } from "./transport.ts";
+import { HttpClient } from "./http.ts";
+import { followRedirects } from "./redirects.ts";
+import { requireSettled, retry } from "./retries.ts";
+import { RegistryServer } from "./server.ts";
 import type {
   RegistryAddress,
   RegistryClientOptions,
@@ -17,69 +20,93 @@ export type Draft = Omit<RegistryRequest, "url" | "headers"> & {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Signed requests to one registry, on which questions, uploads and downloads stand. */
+/** Requests to one registry, with authentication around retries, around redirects, around HTTP. */
 export class RegistryConnection {
-  private readonly transport: RegistryTransport;
+  public readonly server: RegistryServer;
   private readonly authentication: Authentication;
+  private readonly http: HttpClient;
+  private readonly deadlineMs: number;
+  private readonly backOffMs: number;
 
   public constructor(address: RegistryAddress, options: RegistryClientOptions) {
     const { env = process.env, credentials = registryCredentials } = options;
-    this.transport = new RegistryTransport(address, options);
-    this.authentication = new Authentication(this.transport, address.host, () =>
-      credentials(address.host, env),
+    const { timeoutMs = 10_000, deadlineMs = 30_000, backOffMs = 200 } = options;
+    this.deadlineMs = deadlineMs;
+    this.backOffMs = backOffMs;
+    this.server = new RegistryServer(address);
+    this.http = new HttpClient(this.server, timeoutMs);
+    this.authentication = new Authentication(
+      this.server,
+      () => credentials(address.host, env),
+      (request, until) => this.sendPatiently(request, until),
     );
   }
 
-  /** Asks until there is an answer that is not by chance, within the time of one question. */
+  /** Sends a request, again where it fails by chance, within the deadline of one question. */
   public send(draft: Draft): Promise<RegistryResponse> {
-    const until = this.transport.deadline();
+    const until = this.deadline();
     return this.authentication.send(
       this.request(draft),
       () => until,
-      (request) => this.transport.send(request, until),
+      (request) => this.sendPatiently(request, until),
     );
   }
 
   /**
-   * Asks one time, and once more with a new token.
+   * Sends a request one time, and once more with a new token.
    *
    * @throws TransientFailure, Interrupted when all that led to it may be worth another try.
    */
   public once(draft: Draft): Promise<RegistryResponse> {
     return this.authentication.send(
       this.request(draft),
-      () => this.transport.deadline(),
-      (request) => this.transport.once(request),
+      () => this.deadline(),
+      (request) => this.sendOnce(request),
     );
   }
 
-  /** Does a work of several requests until it ends otherwise than by chance, four times at most. */
-  public repeat<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
-    return this.transport.repeat(scope, work);
+  /** Repeats work of several requests where it fails by chance, up to four tries in all. */
+  public repeat<T>(
+    scope: Scope,
+    work: () => Promise<T>,
+    latest = (): number => this.deadline(),
+  ): Promise<T> {
+    const { backOffMs } = this;
+    return retry(work, { scope, backOffMs, latest, signal: this.http.closing.signal });
   }
 
-  /** Address that an answer refers to; undefined when it is none. */
-  public reference(text: string | undefined, response: RegistryResponse): URL | undefined {
-    return text === undefined ? undefined : this.transport.reference(text, response);
-  }
-
-  /** What to say about an answer that is neither the wanted one nor "not found". */
+  /** Failure that tells of a response which is neither the wanted one nor "not found". */
   public refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
     return this.authentication.refusal(response, scope);
   }
 
-  /** End of a message with the server's own words; empty where it has none. */
-  public says(response: RegistryResponse): string {
-    return this.transport.says(response);
+  /** Ends all connections; requests without a response fail. */
+  public close(): void {
+    this.http.close();
   }
 
-  /** Ends all connections; requests without an answer fail. */
-  public close(): void {
-    this.transport.close();
+  private sendPatiently(request: RegistryRequest, until: number): Promise<RegistryResponse> {
+    return this.repeat(
+      request.scope,
+      () => this.sendOnce(request, until),
+      () => until,
+    );
+  }
+
+  private sendOnce(request: RegistryRequest, until = Infinity): Promise<RegistryResponse> {
+    const { server, http } = this;
+    return followRedirects(request, server, async (hop) =>
+      requireSettled(await http.send(hop, until), hop.scope, server),
+    );
   }
 
   private request({ to, headers = {}, ...draft }: Draft): RegistryRequest {
-    return { ...draft, headers, url: typeof to === "string" ? this.transport.url(to) : to };
+    return { ...draft, headers, url: typeof to === "string" ? this.server.url(to) : to };
+  }
+
+  /** When a question that begins now must be answered, on the clock of `performance.now()`. */
+  private deadline(): number {
+    return performance.now() + this.deadlineMs;
   }
 }
 

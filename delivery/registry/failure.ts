@@ -110,7 +110,7 @@ export function lacksTls(error: unknown): boolean {
 }
 
 /** What to say about a connection that could not be made, or ended. */
-export function connectionProblem(
+export function connectionFailure(
   error: unknown,
   request: RegistryRequest,
   who: string,

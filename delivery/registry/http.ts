@@ -1,16 +1,18 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { RegistryFailure, checkAddress, isSource, silence } from "./failure.ts";
+import { InputError } from "../basics/input-error.ts";
+import {
+  RegistryFailure,
+  checkAddress,
+  closed,
+  connectionFailure,
+  isSource,
+  lacksTls,
+  silence,
+} from "./failure.ts";
+import type { RegistryServer } from "./server.ts";
 import type { RegistryRequest, RegistryResponse, ResponseHead, Source } from "./types.ts";
-
-/** How one request is sent. */
-export interface ExchangeOptions {
-  readonly agent: http.Agent;
-  /** Longest time until the answer is there; where bytes are streamed, longest time in which none comes. */
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
 
 /** Most bytes of an answer that are kept in memory. */
 export const mostBytes = 8 * 1024 * 1024;
@@ -21,15 +23,78 @@ export const mostBytes = 8 * 1024 * 1024;
  */
 const slowFactor = 6;
 
+/** Sends single requests, over connections that are kept for the next one. */
+export class HttpClient {
+  /** Ends all requests. */
+  public readonly closing = new AbortController();
+  private readonly plain = new http.Agent({ keepAlive: true });
+  private readonly verifying = new https.Agent({ keepAlive: true });
+  private readonly trusting = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
+  private readonly server: RegistryServer;
+  private readonly timeoutMs: number;
+
+  public constructor(server: RegistryServer, timeoutMs: number) {
+    this.server = server;
+    this.timeoutMs = timeoutMs;
+    // Each request listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.closing.signal);
+  }
+
+  /**
+   * Sends a request one time. Under `skip-verify`, a registry without TLS gets it again by plain HTTP.
+   *
+   * @param until When its response must be there, on the clock of `performance.now()`.
+   * @throws RegistryFailure that names what is wrong with the connection.
+   */
+  public async send(request: RegistryRequest, until: number): Promise<RegistryResponse> {
+    const { url } = request;
+    const { server } = this;
+    if (url.protocol === "http:" && server.tls === "verify") {
+      throw new RegistryFailure(
+        `the registry refers to ${url.origin}, which is not encrypted; set registryPushTls to plain-http if that is meant`,
+      );
+    }
+    const { signal } = this.closing;
+    const timeoutMs = Math.max(1, Math.min(this.timeoutMs, Math.ceil(until - performance.now())));
+    try {
+      return await exchange(request, { agent: this.agent(url), timeoutMs, signal });
+    } catch (error) {
+      const mayBePlain = server.tls === "skip-verify" && url.protocol === "https:";
+      if (mayBePlain && server.isOwn(url) && lacksTls(error))
+        return this.send({ ...request, url: server.plainUrl(url) }, until);
+      if (error instanceof RegistryFailure || error instanceof InputError) throw error;
+      throw signal.aborted
+        ? closed(request.scope)
+        : connectionFailure(error, request, server.who(url));
+    }
+  }
+
+  /** Ends all connections; requests without a response fail. */
+  public close(): void {
+    this.closing.abort();
+    for (const agent of [this.plain, this.verifying, this.trusting]) agent.destroy();
+  }
+
+  private agent(url: URL): http.Agent {
+    if (url.protocol === "http:") return this.plain;
+    return this.server.isOwn(url) && this.server.tls !== "verify" ? this.trusting : this.verifying;
+  }
+}
+
+/** How one request is sent. */
+interface ExchangeOptions {
+  readonly agent: http.Agent;
+  /** Longest time until the answer is there; where bytes are streamed, longest time in which none comes. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Sends one request and reads its answer.
  *
  * @throws Outage when the time is over; otherwise whatever the connection, the source or the sink throws.
  */
-export function exchange(
-  request: RegistryRequest,
-  options: ExchangeOptions,
-): Promise<RegistryResponse> {
+function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<RegistryResponse> {
   const { method, url, headers, body, sink, slow } = request;
   const { agent, timeoutMs, signal } = options;
   const streamed = isSource(body);

@@ -81,7 +81,7 @@ async function* pages(
   for (let to: string | URL | undefined = path; to !== undefined;) {
     const response: RegistryResponse = await connection.send({ scope, method: "GET", to, follow });
     yield response;
-    const next = connection.reference(nextOf(response), response);
+    const next = connection.server.reference(nextOf(response), response);
     if (next && seen.has(next.href))
       throw new RegistryFailure(
         `the registry names ${next.pathname}${next.search} as its next page twice; look into its log`,

@@ -73,7 +73,7 @@ async function mount(
     const response = await connection.once({ scope, method: "POST", to });
     if (response.status === 201) return "mounted";
     return response.status === 202
-      ? connection.reference(response.headers.location, response)
+      ? connection.server.reference(response.headers.location, response)
       : undefined;
   } catch (error) {
     // Some token services refuse a token for a repository that one may not read.
@@ -86,7 +86,7 @@ async function begin(connection: RegistryConnection, scope: Scope): Promise<URL>
   const to = pathIn(scope, "blobs", "uploads/");
   const response = await connection.once({ scope, method: "POST", to });
   if (response.status !== 202) throw await connection.refusal(response, scope);
-  const at = connection.reference(response.headers.location, response);
+  const at = connection.server.reference(response.headers.location, response);
   if (!at)
     throw new RegistryFailure(
       `the registry answered 202 without a place for the upload, as no registry does; ${checkAddress}`,
@@ -119,7 +119,7 @@ async function sendBytes(
   const headers = { "content-type": "application/octet-stream" };
   const response = await connection.once({ scope, method: "PATCH", to, headers, body });
   if (![201, 202, 204].includes(response.status)) throw await broken(connection, scope, response);
-  return connection.reference(response.headers.location, response) ?? to;
+  return connection.server.reference(response.headers.location, response) ?? to;
 }
 
 async function commit(
@@ -142,7 +142,7 @@ async function broken(
   scope: Scope,
   response: RegistryResponse,
 ): Promise<RegistryFailure> {
-  const said = `(${withReason(response.status)}); ${runAgain}${connection.says(response)}`;
+  const said = `(${withReason(response.status)}); ${runAgain}${connection.server.says(response)}`;
   const codes = wordsOf(response).map(({ code }) => code);
   if (codes.includes("DIGEST_INVALID"))
     return new Interrupted(`other bytes reached the registry than were sent ${said}`);
