@@ -33,7 +33,7 @@ export async function requirePushRight(publishable: Publishable): Promise<void> 
   }
 }
 
-/** Repositories to which something is pushed, also if it is a tag or a record alone. */
+/** Repositories to which something is pushed, even if that is a tag or a record alone. */
 function pushedRepositories({ plan, presences, endpoints, release }: Publishable): string[] {
   const { images, charts, recorded } = presences;
   const stays = (presence: Presence | undefined): boolean => presence?.stays === true;

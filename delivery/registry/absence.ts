@@ -13,10 +13,10 @@ export interface Published {
   readonly digest: string;
 }
 
-/** Why something published is no longer as it was recorded. */
+/** Difference between something that was recorded and the registry. */
 export interface Absence {
   readonly cause: "missing-image" | "missing-chart" | "tag-moved";
-  /** What the registry has instead, as a clause for people. */
+  /** Content of the registry, as a clause for people. */
   readonly detail: string;
 }
 
@@ -34,8 +34,8 @@ export async function findAbsences<P extends Published>(
 }
 
 /**
- * Asks the registry for something published; undefined when it is as it was recorded. It looks at manifests, and for an
- * index at the manifest of each platform; a lost config or layer it does not see.
+ * Compares something published with the registry; undefined when it is as it was recorded. It looks at manifests, and for an
+ * index at the manifest of each platform, but not at configs and layers.
  *
  * @throws RegistryError when the registry could not be asked.
  */
@@ -96,7 +96,7 @@ export async function askForAll<Item, Answer>(
   return answers;
 }
 
-/** The first error that is not the registry's, else all problems with all that they spoil. */
+/** Returns the first error that is not the registry's, else one error that lists the artifacts of each problem. */
 function combine(failures: readonly unknown[]): unknown {
   const problems = new Map<string, string[]>();
   let deed: RegistryError["deed"] = "read";

@@ -5,20 +5,20 @@ import type { Descriptor } from "./types.ts";
 /** The blob of {@link emptyDescriptor}. */
 export const emptyBlob = Buffer.from("{}");
 
-/** Config of artifacts, which need none. Its blob must be pushed all the same. */
+/** Config of artifacts, which need none; the specification wants its blob to be pushed all the same. */
 export const emptyDescriptor: Descriptor = descriptorOf(
   emptyBlob,
   "application/vnd.oci.empty.v1+json",
 );
 
-/** A blob or a manifest as others refer to it. */
+/** Describes bytes as a descriptor that others can refer to. */
 export function descriptorOf(bytes: Buffer, mediaType: string): Descriptor {
   return { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length };
 }
 
-/** What an artifact is made of. */
+/** Parts of an artifact's manifest. */
 export interface ArtifactParts {
-  /** What it is, such as `application/vnd.tinyolly.release.v1+json`. */
+  /** Kind of artifact, such as `application/vnd.tinyolly.release.v1+json`. */
   readonly artifactType: string;
   readonly layers: readonly Descriptor[];
   /** @default none */
@@ -35,7 +35,7 @@ export interface Artifact {
   readonly digest: string;
 }
 
-/** The OCI 1.1 manifest of an artifact; equal parts give equal bytes, whatever the order of annotations and the time. */
+/** Builds the OCI 1.1 manifest of an artifact; equal parts give equal bytes, whatever the order of annotations. */
 export function artifact({ artifactType, layers, annotations, subject }: ArtifactParts): Artifact {
   const manifest = {
     schemaVersion: 2,

@@ -10,7 +10,7 @@ import type {
   Scope,
 } from "./types.ts";
 
-/** How a registry wants requests to be signed: with the user's password, or with a token of its token service. */
+/** Authorization that a registry asks for: the user's password, or a token of its token service. */
 type Challenge =
   | { readonly scheme: "basic" }
   | {
@@ -31,9 +31,9 @@ interface Token {
 /** Sends a request until it is answered, at the latest at `until` on the clock of `performance.now()`. */
 type SendUntil = (request: RegistryRequest, until: number) => Promise<RegistryResponse>;
 
-/** Signs requests the way the registry wants them. */
+/** Adds to requests the Authorization that the registry asks for. */
 export class Authentication {
-  /** By repository and what is done there, since a right to read is no right to write. */
+  /** By scope, since a right to read is no right to write. */
   private readonly challenges = new Map<string, Challenge>();
   private readonly tokens = new Map<string, Promise<Token>>();
   private found: Promise<FoundCredentials | undefined> | undefined;
@@ -52,11 +52,11 @@ export class Authentication {
   }
 
   /**
-   * Sends a request signed as the repository last wanted it, and once more when it now wants it otherwise, or no longer
-   * takes the token. Another host than the registry gets no credentials.
+   * Sends a request with the Authorization that its scope needed last, and once more when the registry asks for another one
+   * or rejects the token. Another host than the registry gets no credentials.
    *
-   * @param post Sends a signed request.
-   * @param until When a token must be there that is wanted now, on the clock of `performance.now()`.
+   * @param post Sends a request as it is.
+   * @param until When a new token must be there, on the clock of `performance.now()`.
    */
   public async send(
     request: RegistryRequest,
@@ -69,7 +69,7 @@ export class Authentication {
     const known = this.challenges.get(key);
     const token = known && (await this.token(known, scope, until()));
     const response = await post(signed(request, token));
-    // Where a redirect led to another host, that host gets no credentials.
+    // A redirect may have led to another host, which gets no credentials.
     if (response.status !== 401 || response.url.host !== request.url.host) return response;
     const challenge = readChallenge(response, scope);
     if (!challenge) return response;
@@ -78,7 +78,7 @@ export class Authentication {
     return post(signed(request, renewed));
   }
 
-  /** What to say about an answer that is neither the wanted one nor "not found". */
+  /** Failure for a response that is neither the expected one nor "not found". */
   public async refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
     const { status, url } = response;
     const credentials = status === 401 || status === 403 ? await this.credentials() : undefined;
@@ -94,7 +94,7 @@ export class Authentication {
     }));
   }
 
-  /** The token for a challenge; a new one when the known one has expired or is the `refused` one. */
+  /** Returns the token for a challenge; a new one when the known one has expired or is the `refused` one. */
   private async token(
     challenge: Challenge,
     scope: Scope,
@@ -106,7 +106,7 @@ export class Authentication {
     if (pending) {
       const known = await pending;
       if (known !== refused && known.expires > performance.now()) return known;
-      // Another question may have renewed it meanwhile.
+      // Another request may have renewed it meanwhile.
       if (this.tokens.get(key) !== pending) return this.token(challenge, scope, until, refused);
     }
     const fetched = this.fetchToken(challenge, scope, until);
@@ -141,7 +141,7 @@ function basic({ username, password }: { username: string; password: string }): 
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-/** All forms in which a server could repeat credentials. */
+/** Forms in which a server could repeat credentials. */
 function secretsOf(credentials: Credentials | undefined): string[] {
   if (!credentials) return [];
   if ("identityToken" in credentials) return [credentials.identityToken];
@@ -165,8 +165,8 @@ function readChallenge({ headers }: RegistryResponse, scope: Scope): Challenge |
 }
 
 /**
- * What a token must be good for. To read, that is what the registry says, which may know the repository by another name; to
- * write, what is needed as well, since some registries always ask for the right to read.
+ * Scopes that a token is asked for. A read takes those of the challenge, as the registry may know the repository by another
+ * name; a write adds its own, since some registries always ask for the right to read.
  */
 function scopesOf(said: string, { action, repository, from }: Scope): string[] {
   if (action === "pull") return said === "" ? [`repository:${repository}:pull`] : said.split(" ");
@@ -211,7 +211,7 @@ function tokenRequest(
   return { scope, method: "GET", url, headers };
 }
 
-/** Life of a token that does not say how long it lives, by the registries' own specification. */
+/** Life of a token whose response names none, as distribution's token specification has it. */
 const defaultLifeSeconds = 60;
 
 function readToken({ body }: RegistryResponse, who: string): { token: string; seconds: number } {

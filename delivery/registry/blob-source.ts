@@ -8,7 +8,7 @@ import type { Descriptor, Source } from "./types.ts";
 const pieceBytes = 64 * 1024;
 
 /**
- * The bytes of a blob, from memory or from a file, which are checked against its descriptor while they are read.
+ * Opens the bytes of a blob, from memory or from a file, and checks them against its descriptor while they are read.
  *
  * @throws InputError when they are not the blob.
  */
@@ -39,7 +39,7 @@ function statOf(file: string): Stats {
   }
 }
 
-/** The last piece waits for the check, so that no registry ever gets the whole of something else. */
+/** Reads a file in pieces. The last one waits for the check, so that no registry gets the whole of other bytes. */
 async function* readFile(file: string, { digest, size }: Descriptor): AsyncIterable<Buffer> {
   const hash = createHash("sha256");
   let last: Buffer | undefined;
@@ -58,7 +58,7 @@ async function* readFile(file: string, { digest, size }: Descriptor): AsyncItera
   if (last) yield last;
 }
 
-/** One large piece would hide whether it moves. */
+/** Cuts bytes into pieces, since the time limit is for one piece. */
 async function* pieces(bytes: Buffer): AsyncIterable<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes)
     yield await Promise.resolve(bytes.subarray(at, at + pieceBytes));

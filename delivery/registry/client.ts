@@ -24,20 +24,20 @@ import type {
 } from "./types.ts";
 import { type Pushed, checkPush, hasBlob, uploadBlob } from "./upload.ts";
 
-/** A registry that could not be read, or that did not take or delete something. */
+/** Failure of a registry to give, take or delete something. */
 export class RegistryError extends InputError {
   public readonly problems: ReadonlyMap<string, readonly string[]>;
   public readonly deed: "read" | "pushed" | "deleted";
 
   /**
-   * @param problems What could not be done with what (`host/repository:tag`), by what was wrong and what to do.
-   * @param deed What could not be done.
+   * @param problems References (`host/repository:tag`) by what is wrong with them and what to do.
+   * @param deed Action that failed.
    */
   public constructor(
     problems: ReadonlyMap<string, readonly string[]>,
     deed: "read" | "pushed" | "deleted" = "read",
   ) {
-    // Rights are given one repository at a time, so whoever may not push must know of all.
+    // Rights are given for one repository at a time, so users need the names of all.
     const named = deed === "pushed" ? Infinity : undefined;
     const lines = [...problems].map(
       ([problem, references]) => `${fewNames(references, named)} could not be ${deed}: ${problem}`,
@@ -52,8 +52,8 @@ const deeds = { pull: "read", push: "pushed", delete: "deleted" } as const;
 const mostAtOnce = 8;
 
 /**
- * Reads, writes and deletes in one registry. It does eight things at once and repeats what fails by chance; an outage also
- * ends those that wait for their turn. Close it when done.
+ * Reads, writes and deletes in one registry. It runs eight calls at once and repeats requests after transient failures; an
+ * outage also ends the calls that wait. Close it when done.
  *
  * @example
  * const client = new RegistryClient({ host: "ghcr.io", tls: "verify" });
@@ -74,7 +74,7 @@ export class RegistryClient {
   /**
    * Reads the manifest under a tag or a `sha256:…`; undefined when the registry does not have it.
    *
-   * @throws RegistryError when the registry says anything else, or nothing.
+   * @throws RegistryError when the registry answers with neither of both, or not at all.
    */
   public getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
     return this.attempt("pull", repository, reference, (scope) =>
@@ -94,7 +94,7 @@ export class RegistryClient {
   }
 
   /**
-   * All tags of a repository, in the order of their characters; none where the registry does not know the repository.
+   * Lists all tags of a repository, in the order of their characters; none where the registry does not know the repository.
    *
    * @throws RegistryError when the registry does not say so.
    */
@@ -103,7 +103,7 @@ export class RegistryClient {
   }
 
   /**
-   * Names of all repositories that the registry tells of; many tell none, or not to everybody.
+   * Lists all repositories by name; none where the registry has no such list, or not for this user.
    *
    * @throws RegistryError when it cannot be reached.
    */
@@ -114,7 +114,7 @@ export class RegistryClient {
   /**
    * Reads a blob of at most 8 MiB; undefined when the registry does not have it.
    *
-   * @throws RegistryError when the registry says anything else, or sends other bytes, or when the blob is larger.
+   * @throws RegistryError when the registry refuses it or sends other bytes, or when the blob is larger.
    */
   public getBlob(repository: string, descriptor: Descriptor): Promise<Buffer | undefined> {
     return this.attemptBlob("pull", repository, descriptor.digest, (scope) =>
@@ -134,8 +134,8 @@ export class RegistryClient {
   }
 
   /**
-   * Writes a blob to a file, however large it is. A connection that breaks off is taken up where it ended, and a file that
-   * did not become whole is deleted.
+   * Writes a blob of any size to a file. After an interruption the download goes on where it ended; an incomplete file is
+   * deleted.
    *
    * @throws RegistryError when the registry does not have the blob, or sends other bytes.
    * @throws InputError when the file cannot be written.
@@ -147,10 +147,10 @@ export class RegistryClient {
   }
 
   /**
-   * Brings a blob into a repository, and says whether it was there, was taken over from another repository or was sent.
+   * Uploads a blob unless the repository has it; returns whether it was there, was mounted from another repository or was sent.
    *
    * @param source Its bytes, or the path of a file that holds them.
-   * @param mountFrom Repository of this registry that may have it; where that does not help, it is sent.
+   * @param mountFrom Repository of this registry to mount it from; where that fails, the bytes are sent.
    * @throws RegistryError when the registry does not take it.
    * @throws InputError when the source is not what the descriptor says.
    */
@@ -170,7 +170,7 @@ export class RegistryClient {
   }
 
   /**
-   * Makes sure that the registry takes uploads to a repository; nothing is left there.
+   * Makes sure that the registry takes uploads to a repository, by one that is begun and cancelled.
    *
    * @throws RegistryError when it does not.
    */
@@ -181,9 +181,9 @@ export class RegistryClient {
   }
 
   /**
-   * Puts a manifest under a tag, which moves where it was elsewhere, or under its own `sha256:…`. Returns its digest.
+   * Puts a manifest under a tag, which moves if it exists, or under its own `sha256:…`. Returns its digest.
    *
-   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   * @throws RegistryError when the registry does not take it, or answers with another digest.
    */
   public async putManifest(
     repository: string,
@@ -198,9 +198,9 @@ export class RegistryClient {
 
   /**
    * Puts a manifest that has a subject under its own digest. Returns whether the registry will list it among the referrers
-   * of its subject; `attachReferrer` does what is to be done where it will not.
+   * of its subject; where it will not, `attachReferrer` lists it under a tag.
    *
-   * @throws RegistryError when the registry does not take it, or says that it took something else.
+   * @throws RegistryError when the registry does not take it, or answers with another digest.
    */
   public async putReferrer(repository: string, manifest: ManifestBytes): Promise<boolean> {
     const digest = `sha256:${sha256(manifest.bytes)}`;
@@ -222,8 +222,8 @@ export class RegistryClient {
   }
 
   /**
-   * The manifests that say something about the one with this `sha256:…`: as the registry lists them, or as a tag does where
-   * the registry lists none.
+   * Lists the manifests whose subject is the one with this `sha256:…`: those that the registry lists, or those under the
+   * referrers tag where it has no such list.
    *
    * @throws RegistryError when the registry does not say so.
    */
@@ -233,12 +233,12 @@ export class RegistryClient {
     );
     if (listed) return listed;
     const found = await this.getManifest(repository, referrersTag(digest));
-    // GitLab takes this tag for the digest itself.
+    // GitLab answers this tag with the subject itself.
     if (!found || found.digest === digest) return [];
     return found.children.map(({ descriptor }) => descriptor);
   }
 
-  /** Ends all connections; questions without an answer fail. */
+  /** Ends all connections; calls that still run or wait fail. */
   public close(): void {
     this.connection.close();
   }
@@ -257,7 +257,7 @@ export class RegistryClient {
     });
   }
 
-  /** Does a work when it is its turn, and names what it was done with when it fails. */
+  /** Runs work within the limit, and adds the reference to its failure. */
   private async attempt<T>(
     action: Scope["action"],
     repository: string,

@@ -13,7 +13,7 @@ import type {
   Scope,
 } from "./types.ts";
 
-/** A request without what all requests have in common. */
+/** Request before it has the address of the server. */
 export type Draft = Omit<RegistryRequest, "url" | "headers"> & {
   /** Path at the registry, or an address that it gave. */
   readonly to: string | URL;
@@ -42,7 +42,7 @@ export class RegistryConnection {
     );
   }
 
-  /** Sends a request, again where it fails by chance, within the deadline of one question. */
+  /** Sends a request, again after transient failures, within the deadline of one call. */
   public send(draft: Draft): Promise<RegistryResponse> {
     const until = this.deadline();
     return this.authentication.send(
@@ -55,7 +55,7 @@ export class RegistryConnection {
   /**
    * Sends a request one time, and once more with a new token.
    *
-   * @throws TransientFailure, Interrupted when all that led to it may be worth another try.
+   * @throws TransientFailure, Interrupted when the caller should repeat all requests that led to it.
    */
   public once(draft: Draft): Promise<RegistryResponse> {
     return this.authentication.send(
@@ -65,7 +65,7 @@ export class RegistryConnection {
     );
   }
 
-  /** Repeats work of several requests where it fails by chance, up to four tries in all. */
+  /** Repeats work of several requests after transient failures and interruptions, up to four tries in all. */
   public repeat<T>(
     scope: Scope,
     work: () => Promise<T>,
@@ -75,7 +75,7 @@ export class RegistryConnection {
     return retry(work, { scope, backOffMs, latest, signal: this.http.closing.signal });
   }
 
-  /** Failure that tells of a response which is neither the wanted one nor "not found". */
+  /** Failure for a response that is neither the expected one nor "not found". */
   public refusal(response: RegistryResponse, scope: Scope): Promise<RegistryFailure> {
     return this.authentication.refusal(response, scope);
   }
@@ -104,16 +104,16 @@ export class RegistryConnection {
     return { ...draft, headers, url: typeof to === "string" ? this.server.url(to) : to };
   }
 
-  /** When a question that begins now must be answered, on the clock of `performance.now()`. */
+  /** When a call that begins now must end, on the clock of `performance.now()`. */
   private deadline(): number {
     return performance.now() + this.deadlineMs;
   }
 }
 
 /**
- * Path of what is asked of a repository: `/v2/owner/webui/manifests/v1`.
+ * Path of something in a repository: `/v2/owner/webui/manifests/v1`.
  *
- * @throws RegistryFailure when it would lead elsewhere.
+ * @throws RegistryFailure when a URL parser would change it, so that it led elsewhere.
  */
 export function pathIn(
   { repository }: Pick<Scope, "repository">,
@@ -121,7 +121,7 @@ export function pathIn(
   name: string,
 ): string {
   const path = `/v2/${repository}/${kind}/${name}`;
-  // An address leaves out "." and "..", however they are written, with what is before them.
+  // URLs resolve "." and "..", also if they are percent-encoded.
   const isKept = new URL(path, "http://registry").pathname === path;
   if (isKept && name !== "" && !path.includes("//")) return path;
   throw new RegistryFailure(

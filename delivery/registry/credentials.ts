@@ -24,7 +24,7 @@ export async function registryCredentials(
 }
 
 /**
- * Hosts for which {@link registryCredentials} may find some, as Docker's configuration names them.
+ * Lists the hosts for which {@link registryCredentials} may find some, by their names in Docker's configuration.
  *
  * @throws InputError that names what cannot be read or used, and shows nothing of its content.
  */

@@ -7,14 +7,14 @@ import { fields, parseJson } from "../basics/json-fields.ts";
 import { variable } from "../basics/variable.ts";
 import type { Credentials } from "./types.ts";
 
-/** Name of this project's own credential helper, which answers from here and therefore is never asked. */
+/** Name of this project's own credential helper. It answers with what is found here, so asking it would never end. */
 export const ownHelper = "tinyolly";
 
 const dockerHub = "https://index.docker.io/v1/";
 const dockerHubHosts = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const helperTimeoutMs = 10_000;
 
-/** Folder of the user's own Docker configuration, also where the one with {@link ownHelper} stands in its place. */
+/** Folder of the user's own Docker configuration, also where `DOCKER_CONFIG` names the one with {@link ownHelper}. */
 export function userDockerFolder(env: NodeJS.ProcessEnv): string {
   const folder = variable(env, "TINYOLLY_DOCKER_CONFIG") ?? variable(env, "DOCKER_CONFIG");
   return folder ?? join(env["HOME"] ?? homedir(), ".docker");
@@ -27,8 +27,8 @@ function helperEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Finds the credentials of a registry host such as `ghcr.io` in Docker's configuration, asking its credential helpers;
- * undefined when it has none.
+ * Finds the credentials that `docker login` stored for a registry host such as `ghcr.io`, in Docker's configuration or by its
+ * credential helpers; undefined when there are none.
  *
  * @throws InputError that names the file or the helper that cannot be read, and shows nothing of its content.
  */
@@ -51,7 +51,7 @@ export async function dockerCredentials(
   return entry && readEntry(fields(entry[1]), entry[0], file);
 }
 
-/** Hosts for which Docker's configuration, or the helper that it names for all, has credentials. */
+/** Lists the hosts for which Docker's configuration, or the helper that it names for all hosts, has credentials. */
 export async function dockerHosts(env: NodeJS.ProcessEnv): Promise<string[]> {
   const file = join(userDockerFolder(env), "config.json");
   const { credHelpers, credsStore, auths } = readConfiguration(file);
@@ -88,7 +88,7 @@ function readConfiguration(file: string): Readonly<Record<string, unknown>> {
   try {
     return fields(JSON.parse(text));
   } catch {
-    // The parser's own message quotes the text.
+    // The parser's own message quotes the text, which holds secrets.
     throw new InputError(`${file} is not valid JSON; mend it, or delete it and run docker login`);
   }
 }
@@ -122,7 +122,7 @@ interface HelperRun {
   /** Name without `docker-credential-`. */
   readonly helper: string;
   readonly verb: "get" | "list";
-  /** Given to its standard input. */
+  /** Text for its standard input. */
   readonly input: string;
   /** The configuration that names it. */
   readonly file: string;
@@ -160,7 +160,7 @@ function askHelper<T>(
       else if (/credentials not found/i.test(output)) resolve(undefined);
       else refuse(`failed (${error.code === undefined ? "killed" : `exit code ${error.code}`})`);
     });
-    // A helper may end without reading; its exit code says more than the broken pipe.
+    // A helper may end without reading its input; its exit code says more than the broken pipe.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });
@@ -169,7 +169,7 @@ function askHelper<T>(
 function readHelperAnswer(output: string): Credentials | undefined {
   const { Username, Secret } = fields(parseJson(Buffer.from(output)));
   if (typeof Username !== "string" || typeof Secret !== "string") return undefined;
-  // The name that helpers give to identity tokens.
+  // Helpers give identity tokens this name.
   if (Username === "<token>") return { identityToken: Secret };
   return { username: Username, password: Secret };
 }

@@ -10,7 +10,11 @@ import { requireDigest } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
 import type { Descriptor, ResponseHead, Scope } from "./types.ts";
 
-/** Reads a blob of at most 8 MiB; undefined when the registry does not have it. */
+/**
+ * Reads a blob of at most 8 MiB; undefined when the registry does not have it.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs
+ */
 export async function getBlob(
   connection: RegistryConnection,
   scope: Scope,
@@ -30,9 +34,10 @@ export async function getBlob(
 }
 
 /**
- * Writes a blob to a file. A connection that breaks off is taken up where it ended, four tries at most in all; a file that
- * did not become whole is deleted.
+ * Writes a blob to a file. After an interruption the download goes on where it ended, up to four tries in all; an incomplete
+ * file is deleted.
  *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs
  * @throws RegistryFailure when the registry does not have the blob, or sends another.
  * @throws InputError when the file cannot be written.
  */
@@ -50,7 +55,7 @@ export async function downloadBlob(
     await connection.repeat(scope, () => advance(connection, scope, download));
     download.finish();
   } catch (error) {
-    // As root, a device would go as well.
+    // The path may be a device such as /dev/null, which root could delete.
     if ((await target.stat()).isFile()) rmSync(file, { force: true });
     throw error;
   } finally {
@@ -58,7 +63,7 @@ export async function downloadBlob(
   }
 }
 
-/** Asks for what is still missing. */
+/** Requests the bytes that are missing. */
 async function advance(
   connection: RegistryConnection,
   scope: Scope,
@@ -66,13 +71,13 @@ async function advance(
 ): Promise<void> {
   const { digest, size } = download.descriptor;
   const { received } = download;
-  // The connection may have ended right after the last byte.
+  // The connection may have ended right after the last byte, and no range begins there.
   if (received > 0 && received === size) return;
   const response = await connection.once({
     scope,
     method: "GET",
     to: pathIn(scope, "blobs", digest),
-    // A compressed transfer would have other offsets.
+    // Ranges of a compressed response would have other offsets.
     headers: {
       "accept-encoding": "identity",
       ...(received > 0 && { range: `bytes=${received}-` }),
@@ -88,9 +93,9 @@ async function advance(
   throw await connection.refusal(response, scope);
 }
 
-/** A file that becomes a blob. */
+/** File that a blob is written to. */
 class Download {
-  /** Bytes that are in the file. */
+  /** Bytes of the blob that the file has. */
   public received = 0;
   private hash: Hash = createHash("sha256");
   private connections = 0;
@@ -104,7 +109,7 @@ class Download {
     this.descriptor = descriptor;
   }
 
-  /** Writes what comes, which must go on where the file ends. */
+  /** Writes the body of a response, which must begin where the file ends. */
   public async take(
     { status, headers }: ResponseHead,
     pieces: AsyncIterable<Buffer>,
@@ -118,7 +123,7 @@ class Download {
       if (this.received + piece.length > size)
         throw new RegistryFailure(`the registry sends over ${size} bytes; ${damaged}`);
       await this.write(piece);
-      // A disk may be so slow that the connection was given up, and another one writes here now.
+      // A slow write may outlast the time limit; by then another connection writes to this file.
       if (connection !== this.connections) return;
       this.hash.update(piece);
       this.received += piece.length;
@@ -129,7 +134,7 @@ class Download {
       );
   }
 
-  /** Begins anew, since the registry does not go on where the file ends. */
+  /** Discards the file's bytes, since the registry does not send the rest of them. */
   public refuseRange(): never {
     this.restart();
     throw new Interrupted(
@@ -137,7 +142,7 @@ class Download {
     );
   }
 
-  /** @throws RegistryFailure when it is not the blob. */
+  /** @throws RegistryFailure when the file is not the blob. */
   public finish(): void {
     requireDigest(`sha256:${this.hash.digest("hex")}`, this.descriptor.digest);
   }

@@ -3,10 +3,10 @@ import { hostProblem } from "./references.ts";
 import type { FoundCredentials, EnvironmentCredentials } from "./types.ts";
 
 /**
- * Credentials in the environment, the one that counts first: `TINYOLLY_REGISTRY_TOKEN` of `TINYOLLY_REGISTRY_USER` for the
+ * Credentials in the environment, in the order in which they count: `TINYOLLY_REGISTRY_TOKEN` of `TINYOLLY_REGISTRY_USER` for the
  * host that `TINYOLLY_REGISTRY_HOST` names, and `GITHUB_TOKEN` of `GITHUB_ACTOR` for GHCR.
  *
- * @throws InputError when it is not said which host a token is for.
+ * @throws InputError when no host, or no valid one, is named for a token.
  */
 export function environmentCredentials(env: NodeJS.ProcessEnv): EnvironmentCredentials[] {
   const host = valueOf(env, "TINYOLLY_REGISTRY_HOST");
@@ -32,12 +32,12 @@ function tokenOf(
   userVariable: string,
 ): FoundCredentials | undefined {
   const password = valueOf(env, variable);
-  // Registries look at the token alone, but want some name beside it.
+  // Registries check the token alone, but require some name.
   const username = valueOf(env, userVariable) || "token";
   return password === "" ? undefined : { username, password, source: variable };
 }
 
-/** Secrets that were pasted or read from files often end with a line break. */
+/** Reads a variable without the line break with which secrets from files often end. */
 function valueOf(env: NodeJS.ProcessEnv, name: string): string {
   return (env[name] ?? "").trim();
 }

@@ -2,62 +2,58 @@ import { STATUS_CODES } from "node:http";
 import { fields, parseJson } from "../basics/json-fields.ts";
 import type { RegistryRequest, RegistryResponse, Scope, Source } from "./types.ts";
 
-/** What is wrong with the registry, before it is known which question it spoils. */
+/** Failure of a request to the registry, before the client adds the reference that it was for. */
 export class RegistryFailure extends Error {}
 
-/** A problem of the whole registry, which all other questions would meet as well. */
+/** Failure of the whole registry, which all other requests would meet as well. */
 export class Outage extends RegistryFailure {}
 
-/** An outage that may be over soon. */
+/** Outage that may be over soon, so that the request is repeated. */
 export class TransientFailure extends Outage {
-  /** How long the registry asks to be left alone. */
+  /** Shortest pause before the next request, as the registry asks for it. */
   public readonly pauseMs: number;
 
-  public constructor(
-    message: string,
-    /** How long the registry asks to be left alone. */
-    pauseMs = 0,
-  ) {
+  public constructor(message: string, pauseMs = 0) {
     super(message);
     this.pauseMs = pauseMs;
   }
 }
 
-/** A transfer that may end well when it is begun again; other questions have nothing to do with it. */
+/** Interruption of one upload or download, which is tried again; other requests may go on. */
 export class Interrupted extends RegistryFailure {}
 
-/** What to do about an answer that no registry gives. */
+/** Advice about a response that no registry gives. */
 export const checkAddress = "check registryPush and registryPushTls";
 const skip = "set TINYOLLY_OFFLINE=1 for a preview that does not ask it";
 const start = "start the registry (make platform-up for the local one)";
 const reach = "check the network and registryPush";
 
-/** How a run that could not write goes on. */
+/** Advice after a failed push. */
 export const runAgain = "run again: only what is missing is pushed";
 
-/** What to do about a registry that does not answer. */
+/** Advice about a registry that does not answer. */
 function startAdvice({ url, scope: { action } }: RegistryRequest): string {
   const cure = isOwn(url.hostname) ? start : reach;
   if (action === "pull") return `${cure}, or ${skip}`;
   return `${cure}, and ${action === "push" ? runAgain : "run again"}`;
 }
 
-/** Whether a registry is one that whoever asks it could start. */
+/** Whether a host is local, so that the user could start its registry. */
 function isOwn(hostname: string): boolean {
   return /^(?:127\.|\[::1\]$|[^.]+$)|\.(?:test|local|localhost)$/.test(hostname);
 }
 
-/** Whether a body is sent piece by piece. */
+/** Whether a body is streamed. */
 export function isSource(body: RegistryRequest["body"]): body is Source {
   return typeof body === "object" && "open" in body;
 }
 
-/** A status for people: `403 Forbidden`. */
+/** Status with its reason: `403 Forbidden`. */
 export function withReason(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? ""}`.trim();
 }
 
-/** The connection was ended by `close()`. */
+/** Failure of a request that `close()` ended. */
 export function closed({ action }: Scope): RegistryFailure {
   const again = action === "pull" ? "ask" : "run";
   return new RegistryFailure(
@@ -65,18 +61,18 @@ export function closed({ action }: Scope): RegistryFailure {
   );
 }
 
-/** Nothing came, or nothing moved, for so long. */
+/** Failure of a request that moved no bytes for so long. */
 export function silence(request: RegistryRequest, ms: number): RegistryFailure {
   const { url, body, sink } = request;
   const time = `${Math.round(ms / 100) / 10} s`;
   const advice = startAdvice(request);
-  // What moved until then may move again over another connection.
+  // Bytes did move before, so another connection may complete the transfer.
   if (sink) return new Interrupted(`${url.host} sent nothing for ${time}; ${advice}`);
   if (isSource(body)) return new Interrupted(`${url.host} took nothing for ${time}; ${advice}`);
   return new Outage(`${url.host} did not answer within ${time}; ${advice}`);
 }
 
-/** What to say about a 429 or 5xx, followed by what the registry says itself. */
+/** Failure for a 429 or 5xx, with the registry's own words at its end. */
 export function busy(
   response: RegistryResponse,
   { action }: Scope,
@@ -97,19 +93,19 @@ export function busy(
   );
 }
 
-/** Milliseconds that Retry-After asks for, in seconds or as a date; 0 without it. */
+/** Milliseconds of Retry-After, which holds seconds or a date; 0 without it. */
 function retryAfterMs({ headers }: RegistryResponse): number {
   const text = headers["retry-after"] ?? "";
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }
 
-/** Whether TLS was answered by something else; OpenSSL's reason is in the message or in the code, by Node's version. */
+/** Whether the server answered TLS with something else; Node has OpenSSL's reason in the message or in the code, by version. */
 export function lacksTls(error: unknown): boolean {
   return /wrong.version.number/i.test(`${codeOf(error)} ${String(error)}`);
 }
 
-/** What to say about a connection that could not be made, or ended. */
+/** Failure for a connection that could not be made, or ended early. */
 export function connectionFailure(
   error: unknown,
   request: RegistryRequest,
@@ -149,12 +145,12 @@ function cut({ body, sink }: RegistryRequest, who: string): RegistryFailure {
   return new TransientFailure(`${who} closed the connection without an answer; ${checkAddress}`);
 }
 
-/** Such as `ECONNRESET`. */
+/** Code of a system error, such as `ECONNRESET`. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "no reason given";
 }
 
-/** What a registry says about an error, in its own words. */
+/** One entry of the `errors` of a response. */
 export interface Words {
   /** Such as `DENIED`. */
   readonly code: string;
@@ -163,7 +159,11 @@ export interface Words {
   readonly detail: string;
 }
 
-/** The `errors` of an answer's JSON; none where it has no such thing. */
+/**
+ * Reads the `errors` of a response; none where its body is something else.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+ */
 export function wordsOf({ body }: RegistryResponse): Words[] {
   const { errors } = fields(parseJson(body) ?? {});
   if (!Array.isArray(errors)) return [];
@@ -177,7 +177,7 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** Whether the registry has no room for more; only where it says so, since waiting would not help. */
+/** Whether the registry says that its storage or quota is exhausted; a repeated push would fail as well. */
 export function isFull(response: RegistryResponse): boolean {
   if (response.status === 413 || response.status === 507) return true;
   if (response.status < 400) return false;
@@ -193,7 +193,7 @@ const mostSaid = 200;
 /**
  * End of a message with the registry's own words: `; it says "DENIED: …"`; empty where it has none.
  *
- * @param secrets What is blotted out, should the registry repeat it.
+ * @param secrets Texts that are blotted out, since a registry may repeat credentials.
  */
 export function quote(response: RegistryResponse, secrets: Iterable<string>): string {
   const said = wordsOf(response)

@@ -14,16 +14,16 @@ import {
 import type { RegistryServer } from "./server.ts";
 import type { RegistryRequest, RegistryResponse, ResponseHead, Source } from "./types.ts";
 
-/** Most bytes of an answer that are kept in memory. */
+/** Most bytes of a response that are kept in memory. */
 export const mostBytes = 8 * 1024 * 1024;
 
 /**
- * How much longer than others a registry may take that gets a blob: the kernel hides for long what moves of the megabytes that
- * it has taken, and a blob of gigabytes is checked and moved before the answer comes.
+ * Factor of the time limit while a blob is uploaded: the kernel buffers megabytes whose progress cannot be seen, and the
+ * registry checks and moves a blob of gigabytes before it responds.
  */
 const slowFactor = 6;
 
-/** Sends single requests, over connections that are kept for the next one. */
+/** Sends single requests, over connections that stay open for the next one. */
 export class HttpClient {
   /** Ends all requests. */
   public readonly closing = new AbortController();
@@ -36,7 +36,7 @@ export class HttpClient {
   public constructor(server: RegistryServer, timeoutMs: number) {
     this.server = server;
     this.timeoutMs = timeoutMs;
-    // Each request listens, and Node takes more than ten for a leak.
+    // Each request adds a listener, and Node warns of a leak beyond ten.
     setMaxListeners(0, this.closing.signal);
   }
 
@@ -81,18 +81,18 @@ export class HttpClient {
   }
 }
 
-/** How one request is sent. */
+/** Connection and limits of one request. */
 interface ExchangeOptions {
   readonly agent: http.Agent;
-  /** Longest time until the answer is there; where bytes are streamed, longest time in which none comes. */
+  /** Longest time until the response is there; of a streamed body, longest time between two pieces. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Sends one request and reads its answer.
+ * Sends one request and reads its response.
  *
- * @throws Outage when the time is over; otherwise whatever the connection, the source or the sink throws.
+ * @throws Outage when the time limit passes; otherwise whatever the connection, the source or the sink throws.
  */
 function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<RegistryResponse> {
   const { method, url, headers, body, sink, slow } = request;
@@ -123,7 +123,7 @@ function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<R
     wait(timeoutMs * (slow === true ? slowFactor : 1));
     outgoing.on("error", reject);
     outgoing.on("response", (incoming) => {
-      // What is still to be sent would go to nobody.
+      // The server no longer reads the rest of the body.
       answered.abort();
       const { statusCode: status = 0, headers } = incoming;
       const head: ResponseHead = { url, status, headers };
@@ -138,7 +138,7 @@ function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<R
           : readAll(incoming, url);
       whole.then((bytes) => {
         resolve({ ...head, body: bytes });
-        // The connection is of no more use when the answer came before the end of the request.
+        // A connection whose request was not sent to its end cannot take another one.
         if (!outgoing.writableFinished) outgoing.destroy();
       }, stop);
     });
@@ -158,7 +158,7 @@ function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<R
   });
 }
 
-/** Sends all pieces, until `signal` says that nobody wants them any more. */
+/** Sends all pieces of a body, until `signal` tells that the response is there. */
 async function send(
   source: Source,
   outgoing: http.ClientRequest,
@@ -172,7 +172,7 @@ async function send(
     try {
       await once(outgoing, "drain", { signal });
     } catch {
-      // Either the answer is there, or the request has told its own error.
+      // Either the response is there, or the request has reported its own error.
       return;
     }
   }

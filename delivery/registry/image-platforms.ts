@@ -4,7 +4,7 @@ import type { RegistryClient } from "./client.ts";
 import { platformName } from "./manifest-reader.ts";
 import type { ChildManifest, Manifest } from "./types.ts";
 
-/** An image as it must be in the registry. */
+/** Image that must be in the registry. */
 export interface WantedImage {
   /** Path in the registry, without its host. */
   readonly repository: string;
@@ -14,10 +14,10 @@ export interface WantedImage {
 }
 
 /**
- * Asks the registry whether an image is there by its digest, with all its platforms, each of which says in its own
- * configuration that it is for that platform.
+ * Checks that an image is in the registry by its digest, with all its platforms, and that the configuration of each names
+ * the same platform as the index.
  *
- * @returns what is wrong, as a sentence without its end; undefined when nothing is.
+ * @returns the first problem, as a sentence without its end; undefined when there is none.
  * @throws RegistryError when the registry could not be asked.
  */
 export async function imageProblem(
@@ -46,9 +46,9 @@ export async function imageProblem(
 
 /** One platform of an image. */
 interface Part {
-  /** As the index has it; undefined where there is no index. */
+  /** Platform in the index; undefined where there is no index. */
   readonly claimed: string | undefined;
-  /** As the configuration has it; undefined where that is missing. */
+  /** Platform in the configuration; undefined where that is missing. */
   readonly actual: string | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function configuredPlatform(
   return plainPlatform(platformName(parseJson(text)));
 }
 
-/** The only variant that 64-bit ARM has is left out by some. */
+/** Drops the variant of 64-bit ARM, which has only one, so that some tools leave it out. */
 export function plainPlatform(platform: string): string {
   return platform.replace(/^(\w+\/arm64)\/v8$/, "$1");
 }

@@ -1,4 +1,4 @@
-/** Lets so many works run at once, and the others wait for their turn in the order in which they came. */
+/** Runs a limited number of functions at once; the others wait in the order in which they came. */
 export class Limiter {
   private running = 0;
   private readonly waiting: { start: () => void; fail: (reason: Error) => void }[] = [];
@@ -6,16 +6,16 @@ export class Limiter {
   private readonly endsAll: ((error: unknown) => error is Error) | undefined;
 
   /**
-   * @param most How many run at once.
-   * @param endsAll Whether an error is that of all works, so that those that wait end with it as well.
-   * @default - each ends on its own
+   * @param most Number of functions that run at once.
+   * @param endsAll Whether an error would meet all others as well, so that those that wait fail with it.
+   * @default - an error ends one function
    */
   public constructor(most: number, endsAll?: (error: unknown) => error is Error) {
     this.most = most;
     this.endsAll = endsAll;
   }
 
-  /** Does a work when it is its turn. */
+  /** Runs a function once fewer than the limit are running. */
   public async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.running < this.most) this.running++;
     else

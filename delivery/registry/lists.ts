@@ -9,7 +9,11 @@ import type { Descriptor, RegistryResponse, Scope } from "./types.ts";
 
 const pageSize = 1000;
 
-/** All tags of a repository, sorted; none where the registry does not know it. */
+/**
+ * Lists all tags of a repository, sorted; none where the registry does not know it.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ */
 export async function listTags(connection: RegistryConnection, scope: Scope): Promise<string[]> {
   const path = `${pathIn(scope, "tags", "list")}?n=${pageSize}`;
   const tags = new Set<string>();
@@ -22,7 +26,8 @@ export async function listTags(connection: RegistryConnection, scope: Scope): Pr
 }
 
 /**
- * All repositories that the registry tells of; none where it does not tell them, or not to everybody, as most do.
+ * Lists all repositories by distribution's catalog, which the specification does not have; none where the registry has no such
+ * list, or not for this user.
  *
  * @throws Outage when it cannot be reached.
  */
@@ -36,7 +41,7 @@ export async function listRepositories(connection: RegistryConnection): Promise<
       for (const name of repositories) names.add(String(name));
     }
   } catch (error) {
-    // It wants credentials for it, or has no end.
+    // Some registries refuse the list to users, and some name pages without end.
     if (error instanceof RegistryFailure && !(error instanceof Outage)) return [];
     throw error;
   }
@@ -45,14 +50,18 @@ export async function listRepositories(connection: RegistryConnection): Promise<
 
 function readTags(response: RegistryResponse): readonly string[] {
   const { tags } = fields(parseJson(response.body) ?? {});
-  // Go writes an empty list as null.
+  // A registry in Go may write an empty list as null.
   if (tags === null) return [];
   if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
   const type = contentType(response) || "no content type";
   throw new RegistryFailure(`the answer (200, ${type}) is no list of tags; ${checkAddress}`);
 }
 
-/** The referrers that the registry lists itself; undefined where it lists none for any manifest. */
+/**
+ * Lists the referrers of a manifest; undefined where the registry does not have the referrers API.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ */
 export async function listReferrers(
   connection: RegistryConnection,
   scope: Scope,
@@ -63,14 +72,14 @@ export async function listReferrers(
   for await (const response of pages(connection, scope, path, false)) {
     const { manifests } = fields(parseJson(response.body) ?? {});
     const isList = contentType(response) === imageIndexType && Array.isArray(manifests);
-    // Registries that do not know this question answer it in many ways; GHCR refers to a page of another host.
+    // Registries without this API answer in many ways; GHCR redirects to a page of another host.
     if (response.status !== 200 || !isList) return undefined;
     found.push(...manifests.map(readDescriptor));
   }
   return found.filter((descriptor) => isDigest(descriptor.digest));
 }
 
-/** The answer to a path, and to each page that an answer names as the next. */
+/** Requests a path and each page that a response names as the next. */
 async function* pages(
   connection: RegistryConnection,
   scope: Scope,
@@ -91,7 +100,7 @@ async function* pages(
   }
 }
 
-/** What the `Link` header names as the next page. */
+/** Address of the next page in the `Link` header. */
 function nextOf({ headers }: RegistryResponse): string | undefined {
   const { link } = headers;
   const text = Array.isArray(link) ? link.join(", ") : (link ?? "");

@@ -5,13 +5,13 @@ import { imageTypes, indexTypes } from "./media-types.ts";
 import { isDigest } from "./references.ts";
 import type { ChildManifest, Descriptor, Manifest, RegistryResponse } from "./types.ts";
 
-/** Media types of all manifests that are understood. */
+/** Media types of all manifests that can be read here. */
 export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
 
 /**
- * Reads an answer as the manifest under a tag or a `sha256:…`.
+ * Reads a response as the manifest under a tag or a `sha256:…`.
  *
- * @throws RegistryFailure when it is none, or another one.
+ * @throws RegistryFailure when it is no manifest, or one with another digest.
  */
 export function readManifest(response: RegistryResponse, reference: string): Manifest {
   const manifest = parseManifest(response.body, requireManifestType(response));
@@ -21,9 +21,9 @@ export function readManifest(response: RegistryResponse, reference: string): Man
 }
 
 /**
- * Reads the bytes of a manifest.
+ * Parses the bytes of a manifest.
  *
- * @throws RegistryFailure when they are none of that media type.
+ * @throws RegistryFailure when they are no manifest of that media type.
  */
 export function parseManifest(bytes: Buffer, mediaType: string): Manifest {
   const { manifests, layers, config, artifactType, annotations, subject } = fields(
@@ -64,7 +64,7 @@ function readChild(child: unknown, type: string): ChildManifest {
   const descriptor = readDescriptor(child);
   if (!isDigest(descriptor.digest)) throw noManifest(type);
   const name = platformName(descriptor.platform);
-  // How BuildKit marks attestations.
+  // BuildKit marks attestations so.
   const runs = name !== "" && fields(descriptor.platform)["os"] !== "unknown";
   const { digest } = descriptor;
   return { digest, platform: runs ? name : undefined, descriptor };
@@ -76,7 +76,7 @@ export function platformName(value: unknown): string {
   return [os, architecture, variant].filter((part) => typeof part === "string" && part).join("/");
 }
 
-/** Reads a descriptor; what a registry may leave out is empty. */
+/** Reads a descriptor; fields that the registry left out are empty. */
 export function readDescriptor(value: unknown): Descriptor {
   const { mediaType, digest, size, artifactType, annotations, platform } = fields(value);
   return {
@@ -96,12 +96,12 @@ function readAnnotations(value: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(texts);
 }
 
-/** Media type of an answer, without parameters; empty where it has none. */
+/** Media type of a response, without parameters; empty where it has none. */
 export function contentType({ headers }: RegistryResponse): string {
   return headers["content-type"]?.split(";")[0]?.trim() ?? "";
 }
 
-/** @throws RegistryFailure when an answer has another media type than a manifest. */
+/** @throws RegistryFailure when the media type of a response is not that of a manifest. */
 export function requireManifestType(response: RegistryResponse): string {
   const type = contentType(response);
   if (!manifestTypes.includes(type)) throw noManifest(type || "no content type");
@@ -112,13 +112,13 @@ function noManifest(type: string): RegistryFailure {
   return new RegistryFailure(`the answer (200, ${type}) is no manifest; ${checkAddress}`);
 }
 
-/** The digest that the registry claims, where it is one that can be compared. */
+/** Digest that the registry claims; undefined where it claims none, or one by another algorithm. */
 export function saidDigest({ headers }: RegistryResponse): string | undefined {
   const said = headers["docker-content-digest"];
   return typeof said === "string" && said.startsWith("sha256:") ? said : undefined;
 }
 
-/** @throws RegistryFailure when the registry sent something else. */
+/** @throws RegistryFailure when the registry sent bytes with another digest. */
 export function requireDigest(digest: string, expected: string): void {
   if (digest === expected) return;
   throw new RegistryFailure(

@@ -11,13 +11,17 @@ import {
 } from "./manifest-reader.ts";
 import type { Manifest, RegistryResponse, Scope } from "./types.ts";
 
-/** A manifest as it is sent. */
+/** Manifest to put into a registry. */
 export interface ManifestBytes {
   readonly bytes: Buffer;
   readonly mediaType: string;
 }
 
-/** The manifest under a tag or a `sha256:…`; undefined when the registry does not have it. */
+/**
+ * Reads the manifest under a tag or a `sha256:…`; undefined when the registry does not have it.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+ */
 export async function getManifest(
   connection: RegistryConnection,
   scope: Scope,
@@ -27,7 +31,11 @@ export async function getManifest(
   return response && readManifest(response, reference);
 }
 
-/** Whether the registry has the manifest with this `sha256:…`. */
+/**
+ * Whether the registry has the manifest with this `sha256:…`.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+ */
 export async function hasManifest(
   connection: RegistryConnection,
   scope: Scope,
@@ -54,7 +62,11 @@ async function ask(
   return response;
 }
 
-/** Puts a manifest under a tag or its own `sha256:…`; returns the registry's answer and the digest. */
+/**
+ * Puts a manifest under a tag or its own `sha256:…`; returns the response and the digest.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+ */
 export async function putManifest(
   connection: RegistryConnection,
   scope: Scope,
@@ -79,7 +91,12 @@ export async function putManifest(
   return { response, digest };
 }
 
-/** Deletes a tag or a manifest; false when it was not there. */
+/**
+ * Deletes a tag or a manifest; false when it was not there.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-manifests
+ */
 export async function deleteManifest(
   connection: RegistryConnection,
   scope: Scope,
@@ -92,7 +109,7 @@ export async function deleteManifest(
   return true;
 }
 
-/** Whether an answer says that something is not there. Web servers that are no registry have pages for that. */
+/** Whether a response says that something is missing; web servers that are no registry send a page with a 404. */
 export function isMissing(response: RegistryResponse): boolean {
   return response.status === 404 && contentType(response) !== "text/html";
 }

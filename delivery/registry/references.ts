@@ -9,7 +9,7 @@ export type PullRef = string & { readonly [endpoint]: "pull" };
 /** `oci://host/repository` of a chart at the endpoint from which Argo CD pulls. */
 export type ChartRef = string & { readonly [endpoint]: "chart" };
 
-/** How a registry is spoken to. */
+/** Encryption of the connection to a registry. */
 export type Tls = (typeof tlsModes)[number];
 
 /** Each {@link Tls}. */
@@ -19,7 +19,7 @@ export const tlsModes = ["verify", "skip-verify", "plain-http"] as const;
 export interface Endpoints {
   /** Host and port for builds, from outside the cluster. */
   readonly push: string;
-  /** How builds speak to {@link push}. */
+  /** Encryption between builds and {@link push}. */
   readonly pushTls: Tls;
   /** Host and port for the nodes. */
   readonly pull: string;
@@ -58,21 +58,21 @@ export function imageFolder(at: Endpoints): string {
   return `${at.push}/${at.namespace}`;
 }
 
-/** Where builds push `image`. */
+/** Reference under which builds push `image`. */
 export function pushRef(at: Endpoints, image: string, tag: string): PushRef {
-  // The one place where a push reference is made.
+  // No other place makes push references.
   return `${imageFolder(at)}/${image}:${tag}` as PushRef;
 }
 
-/** Where nodes pull `image`. */
+/** Reference under which nodes pull `image`. */
 export function pullRef(at: Endpoints, image: string): PullRef {
-  // The one place where a pull reference is made.
+  // No other place makes pull references.
   return `${at.pull}/${at.namespace}/${image}` as PullRef;
 }
 
-/** Where Argo CD pulls `chart`. */
+/** Reference under which Argo CD pulls `chart`. */
 export function chartRef(at: Endpoints, chart: string): ChartRef {
-  // The one place where a chart reference is made.
+  // No other place makes chart references.
   return `oci://${at.inCluster}/${at.namespace}/charts/${chart}` as ChartRef;
 }
 
@@ -82,7 +82,7 @@ export function chartPushFolder(at: Endpoints): PushRef {
   return `oci://${at.push}/${at.namespace}/charts` as PushRef;
 }
 
-/** Where helm pushes `chart`, with its version. */
+/** Reference under which helm pushes `chart`, with its version. */
 export function chartPushRef(at: Endpoints, chart: string, version: string): string {
   return `${chartPushFolder(at)}/${chart}:${version}`;
 }
@@ -112,12 +112,16 @@ export function isTag(text: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(text);
 }
 
-/** Start of a digest, as long as people need it. */
+/** Start of a digest: `sha256:` and twelve characters, for people. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 19);
 }
 
-/** Tag under which the referrers of a `sha256:…` are listed where the registry does not list them. */
+/**
+ * Tag under which the referrers of a `sha256:…` are listed where the registry does not list them.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
 export function referrersTag(digest: string): string {
   return digest.replace(":", "-");
 }

@@ -7,16 +7,16 @@ import type { ManifestBytes } from "./manifests.ts";
 import { imageIndexType } from "./media-types.ts";
 import { referrersTag } from "./references.ts";
 
-/** Lists that are being changed, by client, so that none overwrites what another of this process adds. */
+/** Last change of a list, by client; the next one waits for it, so that none overwrites what another adds. */
 const changes = new WeakMap<RegistryClient, Promise<unknown>>();
 
 const mostTries = 4;
 
 /**
  * Puts a manifest that has a subject into the subject's repository, so that it is found among its referrers. Where the
- * registry does not list referrers, it is listed under the tag that stands for that, beside all that is listed there.
- * Returns its digest.
+ * registry does not list referrers, it is added to the list under the referrers tag. Returns its digest.
  *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject
  * @throws InputError when the manifest has no subject.
  * @throws RegistryError when the registry does not take it.
  */
@@ -35,7 +35,7 @@ export async function attachReferrer(
   if (await client.putReferrer(repository, manifest)) return digest;
   const before = changes.get(client) ?? Promise.resolve();
   const change = before.then(() => list(client, repository, subject.digest, manifest));
-  // The next one does not mind how this one ended.
+  // A failed change does not keep the next one from its turn.
   changes.set(
     client,
     change.catch(() => undefined),
@@ -44,7 +44,7 @@ export async function attachReferrer(
   return digest;
 }
 
-/** Adds a manifest to the list under the tag, and looks whether it stayed there, since others may write at the same time. */
+/** Adds a manifest to the list under the tag, and reads it again, since others may write at the same time. */
 async function list(
   client: RegistryClient,
   repository: string,
@@ -68,7 +68,7 @@ async function list(
   }
 }
 
-/** The entries under the tag as they are, so that also what is not understood here stays. */
+/** Reads the entries under the tag without parsing them, so that unknown fields stay. */
 async function readList(
   client: RegistryClient,
   repository: string,
@@ -76,17 +76,17 @@ async function readList(
   subject: string,
 ): Promise<readonly unknown[]> {
   const found = await client.getManifest(repository, tag);
-  // GitLab takes this tag for the digest itself.
+  // GitLab answers this tag with the subject itself.
   if (!found || found.digest === subject) return [];
   const { manifests } = fields(parseJson(found.bytes));
-  // Entries are only looked at by their digest.
+  // Only the digest of an entry is read.
   if (Array.isArray(manifests)) return manifests as readonly unknown[];
   throw new InputError(
     `${client.host}/${repository}:${tag} is no list of referrers, and is not overwritten; delete that tag, and run again`,
   );
 }
 
-/** A referrer as lists name it. */
+/** Entry of a referrer in the list under the tag. */
 function entryOf({ bytes, mediaType }: ManifestBytes): Readonly<Record<string, unknown>> {
   const { artifactType, config, annotations } = fields(parseJson(bytes));
   return {

@@ -1,7 +1,7 @@
 import { RegistryFailure, checkAddress, isFull, runAgain, withReason, wordsOf } from "./failure.ts";
 import type { FoundCredentials, RegistryResponse, Scope } from "./types.ts";
 
-/** What a refusal is told with. */
+/** Facts that the message of a refusal names. */
 export interface RefusalContext {
   readonly scope: Scope;
   /** Host of the registry, as it was given. */
@@ -10,11 +10,11 @@ export interface RefusalContext {
   readonly who: string;
   /** End of the message, with the server's own words. */
   readonly says: string;
-  /** What was refused, where there was something. */
+  /** Credentials that were refused; undefined where the request had none. */
   readonly credentials: FoundCredentials | undefined;
 }
 
-/** What to say about an answer that is neither the wanted one nor "not found". */
+/** Failure for a response that is neither the expected one nor "not found". */
 export function refusal(response: RegistryResponse, context: RefusalContext): RegistryFailure {
   const { scope, who, says } = context;
   const said = `${who} answered ${withReason(response.status)}`;
@@ -46,7 +46,7 @@ function full({ status }: RegistryResponse, said: string): string {
     : `${said}: its quota or its disk is exhausted; make room (make gc) or raise the quota, and ${runAgain}`;
 }
 
-/** Old registries say that a tag is no digest. */
+/** Whether the registry deletes by other means alone; old ones answer that a tag is no digest. */
 function deletesOtherwise(response: RegistryResponse): boolean {
   const codes = wordsOf(response).map(({ code }) => code);
   return (
@@ -62,7 +62,7 @@ function lacksParts(response: RegistryResponse): boolean {
   );
 }
 
-/** Right on GHCR, and what one may do with it. */
+/** Right on GHCR by action, and a verb for people. */
 const rights = {
   pull: ["read:packages", "pull from there"],
   push: ["write:packages", "push there"],
@@ -83,7 +83,7 @@ function denied(said: string, { scope, host, credentials }: RefusalContext): str
   }[action];
   if (source === undefined)
     return `${said} to the credentials that docker login stored${limit}; run docker login ${host} again, ${login}`;
-  // The token of a workflow has no rights of its own.
+  // A workflow gives rights to its token, and a package to the workflow's repository.
   const where =
     source === "GITHUB_TOKEN" && action !== "pull"
       ? `on GHCR: ${right}; of a workflow: packages: write, and the package must admit its repository`

@@ -5,13 +5,13 @@ import type { RegistryResponse, Scope } from "./types.ts";
 
 const mostTries = 4;
 
-/** How long work may be repeated. */
+/** Limits of repeated work. */
 export interface RetryPolicy {
-  /** For the message when the connection is closed during a pause. */
+  /** Scope that a message names when the connection is closed during a pause. */
   readonly scope: Scope;
   /** First pause; each further one is twice as long. */
   readonly backOffMs: number;
-  /** When no pause may go on, on the clock of `performance.now()`; asked before each pause. */
+  /** Latest end of a pause, on the clock of `performance.now()`; asked before each one. */
   readonly latest: () => number;
   /** Ends the pause. */
   readonly signal: AbortSignal;
@@ -50,7 +50,7 @@ export function requireSettled(
   server: RegistryServer,
 ): RegistryResponse {
   if (response.status !== 429 && response.status < 500) return response;
-  // A full registry stays full while this waits, so the response is a refusal.
+  // A full registry stays full, so another try would fail as well.
   if (scope.action === "push" && isFull(response)) return response;
   throw busy(response, scope, server.who(response.url), server.says(response));
 }

@@ -2,7 +2,7 @@ import { quote } from "./failure.ts";
 import type { Tls } from "./references.ts";
 import type { RegistryAddress, RegistryResponse } from "./types.ts";
 
-/** Server of a registry: which addresses are its own, and how messages speak of it. */
+/** Server of a registry, with the addresses that are its own and its names in messages. */
 export class RegistryServer {
   /** Host as it was given. */
   public readonly host: string;
@@ -14,7 +14,7 @@ export class RegistryServer {
   public constructor({ host, tls }: RegistryAddress) {
     this.host = host;
     this.tls = tls;
-    // Docker Hub's registry has another name than people use.
+    // Docker Hub's registry has another host than its images' names.
     const server = host === "docker.io" ? "registry-1.docker.io" : host;
     this.base = new URL(`${tls === "plain-http" ? "http" : "https"}://${server}`);
   }
@@ -24,7 +24,7 @@ export class RegistryServer {
     return new URL(path, this.base);
   }
 
-  /** Address of a request by plain HTTP, which all later ones take as well. */
+  /** Address of a request by plain HTTP, to which the server switches for good. */
   public plainUrl({ pathname, search }: URL): URL {
     this.base.protocol = "http:";
     return this.url(pathname + search);

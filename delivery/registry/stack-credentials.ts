@@ -8,7 +8,7 @@ const patienceMs = 30_000;
  * Credentials that the encrypted configuration of a stack holds as `registryToken` and `registryUser`, for the host in
  * `TINYOLLY_REGISTRY_HOST`; none where `TINYOLLY_STACK` names no stack. Pulumi decrypts them each time, so they are in no file.
  *
- * @throws InputError when Pulumi does not, in its own words.
+ * @throws InputError with Pulumi's own words when it cannot decrypt them.
  */
 export async function stackCredentials(
   env: NodeJS.ProcessEnv,
@@ -31,7 +31,7 @@ function configured(key: string, stack: string, env: NodeJS.ProcessEnv): Promise
     const options = { env, timeout: patienceMs };
     const child = execFile("pulumi", args, options, (error, stdout, stderr) => {
       if (!error) resolve(stdout.trim());
-      // So it says of a key that nobody declares.
+      // Pulumi fails with this for a key that is not declared.
       else if (/configuration key '[^']*' not found/.test(stderr)) resolve("");
       else {
         const why = error.code === "ENOENT" ? "pulumi is not on PATH" : stderr.trim();

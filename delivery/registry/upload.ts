@@ -11,10 +11,10 @@ import { contentType, requireDigest, saidDigest } from "./manifest-reader.ts";
 import { isMissing } from "./manifests.ts";
 import type { RegistryResponse, Scope, Source } from "./types.ts";
 
-/** How a blob came to be in a repository. */
+/** Way in which a blob came into a repository. */
 export type Pushed = "there" | "mounted" | "pushed";
 
-/** What to push. */
+/** Blob to upload. */
 export interface Upload {
   readonly digest: string;
   readonly source: Source;
@@ -23,9 +23,9 @@ export interface Upload {
 }
 
 /**
- * Brings a blob into a repository, with as little traffic as possible. What breaks off is begun again, four times at most in
- * all.
+ * Uploads a blob unless the repository has it or can mount it. An interrupted upload begins again, up to four tries in all.
  *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put
  * @throws RegistryFailure when the registry does not take it.
  */
 export function uploadBlob(
@@ -46,7 +46,11 @@ export function uploadBlob(
   });
 }
 
-/** Whether a repository has a blob, asked one time. */
+/**
+ * Whether a repository has a blob, by one request.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+ */
 export async function hasBlob(
   connection: RegistryConnection,
   scope: Scope,
@@ -55,13 +59,17 @@ export async function hasBlob(
   const to = pathIn(scope, "blobs", digest);
   const response = await connection.once({ scope, method: "HEAD", to });
   if (isMissing(response)) return false;
-  // Web servers that are no registry have pages for everything.
+  // A web server that is no registry may answer every path with a page.
   if (response.status !== 200 || contentType(response) === "text/html")
     throw await connection.refusal(response, scope);
   return true;
 }
 
-/** Takes a blob over from the repository in the scope, or begins an upload; undefined where the registry does neither. */
+/**
+ * Mounts a blob from the other repository of the scope, or begins an upload; undefined where the registry does neither.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository
+ */
 async function mount(
   connection: RegistryConnection,
   scope: Scope & { readonly from: string },
@@ -76,12 +84,17 @@ async function mount(
       ? connection.server.reference(response.headers.location, response)
       : undefined;
   } catch (error) {
-    // Some token services refuse a token for a repository that one may not read.
+    // Some token services give no token at all where the user may not read the other repository.
     if (error instanceof RegistryFailure) return undefined;
     throw error;
   }
 }
 
+/**
+ * Begins an upload and returns the address that takes its bytes.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put
+ */
 async function begin(connection: RegistryConnection, scope: Scope): Promise<URL> {
   const to = pathIn(scope, "blobs", "uploads/");
   const response = await connection.once({ scope, method: "POST", to });
@@ -95,21 +108,26 @@ async function begin(connection: RegistryConnection, scope: Scope): Promise<URL>
 }
 
 /**
- * Begins an upload and gives it up again, so that a registry that would take none says so before there is anything to take.
+ * Begins an upload and cancels it, so that missing rights are known before anything is built.
  *
- * @throws RegistryFailure when it would not.
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#cancel-a-blob-upload
+ * @throws RegistryFailure when the registry takes no uploads.
  */
 export async function checkPush(connection: RegistryConnection, scope: Scope): Promise<void> {
   const at = await connection.repeat(scope, () => begin(connection, scope));
   try {
     await connection.once({ scope, method: "DELETE", to: at });
   } catch (error) {
-    // Not every registry lets go of it before its time.
+    // Some registries cannot cancel an upload, and let it expire.
     if (!(error instanceof RegistryFailure)) throw error;
   }
 }
 
-/** Sends all bytes in one request; the answer says where the upload goes on. */
+/**
+ * Sends all bytes in one request; the response names the address where the upload goes on.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+ */
 async function sendBytes(
   connection: RegistryConnection,
   scope: Scope,
@@ -122,6 +140,11 @@ async function sendBytes(
   return connection.server.reference(response.headers.location, response) ?? to;
 }
 
+/**
+ * Ends an upload under its digest.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+ */
 async function commit(
   connection: RegistryConnection,
   scope: Scope,
@@ -129,14 +152,14 @@ async function commit(
   at: URL,
 ): Promise<void> {
   const to = new URL(at);
-  // What is there is the registry's own, and must stay as it is to the letter.
+  // The registry's own query must stay byte for byte, so URLSearchParams may not write it again.
   to.search = `${at.search === "" ? "?" : `${at.search}&`}digest=${encodeURIComponent(digest)}`;
   const response = await connection.once({ scope, method: "PUT", to, slow: true });
   if (![201, 204].includes(response.status)) throw await broken(connection, scope, response);
   requireDigest(saidDigest(response) ?? digest, digest);
 }
 
-/** A refusal, or what is worth a new upload. */
+/** Interruption that is worth a new upload, else a refusal. */
 async function broken(
   connection: RegistryConnection,
   scope: Scope,
