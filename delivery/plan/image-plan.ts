@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
-import { isDigest } from "../registry/oci.ts";
+import { isDigest } from "../registry/references.ts";
 import type { BaseLock } from "../sources/base-lock.ts";
 import {
   type Stage,
