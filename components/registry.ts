@@ -8,6 +8,8 @@ import type {
   Tls,
 } from "../delivery/registry/references.ts";
 
+export type { Tls } from "../delivery/registry/references.ts";
+
 /** Inputs of {@link Registry}. Hosts are written as `ghcr.io` or `localhost:30500`, without scheme and path. */
 export interface RegistryArgs {
   /** Host and port to which builds push. */

@@ -90,6 +90,11 @@ function checks(schemas: readonly string[]): Check[] {
   return [
     { name: "prettier", command: ["prettier", "--check", "--log-level=warn", "."] },
     { name: "types", command: ["tsc", "--project", "."] },
+    { name: "types of examples/shop", command: ["tsc", "--project", "examples/shop"] },
+    {
+      name: "types of the package",
+      command: ["tsc", "--project", "tsconfig.package.json", "--noEmit"],
+    },
     { name: "eslint", command: ["eslint", "--max-warnings=0", "."] },
     { name: "rooms", command: ["depcruise", ...rooms] },
     ...[...goModules, "platform/tools/cmd"].map((cwd): Check => ({

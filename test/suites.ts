@@ -29,6 +29,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   builders: "platform",
   "release-failures": "platform",
   credentials: "platform",
+  examples: "platform",
   gc: "tools",
   user: "tools",
   rehearsal: "alone",
