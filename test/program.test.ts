@@ -48,7 +48,7 @@ const lock = "bases.lock.yaml";
 beforeEach(() => {
   enterCheckout();
   const bases = Object.entries(deliverables.images).flatMap(([name, image]) =>
-    outsideBases(name, image),
+    outsideBases(name, image, ["linux/amd64"]),
   );
   writeBaseLock(lock, new Map(bases.map((base) => [base, `sha256:${"1".repeat(64)}`])));
   writeFiles(".", {

@@ -29,7 +29,7 @@ async function main(): Promise<number> {
   if (options.platform) enterStack(options.stack);
   const { baseLock: file, plan } = readSettings(readStackConfiguration(options.stack));
   const lock = plan.bases;
-  const wanted = allOutsideBases(deliverables);
+  const wanted = allOutsideBases(deliverables, plan.platforms);
   const bases = await resolveBases(wanted, lock, process.env["TINYOLLY_BASE_MIRROR"]);
   const unused = [...lock.keys()].filter((reference) => !wanted.includes(reference));
   const outdated = unused.length > 0 || bases.some(({ locked, current }) => locked !== current);

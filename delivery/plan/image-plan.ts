@@ -88,7 +88,7 @@ export function planImage(name: string, image: ImageSource, options: ImagePlanOp
   } = options;
   const { path, target, buildArgs = {} } = image;
   requireFolder(path, `image "${name}"`);
-  const read = readDockerfile(name, image);
+  const read = readDockerfile(name, image, platforms);
   const { dockerfile, text, stages } = read;
   if (target !== undefined && !stages.some((stage) => stage.name === target.toLowerCase())) {
     throw new InputError(
@@ -145,8 +145,9 @@ export function planImage(name: string, image: ImageSource, options: ImagePlanOp
 export function outsideBases(
   name: string,
   image: ImageSource & { readonly needs?: readonly string[] },
+  platforms: readonly string[],
 ): string[] {
-  return takenFromOutside(name, image.needs ?? [], readDockerfile(name, image));
+  return takenFromOutside(name, image.needs ?? [], readDockerfile(name, image, platforms));
 }
 
 /** Digest that a reference carries itself or that the lock has for it; `""` for neither. */
@@ -158,21 +159,29 @@ function lockedDigest(reference: string, lock: BaseLock): string {
 interface ReadDockerfile {
   readonly dockerfile: string;
   readonly text: string;
+  /** As they are for the first platform. */
   readonly stages: readonly Stage[];
+  /** Images that it starts or copies from, for any platform. */
+  readonly taken: readonly string[];
 }
 
-function readDockerfile(name: string, image: ImageSource): ReadDockerfile {
+function readDockerfile(
+  name: string,
+  image: ImageSource,
+  platforms: readonly string[],
+): ReadDockerfile {
   const { path, dockerfile = join(path, "Dockerfile"), buildArgs } = image;
   const text = readText(dockerfile, `image "${name}"`);
-  return { dockerfile, text, stages: parseDockerfile(dockerfile, text, buildArgs) };
+  const read = platforms.map((platform) => parseDockerfile(dockerfile, text, buildArgs, platform));
+  const taken = [...new Set(read.flatMap(baseImages))];
+  return { dockerfile, text, stages: read[0] ?? [], taken };
 }
 
 function takenFromOutside(
   name: string,
   needs: readonly string[],
-  { dockerfile, text, stages }: ReadDockerfile,
+  { dockerfile, text, taken }: ReadDockerfile,
 ): string[] {
-  const taken = baseImages(stages);
   const unused = needs.find((need) => !taken.includes(need));
   if (unused !== undefined) {
     throw new InputError(

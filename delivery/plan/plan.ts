@@ -103,8 +103,13 @@ export function unlockedProblem(plan: Plan, lock: string, stack: string): string
 }
 
 /** The same of all images: each reference once, sorted. */
-export function allOutsideBases({ images }: Pick<Deliverables, "images">): string[] {
-  const references = Object.entries(images).flatMap(([name, image]) => outsideBases(name, image));
+export function allOutsideBases(
+  { images }: Pick<Deliverables, "images">,
+  platforms: readonly string[],
+): string[] {
+  const references = Object.entries(images).flatMap(([name, image]) =>
+    outsideBases(name, image, platforms),
+  );
   return [...new Set(references)].sort();
 }
 

@@ -1,4 +1,5 @@
 import { InputError } from "../basics/input-error.ts";
+import { WordReader, splitWords } from "./shell-words.ts";
 
 /** One `FROM` of a Dockerfile. */
 export interface Stage {
@@ -19,8 +20,9 @@ const instructions = new Set(
 );
 
 /**
- * Reads the stages of a Dockerfile and finds what BuildKit would refuse at once: unknown instructions, a missing
- * `FROM`, heredocs without an end.
+ * Reads the stages of a Dockerfile, as they are for one platform, and finds what BuildKit would refuse at once: unknown
+ * instructions, a missing `FROM`, heredocs without an end. Without a platform, and for arguments that tell the builder's
+ * own, `FROM build-${TARGETARCH}` is the first stage that has such a name.
  *
  * @throws InputError with `path`, the line and what is allowed there.
  */
@@ -28,11 +30,14 @@ export function parseDockerfile(
   path: string,
   text: string,
   buildArgs: Readonly<Record<string, string>> = {},
+  platform?: string,
 ): Stage[] {
-  const args: Record<string, string> = {};
+  const args = platformArguments(platform);
+  for (const name of args.keys()) args.set(name, buildArgs[name] ?? args.get(name) ?? "");
   const stages: (Stage & { readonly sources: string[] })[] = [];
+  const escape = escapeCharacter(text);
 
-  for (const { line, statement } of statements(path, text)) {
+  for (const { line, statement } of statements(path, text, escape)) {
     const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(statement) ?? [];
     const instruction = word.toLowerCase();
     const fail = (problem: string): never => {
@@ -49,20 +54,33 @@ export function parseDockerfile(
     if (instruction !== "cmd" && instruction !== "entrypoint" && rest.trim() === "")
       fail(`${word} has no argument`);
     if (instruction === "arg" && stages.length === 0) {
-      const [name = "", ...value] = rest.trim().split("=");
-      args[name] = buildArgs[name] ?? value.join("=").replace(/^(["'])(.*)\1$/, "$2");
+      const reader = new WordReader(args, escape, fail);
+      for (const word of splitWords(rest, escape)) {
+        const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+        const given = buildArgs[name] ?? (value === undefined ? undefined : reader.read(value));
+        if (given !== undefined) args.set(name, given);
+      }
     }
     if (instruction === "from") {
       const match = /^(?:--platform=(\S+)\s+)?(\S+)(?:\s+as\s+(\S+))?$/i.exec(rest.trim());
       if (!match)
         fail(`"FROM ${rest.trim()}" is not of the form FROM [--platform=…] image [AS name]`);
-      const [, platform, from = "", name] = match ?? [];
-      stages.push({ from: fill(from, args), name: name?.toLowerCase(), platform, sources: [] });
+      const [, flag, word = "", name] = match ?? [];
+      const from = settle(word, new WordReader(args, escape, fail).read(word), stages, fail);
+      stages.push({ from, name: name?.toLowerCase(), platform: flag, sources: [] });
     }
     if (["add", "copy", "run"].includes(instruction)) {
       const flags = /^(?:--\S+\s+)*/.exec(rest)?.[0] ?? "";
-      for (const [, source = ""] of flags.matchAll(/--(?:from=|mount=(?:\S*?,)?from=)([^\s,]+)/gi))
+      for (const [, source = ""] of flags.matchAll(
+        /--(?:from=|mount=(?:\S*?,)?from=)([^\s,]+)/gi,
+      )) {
+        if (source.includes("$"))
+          fail(
+            `${word} takes from "${source}", but BuildKit puts no arguments in there; ` +
+              `write FROM ${source} AS a stage of its own, and take from that`,
+          );
         stages.at(-1)?.sources.push(source);
+      }
     }
   }
   if (stages.length === 0)
@@ -98,51 +116,107 @@ export function pinSyntax(text: string, digest: string): string {
 const syntaxLine =
   /^(\uFEFF?(?:#[ \t]*\w+[ \t]*=.*\n)*?#[ \t]*syntax[ \t]*=[ \t]*)(\S+)([ \t]*(?:\r?\n|$))/i;
 
+/** Begins and ends the name of an argument whose value only the builder knows. */
+const unknown = "\0";
+
+/** Arguments that BuildKit sets for each platform. */
+function platformArguments(platform: string | undefined): Map<string, string> {
+  const [os, arch, variant = ""] = platform?.split("/") ?? [];
+  const target = { PLATFORM: platform, OS: os, ARCH: arch, VARIANT: variant, OSVERSION: "" };
+  const args = new Map<string, string>();
+  for (const [name, value] of Object.entries(target)) {
+    args.set(`BUILD${name}`, `${unknown}BUILD${name}${unknown}`);
+    const known = platform === undefined ? undefined : value;
+    args.set(`TARGET${name}`, known ?? `${unknown}TARGET${name}${unknown}`);
+  }
+  return args;
+}
+
+/** The image or stage that `reference`, written as `word`, stands for. */
+function settle(
+  word: string,
+  reference: string,
+  stages: readonly Stage[],
+  fail: (problem: string) => never,
+): string {
+  if (reference === "")
+    fail(`"FROM ${word}" names nothing; give its ARG a default, or set it in buildArgs`);
+  const [start = "", argument, ...rest] = reference.split(unknown);
+  if (argument === undefined) return reference;
+  const end = rest.at(-1) ?? "";
+  const fitting = stages.find(
+    ({ name }) =>
+      name !== undefined &&
+      name.length > start.length + end.length &&
+      name.startsWith(start.toLowerCase()) &&
+      name.endsWith(end.toLowerCase()),
+  );
+  return (
+    fitting?.name ??
+    fail(
+      `"FROM ${word}" depends on ${argument}, which only the builder knows, and no earlier stage has such a name; ` +
+        `set ${argument} in buildArgs, or write a stage for each of its values`,
+    )
+  );
+}
+
 interface Statement {
   readonly line: number;
   readonly statement: string;
 }
 
-function statements(path: string, text: string): Statement[] {
-  const rows = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+function escapeCharacter(text: string): string {
   const directive = /^#\s*escape\s*=\s*(\S)\s*$/im.exec(/^(?:#.*\n)*/.exec(`${text}\n`)?.[0] ?? "");
-  const escape = directive?.[1] ?? "\\";
+  return directive?.[1] ?? "\\";
+}
+
+function statements(path: string, text: string, escape: string): Statement[] {
+  const rows = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  const continued = new RegExp(`(^|[^\\${escape}])\\${escape}[ \\t]*$`);
   const found: Statement[] = [];
 
   for (let i = 0; i < rows.length; i++) {
-    const first = rows[i]?.trim() ?? "";
+    const first = rows[i]?.trimStart() ?? "";
     if (first === "" || first.startsWith("#")) continue;
     const line = i + 1;
     let statement = first;
-    while (statement.endsWith(escape) && i + 1 < rows.length) {
-      i++;
-      const next = rows[i]?.trim() ?? "";
-      if (next.startsWith("#") || next === "") {
-        continue;
-      }
-      statement = `${statement.slice(0, -1)} ${next}`;
+    for (let open = continued.test(first); open && i + 1 < rows.length;) {
+      const next = rows[++i] ?? "";
+      if (/^\s*(?:#|$)/.test(next)) continue;
+      statement = statement.replace(continued, "$1") + next;
+      open = continued.test(next);
     }
-    if (statement.endsWith(escape)) statement = statement.slice(0, -1).trim();
-    if (/^(?:run|copy|add)\s/i.test(statement)) {
-      for (const [, , end = ""] of statement.matchAll(/<<-?\s*(["']?)([A-Za-z_]\w*)\1/g)) {
-        while (i + 1 < rows.length && rows[++i]?.trim() !== end);
-        if (rows[i]?.trim() !== end)
-          throw new InputError(
-            `${path}:${line}: the heredoc ${end} has no end; close it by a line "${end}"`,
-          );
-      }
+    statement = statement.replace(continued, "$1").trim();
+    for (const { end, indented } of heredocs(statement)) {
+      const ends = (row: string): boolean => (indented ? row.replace(/^\t+/, "") : row) === end;
+      while (i + 1 < rows.length && !ends(rows[++i] ?? ""));
+      if (!ends(rows[i] ?? ""))
+        throw new InputError(
+          `${path}:${line}: the heredoc ${end} has no end; close it by a line "${end}"`,
+        );
     }
     found.push({ line, statement });
   }
   return found;
 }
 
-function fill(reference: string, args: Readonly<Record<string, string>>): string {
-  return reference.replace(
-    /\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g,
-    (_, braced?: string, fallback?: string, plain?: string) => {
-      const value = args[braced ?? plain ?? ""];
-      return value === undefined || value === "" ? (fallback ?? "") : value;
-    },
-  );
+interface Heredoc {
+  /** Line that ends it. */
+  readonly end: string;
+  /** Whether tabs may stand before that line. */
+  readonly indented: boolean;
+}
+
+/** Heredocs that begin on a line: words such as `<<EOF`, `3<<-"EOF"` and `<< EOF`, which are part of no other word. */
+function heredocs(statement: string): Heredoc[] {
+  if (!/^(?:onbuild\s+)?(?:run|copy|add)\s/i.test(statement)) return [];
+  return splitWords(statement, "\\").flatMap((word) => {
+    const [, dash, name = ""] = /^\d*<<(-?)\s*([^<]*)$/s.exec(word) ?? [];
+    if (dash === undefined || name === "") return [];
+    const end = name.replace(
+      /'([^']*)'|"([^"]*)"|\\(.)/gs,
+      (_, single?: string, double?: string, escaped?: string) => single ?? double ?? escaped ?? "",
+    );
+    return [{ end, indented: dash === "-" }];
+  });
 }

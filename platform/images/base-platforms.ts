@@ -18,31 +18,29 @@ export function basePlatforms(
   platforms: readonly string[],
 ): Map<string, Set<string>> {
   const needed = new Map<string, Set<string>>();
-  const need = (reference: string, more: readonly string[]): void => {
-    needed.set(reference, new Set([...(needed.get(reference) ?? []), ...more]));
+  const need = (reference: string, platform: string): void => {
+    needed.set(reference, new Set([...(needed.get(reference) ?? []), platform]));
   };
   for (const image of Object.values(images)) {
     const { path, dockerfile = join(path, "Dockerfile"), buildArgs, needs = [] } = image;
     const text = readFileSync(dockerfile, "utf8");
-    const stages = parseDockerfile(dockerfile, text, buildArgs);
-    const outside = baseImages(stages).filter((base) => !needs.includes(base));
-    for (const stage of stages) {
-      if (outside.includes(stage.from)) need(stage.from, stagePlatforms(stage, host, platforms));
-      // BuildKit takes what is copied from elsewhere for the platform that it builds for.
-      for (const source of stage.sources) if (outside.includes(source)) need(source, platforms);
+    for (const platform of platforms) {
+      const stages = parseDockerfile(dockerfile, text, buildArgs, platform);
+      const outside = baseImages(stages).filter((base) => !needs.includes(base));
+      for (const stage of stages) {
+        if (outside.includes(stage.from)) need(stage.from, stagePlatform(stage, host, platform));
+        // BuildKit takes what is copied from elsewhere for the platform that it builds for.
+        for (const source of stage.sources) if (outside.includes(source)) need(source, platform);
+      }
     }
     const frontend = syntaxImage(text);
-    if (frontend !== undefined) need(frontend, [host]);
+    if (frontend !== undefined) need(frontend, host);
   }
   return needed;
 }
 
-function stagePlatforms(
-  { platform }: Stage,
-  host: string,
-  platforms: readonly string[],
-): readonly string[] {
+function stagePlatform({ platform }: Stage, host: string, target: string): string {
   const variable = /^\$\{?(\w+)\}?$/.exec(platform ?? "$TARGETPLATFORM")?.[1];
-  if (variable === "BUILDPLATFORM") return [host];
-  return platform === undefined || variable !== undefined ? platforms : [platform];
+  if (variable === "BUILDPLATFORM") return host;
+  return platform === undefined || variable !== undefined ? target : platform;
 }

@@ -26,8 +26,8 @@ const manifestTypes = [
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** References to images outside the deliverables in the Dockerfiles of this checkout, such as `python:3.14-slim`. */
-export function requiredBases(): string[] {
-  return allOutsideBases(deliverables);
+export function requiredBases(platforms: readonly string[]): string[] {
+  return allOutsideBases(deliverables, platforms);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function provideBases(
   log: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const bases = requiredBases();
+  const bases = requiredBases(settings.platforms);
   const names = bases.flatMap(hubName);
   const missing: string[] = [];
   for (const base of names) if (!(await isMirrored(settings, base))) missing.push(base);

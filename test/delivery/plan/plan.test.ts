@@ -321,14 +321,20 @@ describe("what Dockerfiles take from elsewhere", () => {
   });
 
   test("can be asked for without a plan", () => {
-    expect(outsideBases("api", shop.images.api)).toEqual(["busybox:1"]);
-    expect(outsideBases("web", shop.images.web)).toEqual([
+    expect(outsideBases("api", shop.images.api, ["linux/amd64"])).toEqual(["busybox:1"]);
+    expect(outsideBases("web", shop.images.web, ["linux/amd64"])).toEqual([
       "nginx",
       own,
       "busybox:1",
       "tools",
       "docker/dockerfile:1",
     ]);
+  });
+
+  test("and has another name on each platform is listed for all that are planned", () => {
+    writeFileSync("apps/api/Dockerfile", "FROM tools-${TARGETARCH}\n");
+    const taken = outsideBases("api", shop.images.api, ["linux/amd64", "linux/arm64"]);
+    expect(taken).toEqual(["tools-amd64", "tools-arm64"]);
   });
 
   test.each([

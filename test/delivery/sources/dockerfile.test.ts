@@ -39,13 +39,86 @@ describe("stages", () => {
     ]);
   });
 
-  test("heredocs are no instructions", () => {
-    const text = "FROM a\nRUN <<EOF\nnot an instruction\nEOF\nCOPY <<-'X' /f\n\tbody\n\tX\n";
+  test.each([
+    ["RUN <<EOF", "EOF"],
+    ["COPY <<-'X Y' /f", "\tX Y"],
+    ['RUN cat <<"EOF" > /f', "EOF"],
+    ["RUN cat << EOF", "EOF"],
+    ["RUN read 3<<EOF", "EOF"],
+    ["RUN cat <<A <<B", "A\nB"],
+    ["ONBUILD RUN <<EOF", "EOF"],
+    ["RUN one \\\n  <<EOF", "EOF"],
+  ])("the heredoc of %j is no instruction", (start, end) => {
+    const text = `FROM a\n${start}\nnot an instruction\n  ${end}\n${end}\nRUN more\n`;
     expect(parseDockerfile("Dockerfile", text)).toHaveLength(1);
+  });
+
+  test.each([
+    "cat <<< foo",
+    "cat <<<foo",
+    "echo $((1<<FOO))",
+    'echo "1 << n"',
+    "echo '<<EOF'",
+    "echo a<<EOF",
+    "echo <<-",
+    "echo \\<<EOF",
+    "echo it's <<EOF",
+  ])("%j begins no heredoc", (command) => {
+    expect(parseDockerfile("Dockerfile", `FROM a\nRUN ${command}\nRUN more\n`)).toHaveLength(1);
+  });
+
+  test("a line goes on where it was broken, unless an escape is escaped", () => {
+    const text = "FROM al\\\n# between\n\npine\nRUN echo \\\\\nRUN more\n";
+    expect(baseImages(parseDockerfile("Dockerfile", text))).toEqual(["alpine"]);
   });
 
   test("the escape directive is heeded", () => {
     expect(parseDockerfile("Dockerfile", "# escape=`\nFROM a\nRUN one `\n  two\n")).toHaveLength(1);
+  });
+});
+
+describe("arguments", () => {
+  function baseOf(text: string, buildArgs = {}, platform?: string): unknown {
+    return baseImages(parseDockerfile("Dockerfile", text, buildArgs, platform));
+  }
+
+  test.each([
+    ["several on a line", "ARG A=1 B=2\nFROM p:${A}-$B", "p:1-2"],
+    ["one that holds an earlier one", "ARG V=3\nARG IMG=p:${V}\nFROM ${IMG}", "p:3"],
+    ["one that holds an earlier one of its line", "ARG V=3 IMG=p:$V\nFROM $IMG", "p:3"],
+    ["one that is declared again without a value", "ARG V=3\nARG V\nFROM p:$V", "p:3"],
+    ["quotes", 'ARG A="a" B=\'b\' C=c"d"\nFROM $A/$B:$C', "a/b:cd"],
+    ["single quotes, which keep a dollar", "ARG A=1 B='$A'\nFROM p:${A:+x}${B:+y}", "p:xy"],
+    ["escapes", "ARG A=\\$B\nFROM p${A:+q}", "pq"],
+    ["a default for one that is not set", "FROM p:${A-1}${B:-2}", "p:12"],
+    ["a default for one that is empty", "ARG A=\nFROM p:1${A-1}${A:-2}", "p:12"],
+    ["a default in a default", "ARG B=2\nFROM p:${A:-${C:-$B}}", "p:2"],
+    ["something else where one is set", "ARG A=1\nFROM p${A:+:2}${B:+x}", "p:2"],
+  ])("%s", (_, text, base) => {
+    expect(baseOf(text)).toEqual([base]);
+  });
+
+  test("of a build come before defaults, also in the values of others", () => {
+    expect(baseOf("ARG V=3 IMG=p:$V\nFROM $IMG", { V: "4" })).toEqual(["p:4"]);
+    expect(baseOf("ARG V\nFROM p:$V", { V: "4" })).toEqual(["p:4"]);
+  });
+
+  const stages = "FROM a AS build-amd64\nFROM b AS build-arm64\nFROM build-${TARGETARCH}\n";
+
+  test("of the platform are its own", () => {
+    const text = "ARG IMG=p-$TARGETARCH\nFROM $IMG:$TARGETOS$TARGETVARIANT\n";
+    expect(baseOf(text, {}, "linux/amd64")).toEqual(["p-amd64:linux"]);
+    expect(baseOf(text, {}, "linux/arm/v7")).toEqual(["p-arm:linuxv7"]);
+    expect(baseOf(text, { TARGETARCH: "x" }, "linux/amd64")).toEqual(["p-x:linux"]);
+    expect(parseDockerfile("Dockerfile", stages, {}, "linux/arm64").at(-1)?.from).toBe(
+      "build-arm64",
+    );
+    expect(baseOf(stages, {}, "linux/s390x")).toEqual(["a", "b", "build-s390x"]);
+  });
+
+  test("of a platform that is not known leave stages", () => {
+    expect(baseOf(stages)).toEqual(["a", "b"]);
+    expect(baseOf(stages.replace("TARGET", "BUILD"), {}, "linux/s390x")).toEqual(["a", "b"]);
   });
 });
 
@@ -128,6 +201,36 @@ test.each([
     "a heredoc without end",
     "FROM a\nRUN <<EOF\nx\n",
     'Dockerfile:2: the heredoc EOF has no end; close it by a line "EOF"',
+  ],
+  [
+    "a heredoc whose end is indented",
+    "FROM a\nRUN <<EOF\nx\n  EOF\n",
+    'Dockerfile:2: the heredoc EOF has no end; close it by a line "EOF"',
+  ],
+  [
+    "a base without a name",
+    "ARG A\nFROM $A\n",
+    'Dockerfile:2: "FROM $A" names nothing; give its ARG a default, or set it in buildArgs',
+  ],
+  [
+    "a base that only the builder knows",
+    "FROM a AS build\nFROM p:$BUILDARCH\n",
+    'Dockerfile:2: "FROM p:$BUILDARCH" depends on BUILDARCH, which only the builder knows, and no earlier stage has such a name; ' +
+      "set BUILDARCH in buildArgs, or write a stage for each of its values",
+  ],
+  [
+    "a substitution that is not known here",
+    "ARG A=1.2\nFROM p:${A%.*}\n",
+    "Dockerfile:2: p:${A%.*} holds a substitution other than ${NAME}, ${NAME:-default} and ${NAME:+instead}; use one of these",
+  ],
+  ["a required argument", "FROM p:${A:?say}\n", "Dockerfile:1: A has no value: say"],
+  ["an open quote", "FROM p:${A:-'1}\n", "Dockerfile:1: p:${A:-'1} lacks a closing '"],
+  ["an open brace", "FROM p:${A:-1\n", "Dockerfile:1: p:${A:-1 lacks a closing }"],
+  [
+    "an argument in COPY --from",
+    "FROM a\nCOPY --from=build-${TARGETARCH} /a /b\n",
+    'Dockerfile:2: COPY takes from "build-${TARGETARCH}", but BuildKit puts no arguments in there; ' +
+      "write FROM build-${TARGETARCH} AS a stage of its own, and take from that",
   ],
 ])("%s is refused with its line", (_, text, message) => {
   expect(() => parseDockerfile("Dockerfile", text)).toThrow(message);

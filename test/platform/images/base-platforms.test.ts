@@ -34,6 +34,11 @@ test.each<[string, readonly string[], unknown]>([
     { a: ["linux/amd64"], c: platforms },
   ],
   [
+    "that has a name for each platform",
+    ["FROM a-$TARGETARCH"],
+    { "a-amd64": ["linux/amd64"], "a-arm64": ["linux/arm64"] },
+  ],
+  [
     "that reads the Dockerfile",
     ["# syntax=docker/dockerfile:1", "FROM scratch"],
     { "docker/dockerfile:1": ["linux/amd64"] },
