@@ -22,7 +22,7 @@ const commands = [
 
 /** Tests that replace modules, which must not reach others in the same process. */
 const isolated = [
-  "test/delivery/sources/{digest-cache,file-digest,file-status}.test.ts",
+  "test/delivery/sources/file-digest.test.ts",
   "test/platform/{images/bases,machine/lock}.test.ts",
 ];
 

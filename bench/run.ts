@@ -12,11 +12,10 @@ import { CommandError, allowCommands, endCommandsOnSignals } from "./command.ts"
 import { type Contenders, makeContenders } from "./contenders/all.ts";
 import { deliveryCases } from "./delivery-cases.ts";
 import { machineFacts } from "./machine.ts";
-import { type CaseResult, measure } from "./measure.ts";
+import { type Case, type CaseResult, measure } from "./measure.ts";
 import { benchmarkPage } from "./page.ts";
 import { barPlot } from "./plot.ts";
 import { type Section, markdownTable, sections } from "./report.ts";
-import { measureSourceTree } from "./source-tree-case.ts";
 import { type Workplace, closeWorkplace, openWorkplace } from "./workplace.ts";
 
 interface Options {
@@ -28,12 +27,6 @@ interface Options {
   readonly project: string;
 }
 
-/** A case, or several that one program times. */
-interface Job {
-  readonly id: string;
-  readonly run: () => Promise<readonly CaseResult[]>;
-}
-
 async function main(): Promise<number> {
   const { only, rounds, project: measured } = readOptions();
   endCommandsOnSignals();
@@ -41,7 +34,7 @@ async function main(): Promise<number> {
   let contenders: Contenders | undefined;
   try {
     contenders = await makeContenders(workplace);
-    const { results, failed } = await runJobs(only, allJobs(workplace, contenders, rounds));
+    const { results, failed } = await measureCases(only, allCases(workplace, contenders, rounds));
     const shown = sections(results);
     writeFileSync(join(project, "bench/results.json"), `${JSON.stringify(results, null, 2)}\n`);
     process.stdout.write(markdownTable(shown));
@@ -72,37 +65,37 @@ function readOptions(): Options {
   return { only: values.only, rounds, project: resolve(values.project) };
 }
 
-function allJobs(workplace: Workplace, contenders: Contenders, rounds: number | undefined): Job[] {
-  const cases = [
+function allCases(
+  workplace: Workplace,
+  contenders: Contenders,
+  rounds: number | undefined,
+): Case[] {
+  return [
     ...deliveryCases(contenders, { short: rounds ?? 7, long: rounds ?? 3 }, log),
     ...catalogCases(workplace, contenders.floor, rounds ?? 5, log),
-  ];
-  return [
-    ...cases.map((one) => ({ id: one.id, run: async () => [await measure(one, log)] })),
-    { id: "source-tree", run: () => measureSourceTree(workplace, rounds ?? 7) },
   ];
 }
 
 /** Runs what was chosen; a case that fails is told and does not end the others. */
-async function runJobs(
+async function measureCases(
   only: readonly string[],
-  jobs: readonly Job[],
+  cases: readonly Case[],
 ): Promise<{ results: CaseResult[]; failed: boolean }> {
-  const ids = jobs.map(({ id }) => id);
+  const ids = cases.map(({ id }) => id);
   const unknown = only.find((id) => !ids.includes(id));
   if (unknown !== undefined) {
     throw new PlatformError(`--only is "${unknown}", but must be one of ${ids.join(", ")}`);
   }
   const results: CaseResult[] = [];
   let failed = false;
-  for (const job of jobs) {
-    if (only.length > 0 && !only.includes(job.id)) continue;
+  for (const one of cases) {
+    if (only.length > 0 && !only.includes(one.id)) continue;
     try {
-      results.push(...(await job.run()));
+      results.push(await measure(one, log));
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       failed = true;
-      log(`${job.id} was not measured: ${error.message}`);
+      log(`${one.id} was not measured: ${error.message}`);
     }
   }
   return { results, failed };

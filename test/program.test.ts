@@ -25,7 +25,7 @@ import { writeBaseLock } from "../delivery/sources/base-lock.ts";
 import { enterCheckout } from "./checkout.ts";
 import { programs } from "./commands/release/programs.ts";
 import { type FakeRegistry, manifestOf, startRegistry } from "./fake-registry.ts";
-import { folderWith, writeFiles } from "./folders.ts";
+import { writeFiles } from "./folders.ts";
 import {
   type MockProvider,
   type Recording,
@@ -57,7 +57,6 @@ beforeEach(() => {
   });
   vi.stubEnv("KUBECONFIG", "kubeconfig");
   vi.stubEnv("BUILDX_CONFIG", "buildx");
-  vi.stubEnv("TMPDIR", folderWith({}));
   for (const name of ["BASE_LOCK", "PLAN", "RELEASE"]) vi.stubEnv(`TINYOLLY_${name}`, undefined);
   vi.stubEnv("TINYOLLY_OFFLINE", "1");
   return () => {

@@ -1,26 +1,16 @@
 import { createHash } from "node:crypto";
-import { type Stats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { InputError } from "../basics/input-error.ts";
 
 /** Largest file of a source folder in bytes, where the configuration says nothing else: 1 GiB. */
 export const defaultLargestFile = 2 ** 30;
 
-/** What is known of a file's content without reading it again. */
+/** A file as it was at one moment. */
 export interface FileDigest {
   /** SHA-256 of the content, in hex. */
   readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
   /** Type and permission bits. */
   readonly mode: number;
-}
-
-/** A file's content as it was at one moment. */
-export interface FreshDigest extends FileDigest {
-  /** What the file was from {@link readAt} until it was read. */
-  readonly stats: Stats;
-  /** When reading began, in Unix ms. */
-  readonly readAt: number;
 }
 
 const mostReads = 5;
@@ -32,7 +22,7 @@ const chunk = Buffer.alloc(256 * 1024);
  *
  * @throws InputError when it is no plain file, is larger than `largest` bytes, cannot be read or keeps changing.
  */
-export function digestFile(path: string, largest: number): FreshDigest {
+export function digestFile(path: string, largest: number): FileDigest {
   for (let reads = 1; reads <= mostReads; reads++) {
     const digest = readOnce(path, largest);
     if (digest !== undefined) return digest;
@@ -59,10 +49,9 @@ export function notAFile(path: string): InputError {
   );
 }
 
-function readOnce(path: string, largest: number): FreshDigest | undefined {
+function readOnce(path: string, largest: number): FileDigest | undefined {
   let file: number | undefined;
   try {
-    const readAt = Date.now();
     // A link or a named pipe may have taken the place of the file that was listed.
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const before = fstatSync(file);
@@ -71,13 +60,12 @@ function readOnce(path: string, largest: number): FreshDigest | undefined {
     const hash = createHash("sha256");
     for (let length = readSync(file, chunk); length > 0; length = readSync(file, chunk))
       hash.update(chunk.subarray(0, length));
-    const stats = fstatSync(file);
+    const after = fstatSync(file);
     const same =
-      stats.size === before.size &&
-      stats.mtimeMs === before.mtimeMs &&
-      stats.ctimeMs === before.ctimeMs;
-    const { size, mode } = stats;
-    return same ? { digest: hash.digest("hex"), size, mode, stats, readAt } : undefined;
+      after.size === before.size &&
+      after.mtimeMs === before.mtimeMs &&
+      after.ctimeMs === before.ctimeMs;
+    return same ? { digest: hash.digest("hex"), mode: after.mode } : undefined;
   } catch (error) {
     throw error instanceof InputError ? error : unreadable(path, error);
   } finally {

@@ -4,8 +4,6 @@ export interface IgnoreRules {
   ignores(path: string): boolean;
   /** Whether nothing below the ignored folder `path` can be let in again, so that it need not be walked. */
   prunes(path: string): boolean;
-  /** {@link ignores} for names directly in `folder`, which is "" for the root: much faster for many names. */
-  within(folder: string): (name: string) => boolean;
 }
 
 interface Pattern {
@@ -15,8 +13,6 @@ interface Pattern {
 }
 
 interface Segment {
-  /** Whether it is `**`. */
-  readonly anyDepth: boolean;
   /** Whether it may match more than one folder. */
   readonly spans: boolean;
   readonly regex: RegExp;
@@ -26,7 +22,6 @@ interface Segment {
 export const ignoreNothing: IgnoreRules = {
   ignores: () => false,
   prunes: () => true,
-  within: () => () => false,
 };
 
 /**
@@ -43,20 +38,7 @@ export function dockerIgnore(text: string): IgnoreRules {
       const last = patterns.findLast(({ regex }) => regex.test(path));
       return last !== undefined && !last.negated;
     },
-    prunes: (path) => !letIn.some((pattern) => reach(pattern, path.split("/"), path) === "below"),
-    within(folder) {
-      const folders = folder === "" ? [] : folder.split("/");
-      const near = patterns
-        .map((pattern) => ({ pattern, reach: reach(pattern, folders, folder) }))
-        .filter((candidate) => candidate.reach !== "elsewhere");
-      if (near.length === 0) return () => false;
-      return (name) => {
-        const last = near.findLast(
-          (candidate) => candidate.reach === "all" || matchesIn(candidate.pattern, folder, name),
-        );
-        return last !== undefined && !last.pattern.negated;
-      };
-    },
+    prunes: (path) => !letIn.some((pattern) => reachesBelow(pattern, path)),
   };
 }
 
@@ -69,12 +51,9 @@ export function helmIgnore(text: string): IgnoreRules {
     const prefix = path.includes("/") || anchored.startsWith("/") ? "^" : "^(?:.*/)?";
     return { negated, regex: new RegExp(`${prefix}${globRegex(path)}(?:/.*)?$`) };
   });
-  const ignores = (path: string): boolean =>
-    patterns.some(({ negated, regex }) => regex.test(path) !== negated);
   return {
-    ignores,
+    ignores: (path) => patterns.some(({ negated, regex }) => regex.test(path) !== negated),
     prunes: () => true,
-    within: (folder) => (name) => ignores(folder === "" ? name : `${folder}/${name}`),
   };
 }
 
@@ -101,7 +80,6 @@ function dockerPattern(line: string): Pattern {
   return {
     negated,
     segments: segments.map((segment) => ({
-      anyDepth: segment === "**",
       // A class such as [^a] matches a slash, too.
       spans: segment.includes("**") || segment.includes("["),
       regex: new RegExp(`^${globRegex(segment)}$`, "s"),
@@ -144,25 +122,14 @@ function escape(char: string): string {
   return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
 }
 
-/** Which paths below the folder at `path`, whose segments are `folders`, a pattern may match. */
-function reach(
-  { segments, regex }: Pattern,
-  folders: readonly string[],
-  path: string,
-): "all" | "below" | "elsewhere" {
+/** Whether a pattern may match something below the folder at `path` without matching that itself. */
+function reachesBelow({ segments, regex }: Pattern, path: string): boolean {
+  const folders = path.split("/");
   for (const [i, folder] of folders.entries()) {
     const segment = segments[i];
-    if (segment === undefined) return "all";
-    if (segment.spans) return regex.test(path) ? "all" : "below";
-    if (!segment.regex.test(folder)) return "elsewhere";
+    if (segment === undefined) return false;
+    if (segment.spans) return !regex.test(path);
+    if (!segment.regex.test(folder)) return false;
   }
-  return segments.length > folders.length ? "below" : "all";
-}
-
-/** Whether a pattern that does not match `folder` matches `name` in it. */
-function matchesIn({ segments, regex }: Pattern, folder: string, name: string): boolean {
-  if (folder === "") return regex.test(name);
-  const [first, second] = segments;
-  const anyFolder = first?.anyDepth && second && !second.spans && segments.length === 2;
-  return anyFolder ? second.regex.test(name) : regex.test(`${folder}/${name}`);
+  return segments.length > folders.length;
 }

@@ -2,10 +2,8 @@ import { type Dirent, readdirSync, readlinkSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
-import { DigestCache } from "./digest-cache.ts";
 import { defaultLargestFile, digestFile, notAFile, unreadable } from "./file-digest.ts";
 import { refuseClashes, requirePortableName } from "./file-names.ts";
-import type { FolderFiles } from "./file-status.ts";
 import type { IgnoreRules } from "./ignore-file.ts";
 import { refuseUnfetchedSubmodule } from "./submodule.ts";
 
@@ -19,22 +17,16 @@ export interface SourceFile {
   readonly digest: string;
 }
 
-/** How {@link readSourceTree} reads. None of it changes the result. */
+/** How {@link readSourceTree} reads. */
 export interface ReadOptions {
   /** Files with more bytes are refused, since they are mostly there by mistake. @default - {@link defaultLargestFile} */
   readonly largestFile?: number | undefined;
-  /**
-   * File that holds digests from runs before, outside of the folder and of its own for each folder. It saves reading
-   * files whose status is the same. @default - every file is read
-   */
-  readonly cacheFile?: string;
-  /** Whether {@link cacheFile} is brought up to date. @default false */
-  readonly writeCache?: boolean;
 }
 
-/** Neighbours in byte order that are all files or all links. */
-interface Run extends FolderFiles {
-  readonly links: boolean;
+interface Entry {
+  /** Path relative to the folder, with `/`. */
+  readonly path: string;
+  readonly isLink: boolean;
 }
 
 /**
@@ -48,25 +40,14 @@ interface Run extends FolderFiles {
 export function readSourceTree(
   root: string,
   rules: IgnoreRules,
-  options: ReadOptions = {},
+  { largestFile = defaultLargestFile }: ReadOptions = {},
 ): SourceFile[] {
-  const { cacheFile, writeCache = false, largestFile = defaultLargestFile } = options;
-  const cache = cacheFile === undefined ? undefined : new DigestCache(root, cacheFile);
-  try {
-    const { runs, folders } = listTree(root, rules, (files) => cache?.expect(files));
-    const files: SourceFile[] = [];
-    for (const { prefix, names, links } of runs) {
-      for (const name of names)
-        files.push(
-          links ? readLink(root, prefix + name) : readFile(root, prefix, name, largestFile, cache),
-        );
-    }
-    checkLinks(root, files, folders);
-    if (writeCache) cache?.save();
-    return files;
-  } finally {
-    cache?.close();
-  }
+  const { entries, folders } = listTree(root, rules);
+  const files = entries.map(({ path, isLink }) =>
+    isLink ? readLink(root, path) : readFile(root, path, largestFile),
+  );
+  checkLinks(root, files, folders);
+  return files;
 }
 
 /** Short text that changes with a file's content and kind, for people to compare. */
@@ -75,57 +56,40 @@ export function sourceMark({ kind, digest }: SourceFile): string {
   return kind === "file" ? short : `${short} ${kind}`;
 }
 
-/** Lists files and links in byte order, and the folders that are not ignored; tells `expect` of files at once. */
-function listTree(
-  root: string,
-  rules: IgnoreRules,
-  expect: (files: FolderFiles) => void,
-): { runs: Run[]; folders: string[] } {
-  const runs: Run[] = [];
+/** Lists files and links in byte order, and the folders that are not ignored. */
+function listTree(root: string, rules: IgnoreRules): { entries: Entry[]; folders: string[] } {
+  const entries: Entry[] = [];
   const folders: string[] = [""];
 
   /** Whether anything below `folder` is left. */
   const walk = (folder: string, folderIgnored: boolean): boolean => {
     const place = join(root, folder);
-    const entries = list(place);
-    if (entries.length === 0 && !folderIgnored) refuseUnfetchedSubmodule(place);
-    const prefix = folder === "" ? "" : `${folder}/`;
-    const ignores = rules.within(folder);
+    const listed = list(place);
+    if (listed.length === 0 && !folderIgnored) refuseUnfetchedSubmodule(place);
     const kept: string[] = [];
-    let names: string[] = [];
-    let links = false;
-    const endRun = (): void => {
-      if (names.length === 0) return;
-      runs.push({ prefix, names, links });
-      if (!links) expect({ prefix, names });
-      names = [];
-    };
-    for (const entry of entries) {
+    for (const entry of listed) {
       const { name } = entry;
       if (name === ".git") continue;
-      const ignored = ignores(name);
+      const path = folder === "" ? name : `${folder}/${name}`;
       const isFolder = entry.isDirectory();
-      if (ignored && (!isFolder || rules.prunes(prefix + name))) continue;
+      const ignored = rules.ignores(path);
+      if (ignored && (!isFolder || rules.prunes(path))) continue;
       requirePortableName(place, name);
       if (isFolder) {
-        endRun();
-        if (!ignored) folders.push(prefix + name);
-        if (walk(prefix + name, ignored)) kept.push(name);
+        if (!ignored) folders.push(path);
+        if (walk(path, ignored)) kept.push(name);
         continue;
       }
       const isLink = entry.isSymbolicLink();
       if (!isLink && !entry.isFile()) throw notAFile(join(place, name));
-      if (isLink !== links) endRun();
-      links = isLink;
-      names.push(name);
+      entries.push({ path, isLink });
       kept.push(name);
     }
-    endRun();
     refuseClashes(place, kept);
     return kept.length > 0;
   };
   walk("", false);
-  return { runs, folders };
+  return { entries, folders };
 }
 
 /** Entries of a folder in the byte order of the paths that they begin. */
@@ -145,24 +109,9 @@ function pathStart(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name;
 }
 
-function readFile(
-  root: string,
-  prefix: string,
-  name: string,
-  largest: number,
-  cache: DigestCache | undefined,
-): SourceFile {
-  const known = cache?.find(prefix, name);
-  if (known !== undefined && known.size <= largest)
-    return { path: known.path, kind: kindOf(known.mode), digest: known.digest };
-  const path = prefix + name;
-  const read = digestFile(join(root, path), largest);
-  cache?.keep(path, read);
-  return { path, kind: kindOf(read.mode), digest: read.digest };
-}
-
-function kindOf(mode: number): "file" | "executable" {
-  return (mode & 0o111) === 0 ? "file" : "executable";
+function readFile(root: string, path: string, largest: number): SourceFile {
+  const { digest, mode } = digestFile(join(root, path), largest);
+  return { path, kind: (mode & 0o111) === 0 ? "file" : "executable", digest };
 }
 
 function readLink(root: string, path: string): SourceFile {

@@ -3,7 +3,6 @@ import { withMark } from "../../bench/checkout.ts";
 import { type CaseResult, median } from "../../bench/measure.ts";
 import { barPlot } from "../../bench/plot.ts";
 import { formatRatio, formatSeconds, markdownTable, sections } from "../../bench/report.ts";
-import { sourceTreeResults } from "../../bench/source-tree-case.ts";
 
 const measured: readonly CaseResult[] = [
   {
@@ -123,36 +122,6 @@ describe("numbers", () => {
 
   it("ratios have two digits after the point", () => {
     expect(formatRatio(1.4567)).toBe("1.46 ×");
-  });
-});
-
-describe("sourceTreeResults", () => {
-  it("pairs each reading with git status, and has a target where nothing changed", () => {
-    const cases = [
-      { name: "warm: git status", seconds: 2, ratio: 1 },
-      { name: "warm: readSourceTree", seconds: 1, ratio: 0.5 },
-      { name: "page cache empty: git status", seconds: 4, ratio: 1 },
-      { name: "page cache empty: readSourceTree", seconds: 8, ratio: 2 },
-    ];
-    expect(sourceTreeResults(JSON.stringify({ cases }))).toEqual([
-      {
-        id: "source-tree",
-        title: "200,000 files, warm",
-        results: [
-          { contender: "readSourceTree", seconds: [1] },
-          { contender: "git status", seconds: [2] },
-        ],
-        target: { formula: "1.5 × git status", limit: 3 },
-      },
-      {
-        id: "source-tree",
-        title: "200,000 files, page cache empty",
-        results: [
-          { contender: "readSourceTree", seconds: [8] },
-          { contender: "git status", seconds: [4] },
-        ],
-      },
-    ]);
   });
 });
 

@@ -15,7 +15,6 @@ let folder = "";
 beforeEach(() => {
   folder = enterFolderWith({ "package.json": '{"version": "2.1.0"}', kubeconfig });
   vi.stubEnv("KUBECONFIG", join(folder, "kubeconfig"));
-  vi.stubEnv("TMPDIR", folder);
   return () => vi.unstubAllEnvs();
 });
 

@@ -39,7 +39,7 @@ beforeEach(() => {
 test("a file larger than one read is hashed whole", () => {
   const content = "0123456789".repeat(70_000);
   writeFileSync(file, content);
-  expect(digestFile(file, limit)).toMatchObject({ digest: sha256(content), size: 700_000 });
+  expect(digestFile(file, limit)).toMatchObject({ digest: sha256(content) });
 });
 
 test.each<[string, () => void]>([

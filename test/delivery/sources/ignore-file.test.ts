@@ -96,23 +96,6 @@ describe("shortcuts for walking", () => {
   ];
   const names = ["a", "b", "ab", "aab", "c"];
 
-  test.each([
-    ["dockerIgnore", dockerIgnore],
-    ["helmIgnore", helmIgnore],
-  ])("%s decides within a folder as it decides on whole paths", (_, parse) => {
-    const random = seededRandom(11);
-    for (let round = 0; round < 3_000; round++) {
-      const text = randomIgnoreFile(random);
-      const rules = parse(text);
-      const folder = randomPath(random, 0);
-      const ignores = rules.within(folder);
-      for (const name of names) {
-        const path = folder === "" ? name : `${folder}/${name}`;
-        expect([text, path, ignores(name)]).toEqual([text, path, rules.ignores(path)]);
-      }
-    }
-  });
-
   test("nothing is let in below a folder that is not walked", () => {
     const random = seededRandom(13);
     let pruned = 0;
