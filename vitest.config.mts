@@ -17,6 +17,7 @@ const commands = [
   "test/faulty-proxy.test.ts",
   "test/platform/credential-helper.test.ts",
   "test/delivery/signing/attest.test.ts",
+  "test/delivery/sources/ignore-file-moby.test.ts",
   "test/commands/release/verify-cli.test.ts",
 ];
 

@@ -27,12 +27,12 @@ export class Sources {
     this.entries = new Set(paths.flatMap((path) => [path, ...foldersAbove(path)]));
   }
 
-  /** Whether a change of the file or folder at `path` changes the next run. */
+  /** Whether a change of the file at `path` changes the next run. */
   public counts(path: string): boolean {
     return (
       this.entries.has(path) ||
       (basename(path) !== ".git" &&
-        this.#below(path).some(({ rules, rest }) => rest === "" || !rules.ignores(rest)))
+        this.#below(path).some(({ rules, rest }) => rest === "" || !rules.ignores(rest, "file")))
     );
   }
 
@@ -41,7 +41,7 @@ export class Sources {
     return (
       basename(path) !== ".git" &&
       this.#below(path).some(
-        ({ rules, rest }) => rest === "" || !rules.ignores(rest) || !rules.prunes(rest),
+        ({ rules, rest }) => rest === "" || !rules.ignores(rest, "folder") || !rules.prunes(rest),
       )
     );
   }

@@ -72,7 +72,7 @@ function listTree(root: string, rules: IgnoreRules): { entries: Entry[]; folders
       if (name === ".git") continue;
       const path = folder === "" ? name : `${folder}/${name}`;
       const isFolder = entry.isDirectory();
-      const ignored = rules.ignores(path);
+      const ignored = rules.ignores(path, isFolder ? "folder" : "file");
       if (ignored && (!isFolder || rules.prunes(path))) continue;
       requirePortableName(place, name);
       if (isFolder) {

@@ -41,7 +41,7 @@ export interface GoProgram {
 }
 
 /** One toolchain for all programs, which any Go since 1.21 fetches: the standard library is compiled once. */
-const toolchain = "go1.27.3";
+export const toolchain = "go1.27.3";
 
 /**
  * Nothing but the sources decides what is built: no C compiler, no profile. Debug information is left out already by the

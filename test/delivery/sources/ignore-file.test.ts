@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { InputError } from "../../../delivery/basics/input-error.ts";
 import {
   type IgnoreRules,
   dockerIgnore,
@@ -45,9 +46,17 @@ describe(".dockerignore", () => {
   ])("%s", (_, text, expected) => {
     const rules = dockerIgnore(text);
     const actual = Object.fromEntries(
-      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+      Object.keys(expected).map((path) => [path, rules.ignores(path, "file")]),
     );
     expect(actual).toEqual(expected);
+  });
+
+  test.each(["[a", "a/[b-a]"])("%j is refused", (line) => {
+    expect(() => dockerIgnore(line)).toThrow(
+      new InputError(
+        `"${line}" is no pattern for an ignore file; close its brackets and write ranges upwards, or put \\ before [`,
+      ),
+    );
   });
 
   test("an ignored folder is walked only where a pattern can let something in again", () => {
@@ -65,18 +74,27 @@ describe(".helmignore", () => {
     ["a name matches at any depth", "tests", { tests: true, "a/tests/b": true, "a/testsb": false }],
     ["a path is anchored", "a/b", { "a/b": true, "x/a/b": false }],
     ["a leading slash is anchored", "/a", { a: true, "x/a": false }],
-    ["a trailing slash is a folder", ".git/", { ".git/config": true }],
+    ["a trailing slash is a folder", "docs/", { "docs/a": true, docs: false, "a/docs": false }],
+    ["a path may end in a slash", "a/docs/", { "a/docs/b": true, "a/docs": false }],
+    ["what ! does not match is left out", "!a*", { "a.txt": false, "ab/a": false, "ab/b": true }],
+    ["a name is one segment", "a[^b]*", { "a/c": false, "x/ac": true }],
+    ["a caret is plain", "^a", { "^a": true, a: false }],
+    ["a comment may be indented", "  # a", { "# a": false }],
     ["stars stay within a folder", "*.tgz", { "a.tgz": true, "x/a.tgz": true, "a.tgz.txt": false }],
   ])("%s", (_, text, expected) => {
     const rules = helmIgnore(text);
     const actual = Object.fromEntries(
-      Object.keys(expected).map((path) => [path, rules.ignores(path)]),
+      Object.keys(expected).map((path) => [path, rules.ignores(path, "file")]),
     );
     expect(actual).toEqual(expected);
   });
+
+  test("a folder is left out by a pattern that ends in a slash", () => {
+    expect(helmIgnore("docs/").ignores("a/docs", "folder")).toBe(true);
+  });
 });
 
-describe("shortcuts for walking", () => {
+describe("a shortcut for walking", () => {
   const globs = [
     "a",
     "b",
@@ -106,13 +124,13 @@ describe("shortcuts for walking", () => {
       if (!skips(rules, folder)) continue;
       pruned++;
       const path = `${folder}/${randomPath(random, 1)}`;
-      expect([text, path, rules.ignores(path)]).toEqual([text, path, true]);
+      expect([text, path, rules.ignores(path, "file")]).toEqual([text, path, true]);
     }
     expect(pruned).toBeGreaterThan(1_000);
   });
 
   function skips(rules: IgnoreRules, folder: string): boolean {
-    return rules.ignores(folder) && rules.prunes(folder);
+    return rules.ignores(folder, "folder") && rules.prunes(folder);
   }
 
   function randomIgnoreFile(random: Random): string {
