@@ -60,7 +60,8 @@ function answers(endpoint: string): Promise<boolean> {
     protocol === "unix:"
       ? { path: pathname }
       : protocol === "tcp:"
-        ? { host: hostname, port: Number(port) }
+        ? // An address of IPv6 has brackets in a URL alone.
+          { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) }
         : undefined;
   if (!target) return Promise.resolve(true);
   return new Promise((resolve) => {

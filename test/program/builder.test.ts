@@ -1,4 +1,5 @@
 import { type Server, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { builderProblem } from "../../program/builder.ts";
@@ -52,16 +53,23 @@ test("a socket that answers is fine", async () => {
   expect(await builderProblem("smith", remote(`unix://${socket}`))).toBeUndefined();
 });
 
-test("a port that answers is fine, until it does not", async () => {
-  const address = (await listen({ host: "127.0.0.1", port: 0 })).address();
-  if (address === null || typeof address === "string") throw new Error("it listens on TCP");
-  const endpoint = `tcp://127.0.0.1:${address.port}`;
-  expect(await builderProblem("smith", remote(endpoint))).toBeUndefined();
-  await new Promise((resolve) => server?.close(resolve));
-  expect(await builderProblem("smith", remote(endpoint))).toBe(
-    `builder "smith" does not answer: node "smith0" at ${endpoint}; start it (make platform-up starts the platform's)`,
-  );
-});
+const hasIpv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
+
+test.each(["127.0.0.1", ...(hasIpv6 ? ["::1"] : [])])(
+  "a port of %s that answers is fine, until it does not",
+  async (host) => {
+    const address = (await listen({ host, port: 0 })).address();
+    if (address === null || typeof address === "string") throw new Error("it listens on TCP");
+    const endpoint = `tcp://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+    expect(await builderProblem("smith", remote(endpoint))).toBeUndefined();
+    await new Promise((resolve) => server?.close(resolve));
+    expect(await builderProblem("smith", remote(endpoint))).toBe(
+      `builder "smith" does not answer: node "smith0" at ${endpoint}; start it (make platform-up starts the platform's)`,
+    );
+  },
+);
 
 test("every node has to answer, and each that does not is named", async () => {
   const socket = join(folderWith({}), "b.sock");
