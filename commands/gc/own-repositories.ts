@@ -1,4 +1,4 @@
-import { releaseRepository } from "../../delivery/releases/record.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
 import type { Store } from "./store.ts";
 
 /** The repositories of a namespace, with their tags. */

@@ -1,10 +1,7 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { contentTagEnd, isRelease, newerFirst } from "../../delivery/plan/version.ts";
-import {
-  type ReleaseRecord,
-  readRecord,
-  releaseRepository,
-} from "../../delivery/releases/record.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
+import { type ReleaseRecord, readRecord } from "../../delivery/releases/record.ts";
 import { recordText } from "../../delivery/releases/store.ts";
 import { type Root, aboutDigest } from "./garbage.ts";
 import type { Registry } from "./registry.ts";

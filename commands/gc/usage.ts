@@ -1,6 +1,6 @@
 import { deliverables } from "../../deliverables.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { releaseRepository } from "../../delivery/releases/record.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
 import { listApplications } from "../../delivery/rollout/live-applications.ts";
 import type { Settings } from "../../delivery/settings/settings.ts";
 import { listStacks, readWholeState } from "../../delivery/settings/stack-state.ts";

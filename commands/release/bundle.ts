@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { create } from "tar";
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { releaseRepository } from "../../delivery/releases/record.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
 import { releaseParts, requireRelease, requireWhole } from "../../delivery/releases/store.ts";
 import { formatBytes } from "../../platform/report/table.ts";
 import { ArtifactCopier } from "./artifact-copy.ts";

@@ -5,9 +5,13 @@ import { extract } from "tar";
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { hostProblem, namespaceProblem } from "../../delivery/registry/references.ts";
+import {
+  hostProblem,
+  namespaceProblem,
+  releaseRepository,
+} from "../../delivery/registry/references.ts";
 import { moveAliases } from "../../delivery/releases/aliases.ts";
-import { readRecord, releaseRepository } from "../../delivery/releases/record.ts";
+import { readRecord } from "../../delivery/releases/record.ts";
 import { type StoredRelease, recordText, releaseParts } from "../../delivery/releases/store.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import type { Authority } from "../../delivery/signing/authority.ts";

@@ -1,7 +1,8 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { askForAll } from "../../delivery/registry/absence.ts";
 import type { RegistryClient } from "../../delivery/registry/client.ts";
-import { type ReleaseRecord, releaseRepository } from "../../delivery/releases/record.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
+import type { ReleaseRecord } from "../../delivery/releases/record.ts";
 import {
   type ReleasePart,
   findStored,

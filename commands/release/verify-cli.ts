@@ -8,8 +8,7 @@
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import type { Tls } from "../../delivery/registry/references.ts";
-import { releaseRepository } from "../../delivery/releases/record.ts";
+import { type Tls, releaseRepository } from "../../delivery/registry/references.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { enterReleaseTools } from "../../platform/tools/release-tools.ts";

@@ -1,10 +1,7 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { releaseRepository } from "../../delivery/registry/references.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
-import {
-  type ReleaseRecord,
-  readRecord,
-  releaseRepository,
-} from "../../delivery/releases/record.ts";
+import { type ReleaseRecord, readRecord } from "../../delivery/releases/record.ts";
 import { recordText } from "../../delivery/releases/store.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
 import { readAttachments } from "../../delivery/signing/attachments.ts";

@@ -1,4 +1,5 @@
 import { InputError, readAll } from "../basics/input-error.ts";
+import { chartNameProblem, imageNameProblem } from "../registry/references.ts";
 import type { BaseLock } from "../sources/base-lock.ts";
 import type { ReadOptions } from "../sources/source-tree.ts";
 import { type ChartImage, type ChartPlan, planChart } from "./chart-plan.ts";
@@ -61,7 +62,7 @@ export interface PlanOptions extends ReadOptions {
  * @throws InputError with all that is wrong in any folder, so that it is seen before anything is created.
  */
 export function planDeliverables(deliverables: Deliverables, options: PlanOptions): Plan {
-  const problems: string[] = [];
+  const problems = nameProblems(deliverables);
   const images = new Map<string, ImagePlan>();
   readAll(inOrderOfNeed(deliverables.images, problems), problems, (name) => {
     const image = deliverables.images[name];
@@ -82,6 +83,26 @@ export function planDeliverables(deliverables: Deliverables, options: PlanOption
   });
   if (problems.length > 0) throw new InputError(problems.join("\n"));
   return { images: [...images.values()], charts };
+}
+
+function nameProblems({ images, charts }: Deliverables): string[] {
+  const problemsOf = (
+    kind: string,
+    names: object,
+    problemOf: (name: string) => string | undefined,
+  ): string[] =>
+    Object.keys(names).flatMap((name) => {
+      const allowed = problemOf(name);
+      return allowed === undefined
+        ? []
+        : [
+            `${kind} "${name}" names a repository, so it must have ${allowed}; give it another name in deliverables.ts`,
+          ];
+    });
+  return [
+    ...problemsOf("image", images, imageNameProblem),
+    ...problemsOf("chart", charts, chartNameProblem),
+  ];
 }
 
 /** References to images outside the deliverables that an unlocked tag decides, each once. */

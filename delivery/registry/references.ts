@@ -53,6 +53,27 @@ export function namespaceProblem(value: string): string | undefined {
     : "lower-case path segments, such as tinyolly or owner/tinyolly";
 }
 
+/** Name of the repository that holds all release records, beside those of the images. */
+export const releaseRepository = "releases";
+
+const imageName = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
+const chartName = /^[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*$/;
+
+/** Says what is wrong with the name of an image, which is that of its repository; undefined when it is right. */
+export function imageNameProblem(name: string): string | undefined {
+  if (name === releaseRepository) return "a name other than that of the release records";
+  return imageName.test(name)
+    ? undefined
+    : 'lower-case letters and digits, with ".", "_" or "-" between them';
+}
+
+/** Says what is wrong with the name of a chart, which its repository and its Application have; undefined when it is right. */
+export function chartNameProblem(name: string): string | undefined {
+  return chartName.test(name)
+    ? undefined
+    : 'lower-case letters and digits, with "." or "-" between them';
+}
+
 /** Folder of the registry into which builds push: `host/namespace`. */
 export function imageFolder(at: Endpoints): string {
   return `${at.push}/${at.namespace}`;

@@ -5,9 +5,6 @@ import { type Tls, isDigest, isTag, namespaceProblem } from "../registry/referen
 /** Type of the artifact that holds a {@link ReleaseRecord}. */
 export const releaseRecordType = "application/vnd.tinyolly.release.v1+json";
 
-/** Name of the repository that holds all records, beside those of the images. */
-export const releaseRepository = "releases";
-
 /** All that was published together: what Applications are pointed at, what is copied to other registries and what is kept. */
 export interface ReleaseRecord {
   /** Version of this form. */

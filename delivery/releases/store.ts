@@ -10,14 +10,9 @@ import {
   emptyDescriptor,
 } from "../registry/artifact.ts";
 import type { RegistryClient } from "../registry/client.ts";
+import { releaseRepository } from "../registry/references.ts";
 import type { Descriptor, Manifest } from "../registry/types.ts";
-import {
-  type ReleaseRecord,
-  readRecord,
-  releaseRecordType,
-  releaseRepository,
-  writeRecord,
-} from "./record.ts";
+import { type ReleaseRecord, readRecord, releaseRecordType, writeRecord } from "./record.ts";
 import { claimTag } from "./tag.ts";
 
 /** A record and the `sha256:…` of its artifact. */

@@ -686,6 +686,31 @@ describe("wrong sources are refused:", () => {
     expect(() => planShop(catalog)).toThrow(new InputError(message));
   });
 
+  const letters = "lower-case letters and digits, with";
+  test.each([
+    ["image", "releases", "a name other than that of the release records"],
+    ["image", "charts/shop", `${letters} ".", "_" or "-" between them`],
+    ["image", "Web", `${letters} ".", "_" or "-" between them`],
+    ["image", "web_", `${letters} ".", "_" or "-" between them`],
+    ["chart", "Shop", `${letters} "." or "-" between them`],
+    ["chart", "my_shop", `${letters} "." or "-" between them`],
+  ])("the %s name %j", (kind, name, allowed) => {
+    const catalog =
+      kind === "image"
+        ? { images: { [name]: { path: "apps/web" } }, charts: {} }
+        : { ...shop, charts: { [name]: shop.charts.shop } };
+    expect(() => planShop(catalog)).toThrow(
+      `${kind} "${name}" names a repository, so it must have ${allowed}; give it another name in deliverables.ts`,
+    );
+  });
+
+  test("names that a repository may have are taken", () => {
+    for (const name of ["a__b.c--d", "0"])
+      expect(
+        planShop({ images: { [name]: { path: "apps/web" } }, charts: {} }).images,
+      ).toHaveLength(1);
+  });
+
   test("files above the largest size that is allowed, in images and charts", () => {
     const read = (): Plan => planShop(shop, { ...shopOptions, largestFile: 20 });
     expect(read).toThrow("apps/web/Dockerfile has 41 bytes, and files up to 20 bytes");
