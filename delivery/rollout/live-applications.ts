@@ -62,12 +62,26 @@ export function nameOf(application: unknown): string {
   return String(fields(fields(application)["metadata"])["name"]);
 }
 
-/** Paths below `spec` at which a live Application does not hold what was planned. */
+/**
+ * Paths below `spec` at which a live Application does not hold what was planned. A null is as good as nothing: the API
+ * server, Argo CD and the state each keep some and drop others.
+ */
 export function editedPaths(planned: unknown, live: unknown, path = "spec"): string[] {
   if (isMap(planned) && isMap(live)) {
     return Object.keys(planned)
       .sort()
       .flatMap((key) => editedPaths(planned[key], live[key], `${path}.${key}`));
   }
-  return isDeepStrictEqual(planned, live) ? [] : [path];
+  return isDeepStrictEqual(withoutNulls(planned), withoutNulls(live)) ? [] : [path];
+}
+
+/** A null, also one in a list or in an entry of a list, becomes nothing. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
+  if (!isMap(value)) return value ?? undefined;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, one]) =>
+      one === null || one === undefined ? [] : [[key, withoutNulls(one)]],
+    ),
+  );
 }

@@ -184,19 +184,9 @@ export function isCompared({ spec }: WantedRollout, { sync }: ApplicationStatus)
   return covers(sync?.comparedTo, planned);
 }
 
-/** Whether a status holds what was applied; Argo CD writes it as merge patches, which lose each null. */
+/** Whether a status holds what was applied. */
 function covers(noted: unknown, applied: unknown): boolean {
-  return editedPaths(withoutNulls(applied), withoutNulls(noted)).length === 0;
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, one]) =>
-      one === null || one === undefined ? [] : [[key, withoutNulls(one)]],
-    ),
-  );
+  return editedPaths(applied, noted).length === 0;
 }
 
 /** State of an Application, in few words. */

@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import { type Drift, type DriftQuestion, findDrift } from "../../../delivery/findings/drift.ts";
+import {
+  type ApplicationDrift,
+  type Drift,
+  type DriftQuestion,
+  findDrift,
+  findEdited,
+} from "../../../delivery/findings/drift.ts";
 import type { Presence } from "../../../delivery/findings/presence.ts";
 import { applicationSpec } from "../../../delivery/plan/application-spec.ts";
 import type { Absence } from "../../../delivery/registry/absence.ts";
@@ -202,6 +208,26 @@ describe("in the cluster", () => {
     });
     const { applications } = await find(question);
     expect(applications).toEqual(new Map([["shop", { cause: "edited", detail }]]));
+  });
+
+  test("a null in the values hides no edit, though state and cluster drop it", async () => {
+    const { applications } = plannedShop({ application: { values: { none: null, some: 1 } } });
+    const holds = (some: number): Map<string, unknown> =>
+      new Map(
+        applications.map((one) => [one.chart.name, applicationSpec({ ...one, values: { some } })]),
+      );
+    const recorded = {
+      ...{ images: new Map(), charts: new Map() },
+      applications: new Map(
+        [...holds(1)].map(([name, spec]) => [name, { revision: "", spec, repairs: 0 }]),
+      ),
+    };
+    const edits = (live: Map<string, unknown>): Promise<Map<string, ApplicationDrift>> =>
+      findEdited({ recorded, applications, readApplications: () => Promise.resolve(live) });
+    expect(await edits(holds(1))).toEqual(new Map());
+    expect((await edits(holds(2))).get("shop")?.detail).toBe(
+      "shop: spec.source.helm.valuesObject.some is not as applied",
+    );
   });
 
   test("what others add to an Application is no edit", async () => {

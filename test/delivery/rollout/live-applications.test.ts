@@ -179,4 +179,15 @@ describe("edited are", () => {
   ])("%s", (_, live, paths) => {
     expect(editedPaths(planned, live)).toEqual(paths);
   });
+
+  test.each<[string, unknown, unknown, string[]]>([
+    ["a null is there", { a: null }, { a: null }, []],
+    ["a null was dropped", { a: null, b: { c: null } }, { b: {} }, []],
+    ["a null was dropped in a list", { a: [null, { b: null, c: 1 }] }, { a: [{ c: 1 }] }, []],
+    ["a null was added", { a: 1 }, { a: 1, b: null }, []],
+    ["a null became a value", { a: null }, { a: 1 }, ["spec.a"]],
+    ["a value became a null", { a: 1 }, { a: null }, ["spec.a"]],
+  ])("where %s", (_, given, live, paths) => {
+    expect(editedPaths(given, live)).toEqual(paths);
+  });
 });
