@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { chartPath } from "../delivery/registry/references.ts";
+import type { Origin } from "../delivery/releases/origin.ts";
 import type { ReleasedChart } from "../delivery/releases/record.ts";
 import { type Signer, signer } from "../delivery/signing/signing.ts";
 import type { Chart } from "./chart.ts";
 import { dependencies } from "./dependencies.ts";
 import type { Image } from "./image.ts";
 import type { Registry } from "./registry.ts";
-import { releaseRegistry, releasedImages, shortKeys } from "./released-images.ts";
+import { originOf, releaseRegistry, releasedImages, shortKeys } from "./released-images.ts";
 import { printed, scriptCommand } from "./script-command.ts";
 import type { PublishReleaseRequest, PublishedRelease } from "./scripts/publish-release.ts";
 
@@ -24,6 +25,8 @@ export interface ReleaseArgs {
   readonly aliases?: readonly string[];
   /** How it is signed. @default - it is not */
   readonly signing?: Signer | undefined;
+  /** Commit that it is made of, and who builds it. @default - what Git says when the component is made */
+  readonly origin?: Origin | undefined;
   /** How often a record that went missing was and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -49,6 +52,7 @@ export class Release extends pulumi.ComponentResource {
     const request: pulumi.Output<PublishReleaseRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
+      origin: originOf(args),
       images: releasedImages(images),
       charts: releasedCharts(charts, registry),
       aliases,

@@ -1,4 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import {
+  type Origin,
+  keepOrigin,
+  originFile,
+  originOfSources,
+} from "../delivery/releases/origin.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../delivery/releases/record.ts";
 import { type Signer, signer } from "../delivery/signing/signing.ts";
 import { dependencies } from "./dependencies.ts";
@@ -17,6 +23,8 @@ export interface ReleasedImagesArgs {
   readonly images: Readonly<Record<string, Image>>;
   /** How they are signed. @default - they are not */
   readonly signing?: Signer | undefined;
+  /** Commit that they are made of, and who builds them. @default - what Git says when the component is made */
+  readonly origin?: Origin | undefined;
   /** How often tags that went missing were and will be put back. @default 0 */
   readonly pushes?: number | undefined;
 }
@@ -43,6 +51,7 @@ export class ReleasedImages extends pulumi.ComponentResource {
     const request: pulumi.Output<ReleaseImagesRequest> = pulumi.output({
       release: version,
       registry: releaseRegistry(registry),
+      origin: originOf(args),
       images: releasedImages(images),
       ...(signing ? { signing: signer(signing) } : {}),
     });
@@ -80,6 +89,15 @@ export function shortKeys(
   return Object.fromEntries(
     Object.entries(parts).map(([name, { key }]) => [name, key.apply((key) => key.slice(0, 12))]),
   );
+}
+
+/** File in which the scripts of a release find its origin. */
+export function originOf({
+  version,
+  origin = originOfSources(),
+}: Pick<ReleasedImagesArgs, "version" | "origin">): string {
+  if (!pulumi.runtime.isDryRun()) keepOrigin(version, origin);
+  return originFile(version);
 }
 
 /** Where the scripts of a release find the registry. */

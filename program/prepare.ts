@@ -15,6 +15,7 @@ import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, planRecords } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
 import { noteTiming } from "../delivery/basics/timings.ts";
+import { type Origin, originOfSources } from "../delivery/releases/origin.ts";
 import { encryptedKeys, openSecrets } from "../delivery/settings/open-secrets.ts";
 import { type Settings, planApplications, readSettings } from "../delivery/settings/settings.ts";
 import type { Deployment } from "./applications.ts";
@@ -62,13 +63,15 @@ export async function prepare(settings: Settings): Promise<Stack> {
   refuse(settings.releaseProblems);
   await requireSigner(settings.signing);
 
-  const { plan, applications, observed } = await orRunError(async () => {
+  const { plan, origin, applications, observed } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
+    // Before others are asked, since somebody may check out another commit meanwhile.
+    const origin = release === undefined ? undefined : originOfSources();
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
     followPlan(settings.planFile, plan, () => planRecords(plan, applications, publishing));
     const look = { plan, state, endpoints, release, applications, cluster, offline };
-    return { plan, applications, observed: await observe(look) };
+    return { plan, origin, applications, observed: await observe(look) };
   });
   refuse(conflicts(observed));
   const pushes = !offline && !pulumi.runtime.isDryRun();
@@ -86,7 +89,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
     applications,
     cluster,
     repairs: observed.applications,
-    ...argsOf(plan, observed, settings),
+    ...argsOf(plan, observed, settings, origin),
   };
 }
 
@@ -94,6 +97,7 @@ function argsOf(
   { images, charts }: Plan,
   observed: Observation,
   { publishing, plan: { versions }, aliases, signing }: Settings,
+  origin: Origin | undefined,
 ): Pick<Stack, "registry" | "images" | "charts" | "release"> {
   const { endpoints, builder, registryCache } = publishing;
   const namesOf = (needed: ReadonlyMap<string, { name: string }>): Record<string, string> =>
@@ -118,7 +122,10 @@ function argsOf(
     ...(versions.release === undefined
       ? {}
       : {
-          release: { version: versions.release, aliases, signing, pushes: observed.release.pushes },
+          release: {
+            ...{ version: versions.release, origin, aliases, signing },
+            pushes: observed.release.pushes,
+          },
         }),
   };
 }

@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { moveAliases } from "../../delivery/releases/aliases.ts";
-import { originOfSources } from "../../delivery/releases/origin.ts";
+import { keptOrigin } from "../../delivery/releases/origin.ts";
 import type {
   ReleaseRegistry,
   ReleaseRecord,
@@ -25,6 +25,8 @@ import { runScript } from "./script.ts";
 export interface PublishReleaseRequest {
   readonly release: string;
   readonly registry: ReleaseRegistry;
+  /** File with the commit that was planned and who builds it. */
+  readonly origin: string;
   readonly images: Readonly<Record<string, ReleasedImage>>;
   readonly charts: Readonly<Record<string, ReleasedChart>>;
   /** Templates of the tags that follow the newest release. */
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
       images,
       charts,
       tools: toolVersions(),
-      ...originOfSources(),
+      ...keptOrigin(request.origin),
     };
     const attest = attester({ registry, signing, client });
     const { digest, isNew } = await storeRelease(

@@ -10,7 +10,7 @@ import { InputError } from "../../delivery/basics/input-error.ts";
 import { askForAll } from "../../delivery/registry/absence.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { imageProblem } from "../../delivery/registry/image-platforms.ts";
-import { originOfSources } from "../../delivery/releases/origin.ts";
+import { keptOrigin } from "../../delivery/releases/origin.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../../delivery/releases/record.ts";
 import { claimTag } from "../../delivery/releases/tag.ts";
 import { attester } from "../../delivery/signing/attester.ts";
@@ -21,6 +21,8 @@ import { runScript } from "./script.ts";
 export interface ReleaseImagesRequest {
   readonly release: string;
   readonly registry: ReleaseRegistry;
+  /** File with the commit that was planned and who builds it. */
+  readonly origin: string;
   /** By name; each was pushed under the tag of its content. */
   readonly images: Readonly<Record<string, ReleasedImage>>;
   /** How they are signed. @default - they are not */
@@ -48,7 +50,10 @@ async function main(): Promise<void> {
     const attest = attester({ registry, signing, client });
     // Whoever finds the version finds its signatures.
     if (attest) {
-      await attest({ images: request.images, charts: {}, ...originOfSources() }, { images: true });
+      await attest(
+        { images: request.images, charts: {}, ...keptOrigin(request.origin) },
+        { images: true },
+      );
       // That took its time.
       await requireFree(request, client, images);
     }

@@ -136,7 +136,7 @@ function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: s
 
 function changed(path: string): InputError {
   return new InputError(
-    `${path} changed while it was read; run the command again when it is at rest`,
+    `${path} changed since it was planned; run the command again when it is at rest`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { factsIfAny, readGitFacts } from "../sources/git-facts.ts";
 import type { ReleaseRecord } from "./record.ts";
 
@@ -7,10 +9,11 @@ const ownMachine = "https://tinyolly.dev/builder/own-machine";
 /** Builder of what was copied from where nobody recorded it. */
 export const unknownBuilder = "https://tinyolly.dev/builder/unknown";
 
-/** The sources in the current folder as far as Git knows them, and who builds them here. */
-export function originOfSources(
-  env: NodeJS.ProcessEnv = process.env,
-): Pick<ReleaseRecord, "source" | "builder"> {
+/** Commit that a release is made of, as far as Git knows it, and who builds it. */
+export type Origin = Pick<ReleaseRecord, "source" | "builder">;
+
+/** Origin of the sources in the current folder. */
+export function originOfSources(env: NodeJS.ProcessEnv = process.env): Origin {
   // A release by tag was refused long before this where Git does not say which.
   const facts = factsIfAny(readGitFacts);
   const builder = builderOf(env);
@@ -25,4 +28,22 @@ export function builderOf(env: NodeJS.ProcessEnv): string {
   const workflow = env["GITHUB_WORKFLOW_REF"] ?? "";
   if (env["GITHUB_ACTIONS"] !== "true" || workflow === "") return ownMachine;
   return `${env["GITHUB_SERVER_URL"] ?? "https://github.com"}/${workflow}`;
+}
+
+/** File of the project that holds the origin of a release from its plan until it is recorded; one file, so that a commit alone changes no request. */
+export function originFile(release: string): string {
+  return join(".tinyolly/origins", `${release}.json`);
+}
+
+/** Keeps the origin for whoever signs and records the release, when another commit may be checked out. */
+export function keepOrigin(release: string, origin: Origin): void {
+  const file = originFile(release);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(origin)}\n`);
+}
+
+/** Origin that {@link keepOrigin} kept. */
+export function keptOrigin(file: string): Origin {
+  // keepOrigin writes exactly this type.
+  return JSON.parse(readFileSync(file, "utf8")) as Origin;
 }

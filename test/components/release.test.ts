@@ -71,6 +71,7 @@ describe("images of a release", () => {
     expect(requestOf(tagged)).toEqual({
       release: version,
       registry,
+      origin: ".tinyolly/origins/v2.1.8.json",
       images: { web: imagePart("web"), api: imagePart("api") },
     });
   });

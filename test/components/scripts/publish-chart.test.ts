@@ -200,3 +200,20 @@ test("a push that fails is told in helm's own last words", async () => {
   expect(stderr).toMatch(/\nchart "shop" 1\.2\.3-v2\.1\.x-h1: helm push failed: Error: denied\n$/);
   expect(status).toBe(1);
 });
+
+test("a file that is saved after it was planned is named, and nothing is pushed", async () => {
+  helm();
+  const files = readChartSources("charts/shop");
+  writeFiles(".", { "charts/shop/values.yaml": "api: {image: {}, replicas: 7}\n" });
+  const { status, stdout, stderr } = await publish({ files });
+  expect(stderr).toContain("charts/shop/values.yaml changed since it was planned");
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+});
+
+test("a file that comes after the plan is not packaged", async () => {
+  helm();
+  const files = readChartSources("charts/shop");
+  const before = await publish({ files });
+  writeFiles(".", { "charts/shop/templates/new.yaml": "kind: Secret\n" });
+  expect(await publish({ files })).toMatchObject({ status: 0, stdout: before.stdout });
+});

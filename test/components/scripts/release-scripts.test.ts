@@ -10,6 +10,7 @@ import {
 } from "../../../delivery/registry/artifact.ts";
 import { RegistryClient } from "../../../delivery/registry/client.ts";
 import { attachReferrer } from "../../../delivery/registry/referrers.ts";
+import { keepOrigin, originFile } from "../../../delivery/releases/origin.ts";
 import type { ReleasedImage } from "../../../delivery/releases/record.ts";
 import { readRelease } from "../../../delivery/releases/store.ts";
 import { predicateTypes } from "../../../delivery/signing/sigstore-bundle.ts";
@@ -23,6 +24,9 @@ import { releasedImage } from "../../released-image.ts";
 import { runScript } from "../../run-script.ts";
 import type { Ended } from "../../run-typescript.ts";
 
+/** Where the release is planned; no repository is there when it is recorded. */
+const source = { commit: "c".repeat(40), time: "2026-01-02T03:04:05.000Z", dirty: false };
+const builder = "https://builder.test/1";
 const both = ["linux/amd64", "linux/arm64"];
 
 let registry: FakeRegistry;
@@ -38,6 +42,7 @@ beforeEach(async () => {
     dependencies: { pulumi: "3.0.0", "@pulumi/docker-build": "0.0.1" },
   });
   enterFolderWith({ "package.json": packageJson });
+  keepOrigin("v2.1.8", { builder, source });
   beforeWrite = undefined;
   beforeRead = undefined;
   registry = await startRegistry({
@@ -82,6 +87,7 @@ describe("images", () => {
     const request: ReleaseImagesRequest = {
       release: "v2.1.8",
       registry: where(),
+      origin: originFile("v2.1.8"),
       images: {
         web: releasedImage({ path: "web", digest: web, platforms: both }),
         api: releasedImage({ path: "api", digest: api, platforms: both }),
@@ -199,6 +205,7 @@ describe("a record", () => {
     const request: PublishReleaseRequest = {
       release: "v2.1.8",
       registry: where(),
+      origin: originFile("v2.1.8"),
       images: { web },
       charts: {
         shop: {
@@ -229,6 +236,8 @@ describe("a record", () => {
       release: "v2.1.8",
       images: { web },
       charts: { shop: { version: "1.2.3", digest: chart } },
+      // Of the plan: nothing here is in a repository any more.
+      ...{ source, builder },
       tools: { tinyolly: "2.1.0", pulumi: "3.0.0", "docker-build": "0.0.1" },
     });
     expect(await tag("shop/web", "latest")).toBe(web.digest);
@@ -247,6 +256,7 @@ describe("a record", () => {
     await publish();
     const digest = await tag("shop/releases", "v2.1.8");
     enterFolderWith({ "package.json": `{"version": "9.9.9", "dependencies": {}}` });
+    keepOrigin("v2.1.8", { builder });
     const before = writes();
     expect(await publish()).toEqual({
       status: 0,

@@ -109,7 +109,7 @@ test("a file that changed since it was planned is refused, and nothing stays beh
   appendFileSync("apps/web/index.html", "\n");
   expect(() => stageContext(plan)).toThrow(
     new InputError(
-      "apps/web/index.html changed while it was read; run the command again when it is at rest",
+      "apps/web/index.html changed since it was planned; run the command again when it is at rest",
     ),
   );
   expect(readdirSync(".tinyolly/contexts")).toEqual([]);
@@ -208,7 +208,7 @@ test("a link that changed since it was planned is refused", () => {
   rmSync("apps/web/home.html");
   symlinkSync("scripts/start.sh", "apps/web/home.html");
   expect(() => stageContext(plan)).toThrow(
-    "apps/web/home.html changed while it was read; run the command again when it is at rest",
+    "apps/web/home.html changed since it was planned; run the command again when it is at rest",
   );
 });
 
