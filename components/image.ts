@@ -35,7 +35,7 @@ export interface ImageArgs {
   readonly builder?: pulumi.Input<string> | undefined;
   /** Whether builds share their layers through the registry, under the tag `cache`. @default false */
   readonly registryCache?: boolean | undefined;
-  /** Decides the tag besides the content. @default - the tag is `h<key>` */
+  /** Decides the tag besides the content; a `release` in it is one that `ReleasedImages` puts on it. @default - the tag is `h<key>` */
   readonly versions?: pulumi.Input<VersionScheme> | undefined;
   /** Bytes above which a source file is refused, since it is mostly there by mistake. @default 1 GiB */
   readonly largestFile?: number | undefined;
