@@ -7,7 +7,7 @@ import type { Repair } from "../delivery/findings/drift.ts";
 import { repairsAnnotation } from "../delivery/findings/recorded.ts";
 import {
   type ApplicationPlan,
-  applicationRecord,
+  applicationFingerprint,
   applicationSpec,
 } from "../delivery/plan/application-spec.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
@@ -157,7 +157,7 @@ function planOf(name: string, args: ApplicationArgs): Planned<ApplicationPlan> {
 
 /** What decides the Application, in parts: the engine's own diff then names those that changed. */
 function noted(plan: Planned<ApplicationPlan>): pulumi.Inputs {
-  const { revision, settings } = plan.apply((plan) => applicationRecord(plan));
+  const { revision, settings } = plan.apply((plan) => applicationFingerprint(plan));
   return { revision, settings };
 }
 

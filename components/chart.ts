@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Adopted, adoption } from "../delivery/findings/recorded.ts";
 import type { Republication } from "../delivery/findings/republication.ts";
 import { type ChartPlan, planChart } from "../delivery/plan/chart-plan.ts";
-import { chartRecord } from "../delivery/plan/fingerprint.ts";
+import { chartFingerprint } from "../delivery/plan/fingerprint.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
 import { type ChartRef, chartPushFolder, chartPushRef } from "../delivery/registry/references.ts";
 import { dependencies } from "./dependencies.ts";
@@ -101,8 +101,8 @@ function planOf(name: string, args: ChartArgs): Planned<ChartPlan> {
 
 /** What decides the chart, in parts: the engine's own diff then names those that changed. */
 function noted(plan: Planned<ChartPlan>, { registry: { endpoints } }: ChartArgs): pulumi.Inputs {
-  const record = plan.apply((plan) => chartRecord(plan, { endpoints }));
-  const { key, version, recipe, sources, images, settings } = record;
+  const fingerprint = plan.apply((plan) => chartFingerprint(plan, { endpoints }));
+  const { key, version, recipe, sources, images, settings } = fingerprint;
   return { key, version, recipe, sources, images, settings };
 }
 

@@ -2,7 +2,7 @@ import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
 import { type Adopted, adoption, pushesVariable } from "../delivery/findings/recorded.ts";
 import type { Republication } from "../delivery/findings/republication.ts";
-import { imageRecord } from "../delivery/plan/fingerprint.ts";
+import { imageFingerprint } from "../delivery/plan/fingerprint.ts";
 import { type ImagePlan, planImage } from "../delivery/plan/image-plan.ts";
 import { reserveContext, sourceDateEpoch, stageContext } from "../delivery/plan/staging.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
@@ -110,10 +110,10 @@ function planOf(name: string, args: ImageArgs): Planned<ImagePlan> {
 /** What decides the image, in parts: the engine's own diff then names those that changed. */
 function noted(plan: Planned<ImagePlan>, args: ImageArgs): pulumi.Inputs {
   const { registry, builder = defaultBuilder, registryCache = false } = args;
-  const record = plan.with(builder, (plan, builder) =>
-    imageRecord(plan, { endpoints: registry.endpoints, builder, registryCache }),
+  const fingerprint = plan.with(builder, (plan, builder) =>
+    imageFingerprint(plan, { endpoints: registry.endpoints, builder, registryCache }),
   );
-  const { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings } = record;
+  const { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings } = fingerprint;
   return { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings };
 }
 

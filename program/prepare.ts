@@ -12,7 +12,7 @@ import {
 } from "../delivery/findings/observation.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
-import { followPlan, planRecords } from "../delivery/plan/saved-plan.ts";
+import { followPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
 import { noteTiming } from "../delivery/basics/timings.ts";
 import { type Origin, originOfSources } from "../delivery/releases/origin.ts";
@@ -69,7 +69,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
     const origin = release === undefined ? undefined : originOfSources();
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
-    followPlan(settings.planFile, plan, () => planRecords(plan, applications, publishing));
+    followPlan(settings.planFile, plan, () => fingerprints(plan, applications, publishing));
     const look = { plan, state, endpoints, release, applications, cluster, offline };
     return { plan, origin, applications, observed: await observe(look) };
   });

@@ -6,7 +6,7 @@ import type { StateResource } from "../delivery/findings/recorded.ts";
 import { type ApplicationPlan, applicationSpec } from "../delivery/plan/application-spec.ts";
 import type { Publishing } from "../delivery/plan/fingerprint.ts";
 import { type Deliverables, type Plan, planDeliverables } from "../delivery/plan/plan.ts";
-import { type SavedPlan, planRecords } from "../delivery/plan/saved-plan.ts";
+import { type SavedPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
 import { chartRef } from "../delivery/registry/references.ts";
 import { planApplications, readSettings } from "../delivery/settings/settings.ts";
 import { shop, shopOptions, shopPublishing } from "./shop.ts";
@@ -50,7 +50,7 @@ export function plannedShop({
     },
     ...application,
   }));
-  const now = planRecords(plan, applications, publishing);
+  const now = fingerprints(plan, applications, publishing);
   return { plan, applications, publishing, now, release: options.versions?.release };
 }
 
@@ -60,7 +60,7 @@ export function plannedProject(changes: Readonly<Record<string, unknown>> = {}):
   const plan = planDeliverables(ownDeliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
   const { publishing } = settings;
-  const now = planRecords(plan, applications, publishing);
+  const now = fingerprints(plan, applications, publishing);
   return { plan, applications, publishing, now, release: settings.plan.versions.release };
 }
 
@@ -77,12 +77,12 @@ export function stateAfter({ plan, applications, now, release }: Planned): State
           }),
         ]),
     ...plan.images.flatMap(({ name, key, contentTag }) => {
-      const record = now.images[name];
+      const fingerprint = now.images[name];
       return [
-        component("Image", name, record),
+        component("Image", name, fingerprint),
         made("Image", "docker-build:index:Image", name, {
-          tags: [`${String(record?.settings["pushTo"])}:${contentTag}`],
-          digest: digestOf(record),
+          tags: [`${String(fingerprint?.settings["pushTo"])}:${contentTag}`],
+          digest: digestOf(fingerprint),
           context: {
             location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/${key.slice(0, 12)}`,
           },
@@ -90,13 +90,13 @@ export function stateAfter({ plan, applications, now, release }: Planned): State
       ];
     }),
     ...plan.charts.flatMap(({ name, version, key }) => {
-      const record = now.charts[name];
-      const pushFolder = record?.settings["pushTo"]?.replace(/\/[^/]+$/, "");
+      const fingerprint = now.charts[name];
+      const pushFolder = fingerprint?.settings["pushTo"]?.replace(/\/[^/]+$/, "");
       return [
-        component("Chart", name, record),
+        component("Chart", name, fingerprint),
         made("Chart", "command:local:Command", name, {
           stdin: JSON.stringify({ pushFolder, version, key }),
-          stdout: JSON.stringify({ digest: digestOf(record) }),
+          stdout: JSON.stringify({ digest: digestOf(fingerprint) }),
         }),
       ];
     }),
@@ -129,9 +129,9 @@ export async function explained(
   return explain({ ...told, release });
 }
 
-/** Digest of whatever follows from a record. */
-export function digestOf(record: unknown): string {
-  return `sha256:${sha256(JSON.stringify(record))}`;
+/** Digest of whatever follows from a fingerprint. */
+export function digestOf(fingerprint: unknown): string {
+  return `sha256:${sha256(JSON.stringify(fingerprint))}`;
 }
 
 function component(type: string, name: string, inputs: unknown): unknown {

@@ -16,7 +16,7 @@ import { deliverables } from "../deliverables.ts";
 import { keyAnnotation } from "../delivery/findings/presence.ts";
 import { planDeliverables } from "../delivery/plan/plan.ts";
 import { outsideBases } from "../delivery/plan/image-plan.ts";
-import { planRecords, savePlan } from "../delivery/plan/saved-plan.ts";
+import { fingerprints, savePlan } from "../delivery/plan/saved-plan.ts";
 import { RegistryClient } from "../delivery/registry/client.ts";
 import type { ReleaseRecord } from "../delivery/releases/record.ts";
 import { storeRelease } from "../delivery/releases/store.ts";
@@ -895,8 +895,8 @@ describe("a plan that was saved", () => {
   beforeEach(() => {
     const settings = readSettings(configuration({}));
     const plan = planDeliverables(deliverables, settings.plan);
-    const records = planRecords(plan, planApplications(plan.charts, settings), settings.publishing);
-    savePlan("plan.json", records);
+    const saved = fingerprints(plan, planApplications(plan.charts, settings), settings.publishing);
+    savePlan("plan.json", saved);
     vi.stubEnv("TINYOLLY_PLAN", "plan.json");
   });
 

@@ -9,7 +9,7 @@ import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { conflicts, observe } from "../../delivery/findings/observation.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
-import { type SavedPlan, planRecords, savePlan } from "../../delivery/plan/saved-plan.ts";
+import { type SavedPlan, fingerprints, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
 import { planApplications, readSettings } from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
@@ -45,7 +45,7 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const { publishing, cluster, offline, releaseProblems, releasesFromGit } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
-  const now = planRecords(plan, applications, publishing);
+  const now = fingerprints(plan, applications, publishing);
   if (save !== undefined) writePlan(save, now);
   const uncommitted = releasesFromGit ? findUncommitted(plan) : [];
   const problems = [...releaseProblems, ...uncommitted];
@@ -59,9 +59,9 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   });
 }
 
-function writePlan(file: string, records: SavedPlan): void {
+function writePlan(file: string, fingerprints: SavedPlan): void {
   try {
-    savePlan(file, records);
+    savePlan(file, fingerprints);
   } catch (error) {
     throw new InputError(
       `the plan cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,

@@ -9,9 +9,9 @@ import {
 import type { Republication } from "../../delivery/findings/republication.ts";
 import type { ApplicationPlan } from "../../delivery/plan/application-spec.ts";
 import type {
-  ApplicationRecord,
-  ChartRecord,
-  ImageRecord,
+  ApplicationFingerprint,
+  ChartFingerprint,
+  ImageFingerprint,
 } from "../../delivery/plan/fingerprint.ts";
 import type { Plan } from "../../delivery/plan/plan.ts";
 import {
@@ -73,9 +73,9 @@ export interface ExplainArgs {
 export function explain(args: ExplainArgs): Explanation {
   const { stack, plan, now, state, observed, checked, release, problems = [] } = args;
   const recorded = readRecorded(state);
-  const images = notedBy<ImageRecord>(state, "tinyolly:index:Image", recorded.images);
-  const charts = notedBy<ChartRecord>(state, "tinyolly:index:Chart", recorded.charts);
-  const applications = notedBy<ApplicationRecord>(
+  const images = notedBy<ImageFingerprint>(state, "tinyolly:index:Image", recorded.images);
+  const charts = notedBy<ChartFingerprint>(state, "tinyolly:index:Chart", recorded.charts);
+  const applications = notedBy<ApplicationFingerprint>(
     state,
     "tinyolly:index:Application",
     recorded.applications,
@@ -92,10 +92,12 @@ export function explain(args: ExplainArgs): Explanation {
         kind: "image",
         name,
         noted,
-        from: (noted?.finished === true ? noted.record.tag : undefined) ?? versions.image.get(name),
+        from:
+          (noted?.finished === true ? noted.fingerprint.tag : undefined) ??
+          versions.image.get(name),
         to: after.tag,
-        reasons: imageReasons(noted?.record, after, { path, dockerfile: dockerfile.path }),
-        retagged: noted?.record.key === after.key,
+        reasons: imageReasons(noted?.fingerprint, after, { path, dockerfile: dockerfile.path }),
+        retagged: noted?.fingerprint.key === after.key,
         adopted: adoptedAs(recorded.images.get(name), observed.images.get(name)),
         drift: observed.images.get(name)?.absence,
       };
@@ -108,7 +110,7 @@ export function explain(args: ExplainArgs): Explanation {
         noted,
         from: versions.chart.get(name),
         to: after.version,
-        reasons: chartReasons(noted?.record, after, { path }),
+        reasons: chartReasons(noted?.fingerprint, after, { path }),
         adopted: adoptedAs(recorded.charts.get(name), observed.charts.get(name)),
         drift: observed.charts.get(name)?.absence,
       };
@@ -123,7 +125,7 @@ export function explain(args: ExplainArgs): Explanation {
       noted,
       from,
       to: after.revision,
-      reasons: applicationReasons(withRevision(noted?.record, from), after),
+      reasons: applicationReasons(withRevision(noted?.fingerprint, from), after),
       drift: observed.applications.get(name)?.drift,
     };
   });
@@ -163,8 +165,8 @@ interface Compared {
 }
 
 /** What a component noted before its artifact was made. */
-interface Noted<Record> {
-  readonly record: Partial<Record>;
+interface Noted<Fingerprint> {
+  readonly fingerprint: Partial<Fingerprint>;
   /** Whether the artifact was made in the same run. */
   readonly finished: boolean;
 }
@@ -238,19 +240,19 @@ function releaseItems(
 }
 
 /** What the components of a type noted, by name; of those whose artifact was made at least once. */
-function notedBy<Record>(
+function notedBy<Fingerprint>(
   state: readonly StateResource[],
   type: string,
   made: ReadonlyMap<string, unknown>,
-): Map<string, Noted<Record>> {
+): Map<string, Noted<Fingerprint>> {
   return new Map(
     state
       .filter((resource) => resource.type === type && made.has(resourceName(resource)))
       .map((resource) => {
-        // The components register these records; an older version may have left parts out.
-        const record = (resource.inputs ?? {}) as Partial<Record>;
+        // The components register these fingerprints; an older version may have left parts out.
+        const fingerprint = (resource.inputs ?? {}) as Partial<Fingerprint>;
         // The engine keeps no outputs of a component that changed until it registers new ones at its end.
-        return [resourceName(resource), { record, finished: resource.outputs !== undefined }];
+        return [resourceName(resource), { fingerprint, finished: resource.outputs !== undefined }];
       }),
   );
 }
@@ -266,16 +268,16 @@ function pushedVersion({ reference }: RecordedArtifact): string | undefined {
 }
 
 function withRevision(
-  before: Before<ApplicationRecord>,
+  before: Before<ApplicationFingerprint>,
   revision: string | undefined,
-): Before<ApplicationRecord> {
+): Before<ApplicationFingerprint> {
   return before && revision !== undefined ? { ...before, revision } : before;
 }
 
-function required<T>(records: Readonly<Record<string, T>>, name: string): T {
-  const record = records[name];
-  if (record === undefined) throw new Error(`there is no record of ${name}`);
-  return record;
+function required<T>(fingerprints: Readonly<Record<string, T>>, name: string): T {
+  const fingerprint = fingerprints[name];
+  if (fingerprint === undefined) throw new Error(`there is no fingerprint of ${name}`);
+  return fingerprint;
 }
 
 function removed(

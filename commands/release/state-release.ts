@@ -7,8 +7,8 @@ import {
   resourceName,
 } from "../../delivery/findings/recorded.ts";
 import {
-  type ChartRecord,
-  type ImageRecord,
+  type ChartFingerprint,
+  type ImageFingerprint,
   markedImage,
   unlockedBase,
 } from "../../delivery/plan/fingerprint.ts";
@@ -39,29 +39,29 @@ export function releaseOfState(
   const charts: Record<string, ReleasedChart> = {};
   for (const resource of resources) {
     const name = resourceName(resource);
-    // The components register these records as their inputs.
+    // The components register these fingerprints as their inputs.
     if (resource.type === "tinyolly:index:Image") {
-      const record = resource.inputs as unknown as ImageRecord;
+      const fingerprint = resource.inputs as unknown as ImageFingerprint;
       images[name] = {
         path: name,
-        key: record.key,
-        tag: record.tag,
-        digest: requireDigest(stack, name, record.key, recorded.images.get(name)),
+        key: fingerprint.key,
+        tag: fingerprint.tag,
+        digest: requireDigest(stack, name, fingerprint.key, recorded.images.get(name)),
         // Settings are told apart by their names.
-        platforms: record.settings["platforms"] as readonly string[],
-        buildArgs: record.buildArgs,
-        bases: lockedBases(record.bases),
-        needs: Object.keys(record.needs),
+        platforms: fingerprint.settings["platforms"] as readonly string[],
+        buildArgs: fingerprint.buildArgs,
+        bases: lockedBases(fingerprint.bases),
+        needs: Object.keys(fingerprint.needs),
       };
     } else if (resource.type === "tinyolly:index:Chart") {
-      const record = resource.inputs as unknown as ChartRecord;
+      const fingerprint = resource.inputs as unknown as ChartFingerprint;
       charts[name] = {
         path: chartPath(name),
-        key: record.key,
-        version: record.version,
-        digest: requireDigest(stack, name, record.key, recorded.charts.get(name)),
+        key: fingerprint.key,
+        version: fingerprint.version,
+        digest: requireDigest(stack, name, fingerprint.key, recorded.charts.get(name)),
         pullFrom,
-        images: [...new Set(Object.values(record.images).map(markedImage))].sort(),
+        images: [...new Set(Object.values(fingerprint.images).map(markedImage))].sort(),
       };
     }
   }
@@ -78,8 +78,8 @@ export function releaseOfState(
   return { form: 1, release, images, charts, tools: {} };
 }
 
-/** Digest of each base; the record of a state has a word for those that have none. */
-function lockedBases(bases: ImageRecord["bases"]): Record<string, string> {
+/** Digest of each base; the fingerprint in a state has a word for those that have none. */
+function lockedBases(bases: ImageFingerprint["bases"]): Record<string, string> {
   const entries = Object.entries(bases);
   return Object.fromEntries(
     entries.map(([reference, digest]) => [reference, digest === unlockedBase ? "" : digest]),

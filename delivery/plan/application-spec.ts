@@ -1,5 +1,5 @@
 import type { ChartRef } from "../registry/references.ts";
-import type { ApplicationRecord } from "./fingerprint.ts";
+import type { ApplicationFingerprint } from "./fingerprint.ts";
 import type { ChartPlan } from "./chart-plan.ts";
 import type { ImagePlan } from "./image-plan.ts";
 
@@ -74,8 +74,8 @@ export function applicationSpec({ chart, source, values, argocd }: ApplicationPl
   };
 }
 
-/** Record of an Application as it would be applied now. */
-export function applicationRecord(plan: ApplicationPlan): ApplicationRecord {
+/** Fingerprint of an Application as it would be applied now. */
+export function applicationFingerprint(plan: ApplicationPlan): ApplicationFingerprint {
   const { chart, source, plainHttp, context, values, argocd } = plan;
   return {
     revision: chart.version,

@@ -17,7 +17,7 @@ export interface Publishing {
  * All that decides whether an image is built and pushed again, in parts that people can compare. The component registers
  * it, so the engine's own diff names the part that changed, and `explain` compares it with what the state holds.
  */
-export interface ImageRecord {
+export interface ImageFingerprint {
   readonly key: string;
   readonly tag: string;
   readonly recipe: number;
@@ -32,8 +32,8 @@ export interface ImageRecord {
   readonly settings: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
 
-/** All that decides whether a chart is packaged and pushed again; see {@link ImageRecord}. */
-export interface ChartRecord {
+/** All that decides whether a chart is packaged and pushed again; see {@link ImageFingerprint}. */
+export interface ChartFingerprint {
   readonly key: string;
   readonly version: string;
   readonly recipe: number;
@@ -43,18 +43,18 @@ export interface ChartRecord {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** All that decides whether an Application is changed; see {@link ImageRecord}. */
-export interface ApplicationRecord {
+/** All that decides whether an Application is changed; see {@link ImageFingerprint}. */
+export interface ApplicationFingerprint {
   /** Chart version that it deploys. */
   readonly revision: string;
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** What an {@link ImageRecord} has for a base that only its tag decides. */
+/** What an {@link ImageFingerprint} has for a base that only its tag decides. */
 export const unlockedBase = "unlocked";
 
-/** Record of an image as it would be built now. */
-export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecord {
+/** Fingerprint of an image as it would be built now. */
+export function imageFingerprint(plan: ImagePlan, publishing: Publishing): ImageFingerprint {
   const { endpoints, builder, registryCache } = publishing;
   return {
     key: plan.key,
@@ -79,11 +79,11 @@ export function imageRecord(plan: ImagePlan, publishing: Publishing): ImageRecor
   };
 }
 
-/** Record of a chart as it would be packaged now. */
-export function chartRecord(
+/** Fingerprint of a chart as it would be packaged now. */
+export function chartFingerprint(
   plan: ChartPlan,
   { endpoints }: Pick<Publishing, "endpoints">,
-): ChartRecord {
+): ChartFingerprint {
   const images = [...plan.images].map(([path, image]): [string, string] => [
     path,
     imageMark(image),
@@ -102,14 +102,14 @@ export function chartRecord(
   };
 }
 
-/** An image as the record of a chart that runs it has it. */
+/** An image as the fingerprint of a chart that runs it has it. */
 export function imageMark({ name, key }: Pick<ImagePlan, "name" | "key">): string {
   return `${name} ${key.slice(0, 12)}`;
 }
 
 /** Name of the image in an {@link imageMark}. */
 export function markedImage(mark: string): string {
-  // Records that are not of the last run may have a tag after the name.
+  // Fingerprints that are not of the last run may have a tag after the name.
   return mark.replace(/[: ].*$/, "");
 }
 

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { ApplicationRecord, ChartRecord, ImageRecord } from "./fingerprint.ts";
+import type { ApplicationFingerprint, ChartFingerprint, ImageFingerprint } from "./fingerprint.ts";
 
 /** Why something is built, published or applied; stable names that machines may rely on. */
 export const causes = [
@@ -38,10 +38,10 @@ export interface Reason {
   readonly to?: string;
 }
 
-/** A record as the state holds it; one of an older version of this program may lack parts. */
-export type Before<Record> = Partial<Record> | undefined;
+/** A fingerprint as the state holds it; one of an older version of this program may lack parts. */
+export type Before<Fingerprint> = Partial<Fingerprint> | undefined;
 
-/** Where the parts of a record come from. */
+/** Where the parts of a fingerprint come from. */
 export interface Sources {
   /** Folder of the sources, relative to the project. */
   readonly path: string;
@@ -49,8 +49,8 @@ export interface Sources {
 
 /** What of an image changed; nothing where it stays as it is. */
 export function imageReasons(
-  before: Before<ImageRecord>,
-  after: ImageRecord,
+  before: Before<ImageFingerprint>,
+  after: ImageFingerprint,
   { path, dockerfile }: Sources & { readonly dockerfile: string },
 ): Reason[] {
   if (!before) return [{ cause: "first-time", subject: after.tag }];
@@ -71,8 +71,8 @@ export function imageReasons(
 
 /** What of a chart changed; nothing where it stays as it is. */
 export function chartReasons(
-  before: Before<ChartRecord>,
-  after: ChartRecord,
+  before: Before<ChartFingerprint>,
+  after: ChartFingerprint,
   { path }: Sources,
 ): Reason[] {
   if (!before) return [{ cause: "first-time", subject: after.version }];
@@ -86,8 +86,8 @@ export function chartReasons(
 
 /** What of an Application changed; nothing where it stays as it is. */
 export function applicationReasons(
-  before: Before<ApplicationRecord>,
-  after: ApplicationRecord,
+  before: Before<ApplicationFingerprint>,
+  after: ApplicationFingerprint,
 ): Reason[] {
   if (!before) return [{ cause: "first-time", subject: after.revision }];
   return [

@@ -1,42 +1,46 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { InputError } from "../basics/input-error.ts";
-import { type ApplicationPlan, applicationRecord } from "./application-spec.ts";
+import { type ApplicationPlan, applicationFingerprint } from "./application-spec.ts";
 import {
-  type ApplicationRecord,
-  type ChartRecord,
-  type ImageRecord,
+  type ApplicationFingerprint,
+  type ChartFingerprint,
+  type ImageFingerprint,
   type Publishing,
-  chartRecord,
-  imageRecord,
+  chartFingerprint,
+  imageFingerprint,
 } from "./fingerprint.ts";
 import type { Plan } from "./plan.ts";
 import { type Cause, applicationReasons, chartReasons, imageReasons } from "./reasons.ts";
 
-/** All records of a stack, by name: what an `up` that follows it must find unchanged. */
+/** All fingerprints of a stack, by name: what an `up` that follows it must find unchanged. */
 export interface SavedPlan {
-  readonly images: Readonly<Record<string, ImageRecord>>;
-  readonly charts: Readonly<Record<string, ChartRecord>>;
-  readonly applications: Readonly<Record<string, ApplicationRecord>>;
+  readonly images: Readonly<Record<string, ImageFingerprint>>;
+  readonly charts: Readonly<Record<string, ChartFingerprint>>;
+  readonly applications: Readonly<Record<string, ApplicationFingerprint>>;
 }
 
-/** Records of everything as it is planned now. */
-export function planRecords(
+/** Fingerprints of everything as it is planned now. */
+export function fingerprints(
   { images, charts }: Plan,
   applications: readonly ApplicationPlan[],
   publishing: Publishing,
 ): SavedPlan {
   return {
-    images: Object.fromEntries(images.map((plan) => [plan.name, imageRecord(plan, publishing)])),
-    charts: Object.fromEntries(charts.map((plan) => [plan.name, chartRecord(plan, publishing)])),
+    images: Object.fromEntries(
+      images.map((plan) => [plan.name, imageFingerprint(plan, publishing)]),
+    ),
+    charts: Object.fromEntries(
+      charts.map((plan) => [plan.name, chartFingerprint(plan, publishing)]),
+    ),
     applications: Object.fromEntries(
-      applications.map((plan) => [plan.chart.name, applicationRecord(plan)]),
+      applications.map((plan) => [plan.chart.name, applicationFingerprint(plan)]),
     ),
   };
 }
 
 /** Writes a plan for {@link followPlan}. */
-export function savePlan(file: string, records: SavedPlan): void {
-  writeFileSync(file, `${JSON.stringify(records, undefined, 2)}\n`);
+export function savePlan(file: string, plan: SavedPlan): void {
+  writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`);
 }
 
 /**
@@ -44,9 +48,9 @@ export function savePlan(file: string, records: SavedPlan): void {
  *
  * @throws InputError that names what changed since, files first.
  */
-export function followPlan(file: string | undefined, plan: Plan, records: () => SavedPlan): void {
+export function followPlan(file: string | undefined, plan: Plan, planned: () => SavedPlan): void {
   if (file === undefined) return;
-  const now = records();
+  const now = planned();
   const saved = readPlan(file);
   const reasons = [
     ...plan.images.flatMap(({ name, path, dockerfile }) => {

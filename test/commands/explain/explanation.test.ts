@@ -203,7 +203,7 @@ describe("after a run that failed halfway", () => {
     expect(await changes(half, planned)).toEqual(["create image web: first-time"]);
   });
 
-  test("what has a record ahead of what was pushed is still to be done", async () => {
+  test("what has a fingerprint ahead of what was pushed is still to be done", async () => {
     const before = plannedShop();
     appendFileSync("apps/web/index.html", "<p>Open");
     const after = plannedShop();

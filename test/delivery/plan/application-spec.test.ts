@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   type ApplicationPlan,
-  applicationRecord,
+  applicationFingerprint,
   applicationSpec,
 } from "../../../delivery/plan/application-spec.ts";
 import { enterFolderWith } from "../../folders.ts";
@@ -60,10 +60,10 @@ describe("the spec of an Application", () => {
   });
 });
 
-describe("the record of an Application", () => {
+describe("the fingerprint of an Application", () => {
   test("holds each part that decides it", () => {
     const plan = planned(["redis"], { values: { web: { replicas: 2 } } });
-    expect(applicationRecord(plan)).toEqual({
+    expect(applicationFingerprint(plan)).toEqual({
       revision: plan.chart.version,
       settings: {
         argocdNamespace: "argocd",
@@ -82,13 +82,13 @@ describe("the record of an Application", () => {
   test("does not hold how long up waits, nor where a machine has its kubeconfig", () => {
     const plan = planned();
     const other = { ...plan, kubeconfig: "elsewhere", argocd: { ...plan.argocd, waitSeconds: 9 } };
-    expect(applicationRecord(other)).toEqual(applicationRecord(plan));
+    expect(applicationFingerprint(other)).toEqual(applicationFingerprint(plan));
   });
 
   test("is the same after a state has kept it as JSON, values or not", () => {
     for (const values of [undefined, {}, { web: { replicas: 2 } }]) {
-      const record = applicationRecord(planned([], { values }));
-      expect(JSON.parse(JSON.stringify(record))).toStrictEqual(record);
+      const fingerprint = applicationFingerprint(planned([], { values }));
+      expect(JSON.parse(JSON.stringify(fingerprint))).toStrictEqual(fingerprint);
     }
   });
 });

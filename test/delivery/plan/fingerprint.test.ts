@@ -1,7 +1,7 @@
 import { chmodSync, symlinkSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import { chartRecord, imageRecord } from "../../../delivery/plan/fingerprint.ts";
+import { chartFingerprint, imageFingerprint } from "../../../delivery/plan/fingerprint.ts";
 import { recipes } from "../../../delivery/plan/recipes.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../../shop.ts";
@@ -13,12 +13,12 @@ beforeEach(() => {
   enterFolderWith(shopFiles);
 });
 
-describe("the record of an image", () => {
+describe("the fingerprint of an image", () => {
   test("holds each part that decides it, short enough to be read", () => {
     chmodSync("apps/web/scripts/start.sh", 0o755);
     symlinkSync("index.html", "apps/web/home.html");
     const web = named(planShop().images, "web");
-    expect(imageRecord(web, shopPublishing)).toEqual({
+    expect(imageFingerprint(web, shopPublishing)).toEqual({
       key: web.key,
       tag: web.tag,
       recipe: recipes.image,
@@ -48,7 +48,7 @@ describe("the record of an image", () => {
     const api = { path: "apps/api", needs: ["web"], buildArgs: { A: "1" }, target: "last" };
     const deliverables = { ...shop, images: { ...shop.images, api } };
     const plan = planShop(deliverables, { ...shopOptions, bases: new Map([["nginx", digest]]) });
-    expect(imageRecord(named(plan.images, "api"), shopPublishing)).toMatchObject({
+    expect(imageFingerprint(named(plan.images, "api"), shopPublishing)).toMatchObject({
       buildArgs: { A: "1" },
       bases: { nginx: digest },
       needs: { web: named(plan.images, "web").key.slice(0, 12) },
@@ -57,11 +57,11 @@ describe("the record of an image", () => {
   });
 });
 
-test("the record of a chart holds each part that decides it", () => {
+test("the fingerprint of a chart holds each part that decides it", () => {
   const { images, charts } = planShop();
   const [web, api] = [named(images, "web"), named(images, "api")];
   const chart = named(charts, "shop");
-  expect(chartRecord(chart, shopPublishing)).toEqual({
+  expect(chartFingerprint(chart, shopPublishing)).toEqual({
     key: chart.key,
     version: chart.version,
     recipe: recipes.chart,
@@ -83,11 +83,11 @@ test("the record of a chart holds each part that decides it", () => {
   });
 });
 
-test("records are the same after a state has kept them as JSON", () => {
+test("fingerprints are the same after a state has kept them as JSON", () => {
   const { images, charts } = planShop();
-  const records = [
-    ...images.map((image) => imageRecord(image, shopPublishing)),
-    ...charts.map((chart) => chartRecord(chart, shopPublishing)),
+  const fingerprints = [
+    ...images.map((image) => imageFingerprint(image, shopPublishing)),
+    ...charts.map((chart) => chartFingerprint(chart, shopPublishing)),
   ];
-  expect(JSON.parse(JSON.stringify(records))).toStrictEqual(records);
+  expect(JSON.parse(JSON.stringify(fingerprints))).toStrictEqual(fingerprints);
 });

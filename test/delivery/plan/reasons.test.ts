@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type {
-  ApplicationRecord,
-  ChartRecord,
-  ImageRecord,
+  ApplicationFingerprint,
+  ChartFingerprint,
+  ImageFingerprint,
 } from "../../../delivery/plan/fingerprint.ts";
 import {
   type Before,
@@ -12,7 +12,7 @@ import {
   imageReasons,
 } from "../../../delivery/plan/reasons.ts";
 
-const image: ImageRecord = {
+const image: ImageFingerprint = {
   key: "0123456789abcdef",
   tag: "v2.1.x-h0123456789ab",
   recipe: 2,
@@ -24,7 +24,7 @@ const image: ImageRecord = {
   settings: { builder: "smith", platforms: ["linux/amd64"], registryCache: false },
 };
 
-const chart: ChartRecord = {
+const chart: ChartFingerprint = {
   key: "0123456789abcdef",
   version: "1.2.3-v2.1.x-h0123456789ab",
   recipe: 1,
@@ -33,17 +33,17 @@ const chart: ChartRecord = {
   settings: { pullFrom: "pull.test:2/shop", pushTls: "verify" },
 };
 
-const application: ApplicationRecord = {
+const application: ApplicationFingerprint = {
   revision: "1.2.3-v2.1.x-h0123456789ab",
   settings: { keepSecrets: ["redis"], values: { web: { replicas: 2, port: 80 } } },
 };
 
-function ofImage(before: Before<ImageRecord>): Reason[] {
+function ofImage(before: Before<ImageFingerprint>): Reason[] {
   return imageReasons(before, image, { path: "apps/web", dockerfile: "apps/web/Dockerfile" });
 }
 
 describe("what changed of an image:", () => {
-  test.each<[what: string, before: Partial<ImageRecord>, reasons: readonly Reason[]]>([
+  test.each<[what: string, before: Partial<ImageFingerprint>, reasons: readonly Reason[]]>([
     ["nothing", {}, []],
     ["the key alone, which its parts decide", { key: "f" }, []],
     [
@@ -145,7 +145,7 @@ describe("what changed of an image:", () => {
     );
   });
 
-  test("no part that both records hold, where an older version left parts out", () => {
+  test("no part that both fingerprints hold, where an older version left parts out", () => {
     const { tag, sources } = image;
     const causes = ofImage({ tag, sources }).map(({ cause }) => cause);
     expect(new Set(causes)).toEqual(
@@ -155,7 +155,7 @@ describe("what changed of an image:", () => {
 });
 
 describe("what changed of a chart:", () => {
-  test.each<[what: string, before: Before<ChartRecord>, reasons: readonly Reason[]]>([
+  test.each<[what: string, before: Before<ChartFingerprint>, reasons: readonly Reason[]]>([
     ["nothing", chart, []],
     ["all of it", undefined, [{ cause: "first-time", subject: chart.version }]],
     [
@@ -189,7 +189,7 @@ describe("what changed of a chart:", () => {
 });
 
 describe("what changed of an Application:", () => {
-  test.each<[what: string, before: Before<ApplicationRecord>, reasons: readonly Reason[]]>([
+  test.each<[what: string, before: Before<ApplicationFingerprint>, reasons: readonly Reason[]]>([
     ["nothing", application, []],
     ["all of it", undefined, [{ cause: "first-time", subject: application.revision }]],
     [

@@ -31,7 +31,7 @@ describe("a saved plan", () => {
     }).not.toThrow();
   });
 
-  test("is JSON for people, with all records", () => {
+  test("is JSON for people, with all fingerprints", () => {
     const { now } = plannedShop();
     savePlan(file, now);
     const text = readFileSync(file, "utf8");
