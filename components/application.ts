@@ -3,7 +3,7 @@ import * as command from "@pulumi/command";
 import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource.js";
 import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { Repair } from "../delivery/findings/drift.ts";
+import type { ApplicationFinding } from "../delivery/findings/finding.ts";
 import { repairsAnnotation } from "../delivery/findings/recorded.ts";
 import {
   type ApplicationPlan,
@@ -44,8 +44,8 @@ export interface ApplicationArgs {
   readonly waitSeconds?: number | undefined;
   /** Cluster of the provider, which the wait asks by kubectl. @default - the current context */
   readonly cluster?: ClusterAccess | undefined;
-  /** How it is put right without a change of its own; see {@link Repair}. @default - it is not */
-  readonly repair?: Repair | undefined;
+  /** How it is put right without a change of its own; see {@link ApplicationFinding}. @default - it is not */
+  readonly finding?: ApplicationFinding | undefined;
 }
 
 /** A chart in a registry. */
@@ -76,8 +76,8 @@ export class Application extends pulumi.ComponentResource {
   public readonly revision: pulumi.Output<string>;
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { chart, repair = { repairs: 0, drift: undefined }, waitSeconds = 300 } = args;
-    const { repairs, drift } = repair;
+    const { chart, finding = { repairs: 0 }, waitSeconds = 300 } = args;
+    const { repairs, drift } = finding;
     const plan = planOf(name, args);
     const again = repairs === 0 ? {} : { repairs };
     super("tinyolly:index:Application", name, { ...noted(plan), ...again }, opts);
@@ -105,7 +105,7 @@ export class Application extends pulumi.ComponentResource {
         parent: this,
         dependsOn: dependencies(opts, pulumi.Resource.isInstance(chart) && chart, ...repository),
         // The plugin cannot update what is gone, and its name cannot be taken twice.
-        ...(drift?.cause === "missing-application"
+        ...(drift?.cause === "missing"
           ? { replaceOnChanges: ["metadata.annotations"], deleteBeforeReplace: true }
           : {}),
       },
@@ -188,7 +188,7 @@ function awaitRollout(
   name: string,
   application: CustomResource,
   plan: Planned<ApplicationPlan>,
-  { chart: { digest }, repair: { repairs } = { repairs: 0, drift: undefined } }: ApplicationArgs,
+  { chart: { digest }, finding: { repairs } = { repairs: 0 } }: ApplicationArgs,
 ): void {
   const request = plan.with(digest, (plan, digest) => rolloutRequest(plan, digest));
   new command.local.Command(

@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Finding } from "../delivery/findings/finding.ts";
 import { type Adopted, adoption } from "../delivery/findings/recorded.ts";
-import type { Republication } from "../delivery/findings/republication.ts";
 import { type ChartPlan, planChart } from "../delivery/plan/chart-plan.ts";
 import { chartFingerprint } from "../delivery/plan/fingerprint.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
 import { type ChartRef, chartPushFolder, chartPushRef } from "../delivery/registry/references.ts";
 import { dependencies } from "./dependencies.ts";
 import type { Image } from "./image.ts";
+import { knownDigest } from "./known-digest.ts";
 import { Planned, plansOf } from "./planned.ts";
 import type { Registry } from "./registry.ts";
-import { republishedDigest } from "./republished-digest.ts";
 import { printed, scriptCommand } from "./script-command.ts";
 import type { ImageValue, PublishRequest, PublishedChart } from "./scripts/publish-chart.ts";
 
@@ -33,8 +33,8 @@ export interface ChartArgs {
   readonly largestFile?: number | undefined;
   /** Plan that was made of the same sources before, so that they are read once. @default - it is made */
   readonly plan?: ChartPlan | undefined;
-  /** Whether the registry has the chart already, or lost it; see {@link Republication}. @default - it is not asked */
-  readonly republication?: Republication | undefined;
+  /** Whether the registry has the chart already, or lost it; see {@link Finding}. @default - it is not asked */
+  readonly finding?: Pick<Finding, "existing" | "since" | "pushes" | "lost"> | undefined;
 }
 
 /**
@@ -65,12 +65,12 @@ export class Chart extends pulumi.ComponentResource {
   public readonly plan: Planned<ChartPlan>;
 
   public constructor(name: string, args: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { registry, republication } = args;
+    const { registry, finding } = args;
     const plan = args.plan ? Planned.of(args.plan) : planOf(name, args);
-    const pushes = republication?.pushes ?? 0;
+    const pushes = finding?.pushes ?? 0;
     super("tinyolly:index:Chart", name, { ...noted(plan, args), ...(pushes && { pushes }) }, opts);
 
-    const existing = republication?.existing;
+    const existing = finding?.existing;
     const digest =
       existing === undefined ? push(this, name, plan, args, opts) : pulumi.output(existing);
 
@@ -114,33 +114,33 @@ function push(
   args: ChartArgs,
   opts: pulumi.ComponentResourceOptions | undefined,
 ): pulumi.Output<string> {
-  const { registry, republication } = args;
+  const { registry, finding } = args;
   const images = imageValues(args);
   const request = plan.with(images, (plan, images): PublishRequest => {
     const { name: chart, path, version, appVersion, key, files, images: taken } = plan;
     return {
       ...{ chart, path, version, key, files },
-      appVersion: republication?.since ?? appVersion,
+      appVersion: finding?.since ?? appVersion,
       images,
       platforms: [...new Set([...taken.values()].flatMap(({ platforms }) => platforms))],
       pushFolder: chartPushFolder(registry.endpoints),
       pushTls: registry.endpoints.pushTls,
     };
   });
-  const run = { script: "publish-chart", request, pushes: republication?.pushes };
+  const run = { script: "publish-chart", request, pushes: finding?.pushes };
   const publish = scriptCommand(name, run, { parent, dependsOn: dependencies(opts) });
-  return republishedDigest(republication) ?? printed<PublishedChart>(publish).digest;
+  return knownDigest(finding?.lost) ?? printed<PublishedChart>(publish).digest;
 }
 
 function imageValues({
   images = {},
-  republication,
+  finding,
 }: ChartArgs): pulumi.Output<Record<string, ImageValue>> {
   const values = Object.fromEntries(
     Object.entries(images).map(([path, { repository, tag, digest }]) => [
       path,
       // A chart of an earlier release keeps its bytes.
-      { repository, tag: republication?.since ?? tag, digest },
+      { repository, tag: finding?.since ?? tag, digest },
     ]),
   );
   return pulumi.output(values);

@@ -1,15 +1,15 @@
 import * as dockerbuild from "@pulumi/docker-build";
 import * as pulumi from "@pulumi/pulumi";
+import type { Finding } from "../delivery/findings/finding.ts";
 import { type Adopted, adoption, pushesVariable } from "../delivery/findings/recorded.ts";
-import type { Republication } from "../delivery/findings/republication.ts";
 import { imageFingerprint } from "../delivery/plan/fingerprint.ts";
 import { type ImagePlan, planImage } from "../delivery/plan/image-plan.ts";
 import { reserveContext, sourceDateEpoch, stageContext } from "../delivery/plan/staging.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
 import type { PullRef } from "../delivery/registry/references.ts";
+import { knownDigest } from "./known-digest.ts";
 import { Planned, plansOf } from "./planned.ts";
 import type { Registry } from "./registry.ts";
-import { republishedDigest } from "./republished-digest.ts";
 
 /** Inputs of {@link Image}. */
 export interface ImageArgs {
@@ -41,8 +41,8 @@ export interface ImageArgs {
   readonly largestFile?: number | undefined;
   /** Plan that was made of the same sources before, so that they are read once. @default - it is made */
   readonly plan?: ImagePlan | undefined;
-  /** Whether the registry has the image already, or lost it; see {@link Republication}. @default - it is not asked */
-  readonly republication?: Republication | undefined;
+  /** Whether the registry has the image already, or lost it; see {@link Finding}. @default - it is not asked */
+  readonly finding?: Pick<Finding, "existing" | "pushes" | "lost"> | undefined;
 }
 
 /**
@@ -69,12 +69,12 @@ export class Image extends pulumi.ComponentResource {
   public readonly plan: Planned<ImagePlan>;
 
   public constructor(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { registry, republication } = args;
+    const { registry, finding } = args;
     const plan = args.plan ? Planned.of(args.plan) : planOf(name, args);
-    const pushes = republication?.pushes ?? 0;
+    const pushes = finding?.pushes ?? 0;
     super("tinyolly:index:Image", name, { ...noted(plan, args), ...(pushes && { pushes }) }, opts);
 
-    const existing = republication?.existing;
+    const existing = finding?.existing;
     const digest = existing === undefined ? build(this, name, plan, args) : pulumi.output(existing);
     const reference = plan.apply((plan) => registry.pushRef(plan.name, plan.contentTag));
 
@@ -124,8 +124,8 @@ function build(
   plan: Planned<ImagePlan>,
   args: ImageArgs,
 ): pulumi.Output<string> {
-  const { registry, republication, builder = defaultBuilder } = args;
-  const pushes = republication?.pushes ?? 0;
+  const { registry, finding, builder = defaultBuilder } = args;
+  const pushes = finding?.pushes ?? 0;
   const image = new dockerbuild.Image(
     name,
     {
@@ -151,7 +151,7 @@ function build(
     // The registry keeps what was published: other stacks and releases may share the digest.
     { parent, retainOnDelete: true },
   );
-  return republishedDigest(republication) ?? image.digest.apply(requireDigest);
+  return knownDigest(finding?.lost) ?? image.digest.apply(requireDigest);
 }
 
 /**

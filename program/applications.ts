@@ -1,7 +1,7 @@
 import { Provider } from "@pulumi/kubernetes/provider.js";
 import type * as pulumi from "@pulumi/pulumi";
 import { Application, type DeployableChart } from "../components/application.ts";
-import type { Repair } from "../delivery/findings/drift.ts";
+import type { ApplicationFinding } from "../delivery/findings/finding.ts";
 import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
 import type { Cluster } from "../delivery/rollout/live-applications.ts";
 
@@ -11,7 +11,7 @@ export interface Deployment {
   /** Cluster in which Argo CD runs; undefined where nothing is deployed. */
   readonly cluster: Cluster | undefined;
   /** How each is put right without a change of its own, by name of its chart. */
-  readonly repairs: ReadonlyMap<string, Repair>;
+  readonly findings: ReadonlyMap<string, ApplicationFinding>;
 }
 
 /** Name and revision of an Application. */
@@ -23,7 +23,7 @@ export interface Deployed {
 /** Points Argo CD at charts, all in one cluster; returns name and revision of each Application, by chart. */
 export function deploy(
   charts: Readonly<Record<string, DeployableChart>>,
-  { applications, cluster, repairs }: Deployment,
+  { applications, cluster, findings }: Deployment,
   opts: pulumi.ComponentResourceOptions = {},
 ): Record<string, Deployed> {
   if (!cluster) return {};
@@ -37,7 +37,7 @@ export function deploy(
     const args = { chart, applicationName, namespace, values, keepSecrets, argocdNamespace };
     const application = new Application(
       name,
-      { ...args, ...place, cluster, repair: repairs.get(name) },
+      { ...args, ...place, cluster, finding: findings.get(name) },
       { provider, ...opts },
     );
     deployed[name] = { name: application.applicationName, revision: application.revision };

@@ -4,12 +4,8 @@ import type { ImageArgs } from "../components/image.ts";
 import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
 import { deliverables } from "../deliverables.ts";
-import {
-  type Observation,
-  conflicts,
-  driftMessages,
-  observe,
-} from "../delivery/findings/observation.ts";
+import { findAll } from "../delivery/findings/find-all.ts";
+import { type Findings, conflicts, driftMessages } from "../delivery/findings/finding.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
@@ -63,7 +59,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
   refuse(settings.releaseProblems);
   await requireSigner(settings.signing);
 
-  const { plan, origin, applications, observed } = await orRunError(async () => {
+  const { plan, origin, applications, findings } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
     // Before others are asked, since somebody may check out another commit meanwhile.
     const origin = release === undefined ? undefined : originOfSources();
@@ -71,31 +67,30 @@ export async function prepare(settings: Settings): Promise<Stack> {
     const applications = planApplications(plan.charts, settings);
     followPlan(settings.planFile, plan, () => fingerprints(plan, applications, publishing));
     const look = { plan, state, endpoints, release, applications, cluster, offline };
-    return { plan, origin, applications, observed: await observe(look) };
+    return { plan, origin, applications, findings: await findAll(look) };
   });
-  refuse(conflicts(observed));
+  refuse(conflicts(findings));
   const pushes = !offline && !pulumi.runtime.isDryRun();
   await orRunError(async () => {
-    const { presences } = observed;
-    if (pushes) await requirePushRight({ plan, presences, endpoints, release });
+    if (pushes) await requirePushRight({ plan, findings, endpoints, release });
     ensureBuilder(settings.builder);
   });
 
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, settings.baseLock);
   void warnAboutBuilder(publishing.builder);
-  void warnAboutDrift(driftMessages(observed));
+  void warnAboutDrift(driftMessages(findings));
   return {
     applications,
     cluster,
-    repairs: observed.applications,
-    ...argsOf(plan, observed, settings, origin),
+    findings: findings.applications,
+    ...argsOf(plan, findings, settings, origin),
   };
 }
 
 function argsOf(
   { images, charts }: Plan,
-  observed: Observation,
+  findings: Findings,
   { publishing, plan: { versions }, aliases, signing }: Settings,
   origin: Origin | undefined,
 ): Pick<Stack, "registry" | "images" | "charts" | "release"> {
@@ -107,16 +102,16 @@ function argsOf(
     images: Object.fromEntries(
       images.map((plan) => {
         const { name, path, needs } = plan;
-        const republication = observed.images.get(name);
-        const args = { path, needs: namesOf(needs), builder, registryCache, plan, republication };
+        const finding = findings.images.get(name);
+        const args = { path, needs: namesOf(needs), builder, registryCache, plan, finding };
         return [name, args];
       }),
     ),
     charts: Object.fromEntries(
       charts.map((plan) => {
         const { name, path, images } = plan;
-        const republication = observed.charts.get(name);
-        return [name, { path, images: namesOf(images), plan, republication }];
+        const finding = findings.charts.get(name);
+        return [name, { path, images: namesOf(images), plan, finding }];
       }),
     ),
     ...(versions.release === undefined
@@ -124,7 +119,7 @@ function argsOf(
       : {
           release: {
             ...{ version: versions.release, origin, aliases, signing },
-            pushes: observed.release.pushes,
+            pushes: findings.release.pushes,
           },
         }),
   };

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DeployableChart } from "../components/application.ts";
 import { deliverables } from "../deliverables.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
-import { observeApplications } from "../delivery/findings/observation.ts";
+import { findApplicationsAlone } from "../delivery/findings/find-all.ts";
 import type { DeployedChart } from "../delivery/plan/application-spec.ts";
 import type { ChartDeliverable } from "../delivery/plan/plan.ts";
 import { RegistryClient } from "../delivery/registry/client.ts";
@@ -22,12 +22,12 @@ import { type StackOutputs, outputsOf } from "./stack-outputs.ts";
 export async function redeploy(release: string, settings: Settings): Promise<StackOutputs> {
   const state = readStackState();
   const { cluster, offline, publishing } = settings;
-  const { stored, applications, repairs } = await orRunError(async () => {
+  const { stored, applications, findings } = await orRunError(async () => {
     const stored = await readWhole(release, settings);
     const charts = deployedCharts(stored.record);
     const applications = planApplications(charts, withImageFolder(settings, stored.record));
-    const repairs = await observeApplications({ state, applications, cluster, offline });
-    return { stored, applications, repairs };
+    const findings = await findApplicationsAlone({ state, applications, cluster, offline });
+    return { stored, applications, findings };
   });
   const { endpoints } = publishing;
   const { record, digest } = stored;
@@ -40,7 +40,7 @@ export async function redeploy(release: string, settings: Settings): Promise<Sta
     // Each entry has the fields of an image.
     images: Object.fromEntries(images) as StackOutputs["images"],
     charts,
-    applications: deploy(charts, { applications, cluster, repairs }),
+    applications: deploy(charts, { applications, cluster, findings }),
     release: { version: record.release, digest },
   });
 }

@@ -1,7 +1,8 @@
 import { type Explanation, explain } from "../commands/explain/explanation.ts";
 import { deliverables as ownDeliverables } from "../deliverables.ts";
 import { sha256 } from "../delivery/basics/sha256.ts";
-import { type Observation, observe } from "../delivery/findings/observation.ts";
+import { findAll } from "../delivery/findings/find-all.ts";
+import type { Finding, Findings } from "../delivery/findings/finding.ts";
 import type { StateResource } from "../delivery/findings/recorded.ts";
 import { type ApplicationPlan, applicationSpec } from "../delivery/plan/application-spec.ts";
 import type { Publishing } from "../delivery/plan/fingerprint.ts";
@@ -119,14 +120,19 @@ export function stateAfter({ plan, applications, now, release }: Planned): State
 export async function explained(
   state: readonly StateResource[],
   planned: Planned,
-  found: Partial<Observation> = {},
+  found: Partial<Findings> = {},
 ): Promise<Explanation> {
   const { plan, applications, publishing, now, release } = planned;
   const { endpoints } = publishing;
   const args = { plan, state, endpoints, release, applications, cluster: undefined, offline: true };
-  const observed = { ...(await observe(args)), ...found };
-  const told = { stack: "test", plan, applications, now, state, observed, checked: true };
+  const findings = { ...(await findAll(args)), ...found };
+  const told = { stack: "test", plan, applications, now, state, findings, checked: true };
   return explain({ ...told, release });
+}
+
+/** A finding of what is not in the registry; what is not given does not matter. */
+export function findingOf(finding: Partial<Finding>): Finding {
+  return { pushes: 0, stays: false, released: false, ...finding };
 }
 
 /** Digest of whatever follows from a fingerprint. */

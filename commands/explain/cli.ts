@@ -7,7 +7,8 @@
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { conflicts, observe } from "../../delivery/findings/observation.ts";
+import { findAll } from "../../delivery/findings/find-all.ts";
+import { conflicts } from "../../delivery/findings/finding.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
 import { type SavedPlan, fingerprints, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
@@ -52,10 +53,10 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   const question = { plan, state, endpoints, release, applications, cluster, offline };
-  const observed = await observe(question);
+  const findings = await findAll(question);
   return explain({
-    ...{ stack, plan, applications, now, state: await state, observed, release },
-    ...{ checked: !offline, problems: [...problems, ...conflicts(observed)] },
+    ...{ stack, plan, applications, now, state: await state, findings, release },
+    ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
 }
 

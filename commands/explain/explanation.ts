@@ -1,4 +1,10 @@
-import type { Observation, ReleaseRepair } from "../../delivery/findings/observation.ts";
+import type { Drift } from "../../delivery/basics/drift.ts";
+import {
+  type Finding,
+  type Findings,
+  type ReleaseFinding,
+  causeOf,
+} from "../../delivery/findings/finding.ts";
 import {
   type RecordedArtifact,
   type RecordedRelease,
@@ -6,7 +12,6 @@ import {
   readRecorded,
   resourceName,
 } from "../../delivery/findings/recorded.ts";
-import type { Republication } from "../../delivery/findings/republication.ts";
 import type { ApplicationPlan } from "../../delivery/plan/application-spec.ts";
 import type {
   ApplicationFingerprint,
@@ -16,7 +21,6 @@ import type {
 import type { Plan } from "../../delivery/plan/plan.ts";
 import {
   type Before,
-  type Cause,
   type Reason,
   applicationReasons,
   chartReasons,
@@ -61,7 +65,7 @@ export interface ExplainArgs {
   /** Everything as it is planned now. */
   readonly now: SavedPlan;
   readonly state: readonly StateResource[];
-  readonly observed: Observation;
+  readonly findings: Findings;
   readonly checked: boolean;
   /** Release that is made. @default - content decides */
   readonly release?: string | undefined;
@@ -71,7 +75,7 @@ export interface ExplainArgs {
 
 /** Compares what is planned with what the state holds and what registry and cluster say. */
 export function explain(args: ExplainArgs): Explanation {
-  const { stack, plan, now, state, observed, checked, release, problems = [] } = args;
+  const { stack, plan, now, state, findings, checked, release, problems = [] } = args;
   const recorded = readRecorded(state);
   const images = notedBy<ImageFingerprint>(state, "tinyolly:index:Image", recorded.images);
   const charts = notedBy<ChartFingerprint>(state, "tinyolly:index:Chart", recorded.charts);
@@ -98,8 +102,8 @@ export function explain(args: ExplainArgs): Explanation {
         to: after.tag,
         reasons: imageReasons(noted?.fingerprint, after, { path, dockerfile: dockerfile.path }),
         retagged: noted?.fingerprint.key === after.key,
-        adopted: adoptedAs(recorded.images.get(name), observed.images.get(name)),
-        drift: observed.images.get(name)?.absence,
+        adopted: adoptedAs(recorded.images.get(name), findings.images.get(name)),
+        drift: findings.images.get(name)?.drift,
       };
     }),
     ...plan.charts.map(({ name, path }): Compared => {
@@ -111,8 +115,8 @@ export function explain(args: ExplainArgs): Explanation {
         from: versions.chart.get(name),
         to: after.version,
         reasons: chartReasons(noted?.fingerprint, after, { path }),
-        adopted: adoptedAs(recorded.charts.get(name), observed.charts.get(name)),
-        drift: observed.charts.get(name)?.absence,
+        adopted: adoptedAs(recorded.charts.get(name), findings.charts.get(name)),
+        drift: findings.charts.get(name)?.drift,
       };
     }),
   ];
@@ -126,7 +130,7 @@ export function explain(args: ExplainArgs): Explanation {
       from,
       to: after.revision,
       reasons: applicationReasons(withRevision(noted?.fingerprint, from), after),
-      drift: observed.applications.get(name)?.drift,
+      drift: findings.applications.get(name)?.drift,
     };
   });
   return {
@@ -136,7 +140,7 @@ export function explain(args: ExplainArgs): Explanation {
     problems,
     items: [
       ...made.map(explained),
-      ...releaseItems(release, recorded.release, observed.release),
+      ...releaseItems(release, recorded.release, findings.release),
       ...applied.map(explained),
       ...removed("image", versions.image, now.images),
       ...removed("chart", versions.chart, now.charts),
@@ -151,7 +155,7 @@ export function isChanged({ action }: ExplainedItem): boolean {
 }
 
 interface Compared {
-  readonly kind: ExplainedItem["kind"];
+  readonly kind: "image" | "chart" | "application";
   readonly name: string;
   readonly noted: Noted<object> | undefined;
   readonly from: string | undefined;
@@ -161,7 +165,7 @@ interface Compared {
   readonly retagged?: boolean;
   /** `sha256:…` that is taken from the registry now. @default - none */
   readonly adopted?: string | undefined;
-  readonly drift: { readonly cause: Cause; readonly detail: string } | undefined;
+  readonly drift: Drift | undefined;
 }
 
 /** What a component noted before its artifact was made. */
@@ -186,7 +190,7 @@ function explained(compared: Compared): ExplainedItem {
     reasons: [
       ...reasons,
       ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
-      ...(drift ? [{ cause: drift.cause, subject: drift.detail }] : []),
+      ...(drift ? [{ cause: causeOf(kind, drift), subject: drift.detail }] : []),
     ],
   };
 }
@@ -209,9 +213,9 @@ function onlySettings(reasons: readonly Reason[]): boolean {
 /** Digest that is taken from the registry, where the state has not recorded just that. */
 function adoptedAs(
   recorded: RecordedArtifact | undefined,
-  republication: Republication | undefined,
+  finding: Finding | undefined,
 ): string | undefined {
-  const existing = republication?.existing;
+  const existing = finding?.existing;
   return recorded?.adopted === true && recorded.digest === existing ? undefined : existing;
 }
 
@@ -223,7 +227,7 @@ function alreadyPublished(digest: string): Reason {
 function releaseItems(
   release: string | undefined,
   recorded: RecordedRelease | undefined,
-  { missing }: ReleaseRepair,
+  { missing }: ReleaseFinding,
 ): ExplainedItem[] {
   if (release === undefined) return [];
   const item = { kind: "release", name: "release", to: release } as const;

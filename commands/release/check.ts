@@ -2,12 +2,9 @@ import { deliverables } from "../../deliverables.ts";
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { once } from "../../delivery/basics/once.ts";
-import {
-  assumedPresences,
-  findPresences,
-  type Presence,
-} from "../../delivery/findings/presence.ts";
+import { type Finding, conflicts } from "../../delivery/findings/finding.ts";
 import { nothingRecorded } from "../../delivery/findings/recorded.ts";
+import { assumeInRegistry, findInRegistry } from "../../delivery/findings/registry-findings.ts";
 import { planDeliverables, unlockedProblem } from "../../delivery/plan/plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
 import { expectedRelease, isRelease } from "../../delivery/plan/version.ts";
@@ -70,12 +67,11 @@ export async function check(args: string[]): Promise<number> {
     versions: { ...versions, release },
   });
   const question = { plan, recorded: nothingRecorded, endpoints, release };
-  const found = settings.offline ? assumedPresences(question) : await findPresences(question);
+  const found = settings.offline ? assumeInRegistry(question) : await findInRegistry(question);
   const unlocked = unlockedProblem(plan, settings.baseLock, options.stack);
   // make release provides the tools with the platform.
   const unsigned = signingProblem(settings.signing, process.env, options.platform);
   const uncommitted = settings.releasesFromGit ? findUncommitted(plan) : [];
-  const presences = [...found.images.values(), ...found.charts.values()];
   const result: ReleaseCheck = {
     version: 1,
     release,
@@ -87,11 +83,7 @@ export async function check(args: string[]): Promise<number> {
         ...{ kind: "chart", name, version, status: statusOf(found.charts.get(name)) },
       })),
     ],
-    problems: [
-      ...settings.releaseProblems,
-      ...uncommitted,
-      ...presences.flatMap(({ conflict }) => conflict ?? []),
-    ],
+    problems: [...settings.releaseProblems, ...uncommitted, ...conflicts(found)],
     warnings: [
       ...(unsigned === undefined ? [] : [`here nothing could be signed: ${unsigned}`]),
       ...(unlocked === undefined ? [] : [unlocked]),
@@ -102,10 +94,10 @@ export async function check(args: string[]): Promise<number> {
   return result.problems.length === 0 ? 0 : 1;
 }
 
-function statusOf(presence: Presence | undefined): CheckedItem["status"] {
-  if (presence?.conflict !== undefined) return "taken";
-  if (presence?.released === true) return "published";
-  return presence?.existing === undefined ? "new" : "there";
+function statusOf(finding: Finding | undefined): CheckedItem["status"] {
+  if (finding?.conflict !== undefined) return "taken";
+  if (finding?.released === true) return "published";
+  return finding?.existing === undefined ? "new" : "there";
 }
 
 const statusTexts: Readonly<Record<CheckedItem["status"], string>> = {

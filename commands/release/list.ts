@@ -1,5 +1,5 @@
 import { readOptions } from "../../delivery/basics/command-line.ts";
-import { askForAll } from "../../delivery/registry/absence.ts";
+import { askForAll } from "../../delivery/registry/drift.ts";
 import { shortDigest } from "../../delivery/registry/references.ts";
 import { type StoredRelease, releaseNames, requireRelease } from "../../delivery/releases/store.ts";
 import { table } from "../../platform/report/table.ts";

@@ -7,7 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { askForAll } from "../../delivery/registry/absence.ts";
+import { askForAll } from "../../delivery/registry/drift.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { imageProblem } from "../../delivery/registry/image-platforms.ts";
 import { keptOrigin } from "../../delivery/releases/origin.ts";

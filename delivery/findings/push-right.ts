@@ -1,15 +1,15 @@
 import type { Plan } from "../plan/plan.ts";
-import { askForAll } from "../registry/absence.ts";
+import { askForAll } from "../registry/drift.ts";
 import { RegistryClient } from "../registry/client.ts";
 import { type Endpoints, chartRepository, imageRepository } from "../registry/references.ts";
 import { recordRepository } from "../releases/store.ts";
-import type { Presence, Presences } from "./presence.ts";
+import type { Finding, Findings } from "./finding.ts";
 
 /** What is about to be published. */
 export interface Publishable {
   readonly plan: Plan;
-  /** What of it is in the registry. */
-  readonly presences: Presences;
+  /** What of it the registry has. */
+  readonly findings: Pick<Findings, "images" | "charts" | "release">;
   readonly endpoints: Endpoints;
   /** Release that is made. @default - content decides */
   readonly release?: string | undefined;
@@ -34,22 +34,22 @@ export async function requirePushRight(publishable: Publishable): Promise<void> 
 }
 
 /** Repositories to which something is pushed, even if that is a tag or a record alone. */
-function pushedRepositories({ plan, presences, endpoints, release }: Publishable): string[] {
-  const { images, charts, recorded } = presences;
-  const stays = (presence: Presence | undefined): boolean => presence?.stays === true;
+function pushedRepositories({ plan, findings, endpoints, release }: Publishable): string[] {
+  const { images, charts } = findings;
+  const stays = (finding: Finding | undefined): boolean => finding?.stays === true;
   // An image that is there still gets the tag of the release.
-  const lacksTag = (presence: Presence | undefined): boolean =>
-    release !== undefined && presence?.released !== true;
+  const lacksTag = (finding: Finding | undefined): boolean =>
+    release !== undefined && finding?.released !== true;
   const pushedImages = plan.images.filter(({ name }) => {
-    const presence = images.get(name);
-    return !stays(presence) || lacksTag(presence);
+    const finding = images.get(name);
+    return !stays(finding) || lacksTag(finding);
   });
   const pushedCharts = plan.charts.filter(({ name }) => !stays(charts.get(name)));
   const repositories = [
     ...pushedImages.map(({ name }) => imageRepository(endpoints, name)),
     ...pushedCharts.map(({ name }) => chartRepository(endpoints, name)),
   ];
-  const isWhole = recorded === true && repositories.length === 0;
+  const isWhole = findings.release.recorded === true && repositories.length === 0;
   return release === undefined || isWhole
     ? repositories
     : [...repositories, recordRepository(endpoints.namespace)];

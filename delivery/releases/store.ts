@@ -1,7 +1,6 @@
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { isRelease, newestFirst } from "../plan/version.ts";
-import { type Published, findAbsences } from "../registry/absence.ts";
 import {
   type Artifact,
   artifact,
@@ -10,6 +9,7 @@ import {
   emptyDescriptor,
 } from "../registry/artifact.ts";
 import type { RegistryClient } from "../registry/client.ts";
+import { askForAll, findDrift } from "../registry/drift.ts";
 import { releaseRepository } from "../registry/references.ts";
 import type { Descriptor, Manifest } from "../registry/types.ts";
 import { type ReleaseRecord, readRecord, releaseRecordType, writeRecord } from "./record.ts";
@@ -48,16 +48,6 @@ export function releaseParts({
   ];
 }
 
-/** The same as they must be in a namespace of a registry, whatever their tags. */
-function publishedParts(
-  record: Pick<ReleaseRecord, "images" | "charts">,
-  namespace: string,
-): Published[] {
-  return releaseParts(record).map(({ kind, name, path, digest }) => ({
-    ...{ kind, name, repository: `${namespace}/${path}`, tag: digest, digest },
-  }));
-}
-
 /**
  * Makes sure that all of a release is in the registry.
  *
@@ -70,9 +60,12 @@ export async function requireWhole(
   record: Pick<ReleaseRecord, "release" | "images" | "charts">,
   cure: string,
 ): Promise<void> {
-  const absences = [...(await findAbsences(client, publishedParts(record, namespace))).values()];
-  if (absences.length === 0) return;
-  const details = absences.map(({ detail }) => detail).join("\n");
+  // Whatever their tags.
+  const drifts = await askForAll(releaseParts(record), ({ path, digest }) =>
+    findDrift(client, { repository: `${namespace}/${path}`, tag: digest, digest }),
+  );
+  const details = [...drifts.values()].flatMap((drift) => drift?.detail ?? []).join("\n");
+  if (details === "") return;
   throw new InputError(
     `${record.release} is not whole, and nothing was changed:\n${details}\n${cure}`,
   );

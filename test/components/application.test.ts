@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Application } from "../../components/application.ts";
 import { Registry } from "../../components/registry.ts";
 import { scriptLine } from "../../components/script-command.ts";
-import type { Repair, ApplicationDrift } from "../../delivery/findings/drift.ts";
+import type { Drift } from "../../delivery/basics/drift.ts";
+import type { ApplicationFinding } from "../../delivery/findings/finding.ts";
 import type { ApplicationPlan, ArgoCd } from "../../delivery/plan/application-spec.ts";
 import { chartRef } from "../../delivery/registry/references.ts";
 import { enterFolderWith } from "../folders.ts";
@@ -32,7 +33,7 @@ interface Variation {
   readonly keepSecrets?: readonly string[];
   readonly plainHttp?: boolean;
   readonly kubeconfig?: string;
-  readonly repair?: Repair;
+  readonly finding?: ApplicationFinding;
 }
 
 /** The plan of the chart "shop" and of its Application. */
@@ -56,13 +57,13 @@ function planApplication({
 }
 
 function recordApplication(variation: Variation = {}) {
-  const { preview = false, repair } = variation;
+  const { preview = false, finding } = variation;
   const plan = planApplication(variation);
   return record({ preview }, () => {
     const registry = new Registry("registry", shopEndpoints);
     const charts = makeCharts(planShop(), registry, makeImages(planShop(), registry));
     const provider = new kubernetes.Provider("cluster", { context: "somewhere" });
-    const args = { ...applicationArgs(plan, charts), repair };
+    const args = { ...applicationArgs(plan, charts), finding };
     const { applicationName, revision } = new Application(
       "shop",
       { ...args, chart: { ...args.chart, plainHttp: plan.plainHttp } },
@@ -239,7 +240,7 @@ describe("with seconds to wait", () => {
     expect(await triggers({})).toBe(first);
     expect(await triggers({ waitSeconds: 91 })).toBe(first);
     expect(await triggers({ values: { a: 1 } })).not.toBe(first);
-    expect(await triggers({ repair: { repairs: 1, drift: undefined } })).not.toBe(first);
+    expect(await triggers({ finding: { repairs: 1 } })).not.toBe(first);
   });
 
   test("in preview only the digest to wait for is unknown", async () => {
@@ -262,19 +263,19 @@ test("without seconds to wait nothing waits", async () => {
 });
 
 describe("an Application that is put right", () => {
-  const drift = (cause: ApplicationDrift["cause"]): Repair => ({
+  const drift = (cause: Drift["cause"]): ApplicationFinding => ({
     repairs: 2,
     drift: { cause, detail: "somebody was here" },
   });
 
   test.each([
     ["edited", drift("edited"), [], false],
-    ["missing", drift("missing-application"), ["metadata.annotations"], true],
-    ["right again", { repairs: 2, drift: undefined }, [], false],
+    ["missing", drift("missing"), ["metadata.annotations"], true],
+    ["right again", { repairs: 2 }, [], false],
   ] as const)(
     "counts it when it is %s, and only one that is gone is made anew",
-    async (_, repair, replaceOnChanges, deleteBeforeReplace) => {
-      const { registrations } = await recordApplication({ repair });
+    async (_, finding, replaceOnChanges, deleteBeforeReplace) => {
+      const { registrations } = await recordApplication({ finding });
       const application = only(registrations, applicationType);
       expect(application.inputs["metadata"]).toMatchObject({
         annotations: { "pulumi.com/patchForce": "true", "tinyolly/repairs": "2" },
@@ -286,7 +287,7 @@ describe("an Application that is put right", () => {
 
   test("counts nothing as long as it never was", async () => {
     const { registrations } = await recordApplication({
-      repair: { repairs: 0, drift: undefined },
+      finding: { repairs: 0 },
     });
     expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
       annotations: { "pulumi.com/patchForce": "true" },

@@ -1,11 +1,10 @@
 import { makeCharts, makeImages } from "../made.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Chart } from "../../components/chart.ts";
+import { Chart, type ChartArgs } from "../../components/chart.ts";
 import { Image } from "../../components/image.ts";
 import { Registry } from "../../components/registry.ts";
 import { scriptLine } from "../../components/script-command.ts";
-import type { Republication } from "../../delivery/findings/republication.ts";
 import { recipes } from "../../delivery/plan/recipes.ts";
 import { enterFolderWith, writeFiles } from "../folders.ts";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
@@ -19,11 +18,11 @@ const commandType = "command:local:Command";
 
 interface Variation {
   readonly preview: boolean;
-  readonly republication?: Republication;
+  readonly finding?: ChartArgs["finding"];
   readonly image?: MockProvider;
 }
 
-function recordChart({ preview, republication, image }: Variation) {
+function recordChart({ preview, finding, image }: Variation) {
   const plan = planShop();
   const providers = image ? { "docker-build:index:Image": image } : {};
   return record({ preview, providers }, () => {
@@ -33,7 +32,7 @@ function recordChart({ preview, republication, image }: Variation) {
       { charts: [named(plan.charts, "shop")] },
       registry,
       images,
-      republication && new Map([["shop", republication]]),
+      finding && new Map([["shop", finding]]),
     );
     const { shop: chart } = charts;
     if (!chart) throw new Error("shop was not made");
@@ -111,8 +110,8 @@ test("the command reads one request with every image at its values path", async 
 });
 
 test("a chart of an earlier release keeps the request that it was made by", async () => {
-  const republication = { pushes: 0, digest: undefined, absence: undefined, since: "v2.1.7" };
-  const { registrations } = await recordChart({ preview: false, republication });
+  const finding = { pushes: 0, since: "v2.1.7" };
+  const { registrations } = await recordChart({ preview: false, finding });
   const request: unknown = JSON.parse(String(only(registrations, commandType).inputs["stdin"]));
   expect(request).toMatchObject({
     appVersion: "v2.1.7",
@@ -149,14 +148,10 @@ test("an image that is previewed with an empty digest leaves the request unknown
 
 describe("a chart that is pushed again", () => {
   const recorded = `sha256:${"3".repeat(64)}`;
-  const now: Republication = {
-    pushes: 2,
-    digest: recorded,
-    absence: { cause: "missing-chart", detail: "shop is not there" },
-  };
+  const now = { pushes: 2, lost: recorded };
 
   test.each([true, false])("counts it in its inputs (preview: %s)", async (preview) => {
-    const { registrations } = await recordChart({ preview, republication: now });
+    const { registrations } = await recordChart({ preview, finding: now });
     expect(only(registrations, commandType).inputs["environment"]).toEqual({
       TINYOLLY_PUSHES: "2",
     });
@@ -164,25 +159,25 @@ describe("a chart that is pushed again", () => {
   });
 
   test("shows the recorded digest in a preview, so that nothing seems to follow", async () => {
-    const { result } = await recordChart({ preview: true, republication: now });
+    const { result } = await recordChart({ preview: true, finding: now });
     expect(result.digest).toBe(recorded);
   });
 
   test("has the digest that the command printed in an update", async () => {
-    const { result, registrations } = await recordChart({ preview: false, republication: now });
+    const { result, registrations } = await recordChart({ preview: false, finding: now });
     expect(result.digest).toBe(digestOf(only(registrations, commandType).inputs["stdin"]));
   });
 
   test("keeps its count when it is there again, and its digest is the command's to tell", async () => {
-    const republication = { ...now, absence: undefined };
-    const { registrations, result } = await recordChart({ preview: true, republication });
+    const finding = { pushes: 2 };
+    const { registrations, result } = await recordChart({ preview: true, finding });
     expect(only(registrations, commandType).inputs).toHaveProperty("environment");
     expect(result.digest).toBe(unknown);
   });
 
   test("counts nothing as long as it was pushed once", async () => {
-    const republication = { pushes: 0, digest: recorded, absence: undefined };
-    const { registrations } = await recordChart({ preview: false, republication });
+    const finding = { pushes: 0 };
+    const { registrations } = await recordChart({ preview: false, finding });
     expect(only(registrations, commandType).inputs).not.toHaveProperty("environment");
     expect(only(registrations, "tinyolly:index:Chart").inputs).not.toHaveProperty("pushes");
   });

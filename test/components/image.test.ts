@@ -3,10 +3,9 @@ import { chmodSync, existsSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Image } from "../../components/image.ts";
+import { Image, type ImageArgs } from "../../components/image.ts";
 import { Registry } from "../../components/registry.ts";
 import { sha256 } from "../../delivery/basics/sha256.ts";
-import type { Republication } from "../../delivery/findings/republication.ts";
 import type { Publishing } from "../../delivery/plan/fingerprint.ts";
 import { type Deliverables } from "../../delivery/plan/plan.ts";
 import { recipes } from "../../delivery/plan/recipes.ts";
@@ -28,7 +27,7 @@ interface Variation {
   readonly platforms?: readonly string[];
   readonly bases?: BaseLock;
   readonly publishing?: Publishing;
-  readonly republication?: Republication;
+  readonly finding?: ImageArgs["finding"];
   readonly provider?: MockProvider;
 }
 
@@ -39,7 +38,7 @@ function recordImage({
   platforms = shopOptions.platforms,
   bases = shopOptions.bases,
   publishing = shopPublishing,
-  republication,
+  finding,
   provider,
 }: Variation = {}) {
   const plan = planShop(deliverables, { ...shopOptions, platforms, bases });
@@ -50,8 +49,8 @@ function recordImage({
     const images = plan.images.filter(
       ({ name }) => web === named(plan.images, name) || web.needs.has(name),
     );
-    const republications = new Map(republication ? [["web", republication]] : []);
-    const { web: image } = makeImages({ images }, registry, publishing, republications);
+    const findings = new Map(finding ? [["web", finding]] : []);
+    const { web: image } = makeImages({ images }, registry, publishing, findings);
     if (!image) throw new Error("web was not made");
     const { repository, tag, digest, buildReference } = image;
     return { repository, tag, digest, buildReference };
@@ -288,14 +287,10 @@ describe("what the Dockerfile takes is bound to a digest:", () => {
 
 describe("an image that is pushed again", () => {
   const recorded = `sha256:${"3".repeat(64)}`;
-  const now: Republication = {
-    pushes: 2,
-    digest: recorded,
-    absence: { cause: "missing-image", detail: "shop/web is not there" },
-  };
+  const now = { pushes: 2, lost: recorded };
 
   test.each([true, false])("counts it in its inputs (preview: %s)", async (preview) => {
-    const { registrations } = await recordImage({ preview, republication: now });
+    const { registrations } = await recordImage({ preview, finding: now });
     expect(only(registrations, imageType).inputs["buildArgs"]).toEqual({
       SOURCE_DATE_EPOCH: "315532800",
       TINYOLLY_PUSHES: "2",
@@ -304,18 +299,18 @@ describe("an image that is pushed again", () => {
   });
 
   test("shows the recorded digest in a preview, so that nothing seems to follow", async () => {
-    const { result } = await recordImage({ preview: true, republication: now });
+    const { result } = await recordImage({ preview: true, finding: now });
     expect(result.digest).toBe(recorded);
   });
 
   test("has the pushed digest in an update", async () => {
-    const { result } = await recordImage({ republication: now });
+    const { result } = await recordImage({ finding: now });
     expect(result.digest).toBe(digestOf([`push.test:1/shop/web:${result.tag}`]));
   });
 
   test("keeps its count when it is there again, and its digest is the plugin's to tell", async () => {
-    const republication = { ...now, absence: undefined };
-    const { registrations, result } = await recordImage({ preview: true, republication });
+    const finding = { pushes: 2 };
+    const { registrations, result } = await recordImage({ preview: true, finding });
     expect(only(registrations, imageType).inputs["buildArgs"]).toHaveProperty(
       "TINYOLLY_PUSHES",
       "2",
@@ -324,8 +319,8 @@ describe("an image that is pushed again", () => {
   });
 
   test("counts nothing as long as it was pushed once", async () => {
-    const republication = { pushes: 0, digest: recorded, absence: undefined };
-    const { registrations } = await recordImage({ republication });
+    const finding = { pushes: 0 };
+    const { registrations } = await recordImage({ finding });
     expect(only(registrations, imageType).inputs["buildArgs"]).not.toHaveProperty(
       "TINYOLLY_PUSHES",
     );

@@ -1,11 +1,19 @@
 import { appendFileSync, rmSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { isChanged } from "../../../commands/explain/explanation.ts";
-import type { Observation } from "../../../delivery/findings/observation.ts";
+import type { Drift } from "../../../delivery/basics/drift.ts";
+import type { Findings } from "../../../delivery/findings/finding.ts";
 import type { StateResource } from "../../../delivery/findings/recorded.ts";
 import { type Cause, causes } from "../../../delivery/plan/reasons.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
-import { type Planned, digestOf, explained, plannedShop, stateAfter } from "../../planned.ts";
+import {
+  type Planned,
+  digestOf,
+  explained,
+  findingOf,
+  plannedShop,
+  stateAfter,
+} from "../../planned.ts";
 import { named, shop, shopFiles, shopOptions, shopPublishing } from "../../shop.ts";
 
 beforeEach(() => {
@@ -16,7 +24,7 @@ beforeEach(() => {
 async function changes(
   state: readonly StateResource[],
   planned: Planned,
-  found?: Partial<Observation>,
+  found?: Partial<Findings>,
 ): Promise<string[]> {
   const { items } = await explained(state, planned, found);
   return items.filter(isChanged).map(({ action, kind, name, reasons }) => {
@@ -264,16 +272,11 @@ describe("after a run that failed halfway", () => {
 });
 
 describe("what is gone", () => {
-  const digest = digestOf("");
-  const absence = { cause: "missing-image", detail: "web is not in push.test" } as const;
-  const found: Partial<Observation> = {
-    images: new Map([["web", { pushes: 1, digest, absence }]]),
-    charts: new Map([
-      [
-        "shop",
-        { pushes: 1, digest, absence: { cause: "tag-moved", detail: "shop moved" } as const },
-      ],
-    ]),
+  const drift = { cause: "missing", detail: "web is not in push.test" } as const;
+  const moved = { cause: "tag-moved", detail: "shop moved" } as const;
+  const found: Partial<Findings> = {
+    images: new Map([["web", findingOf({ pushes: 1, drift })]]),
+    charts: new Map([["shop", findingOf({ pushes: 1, drift: moved })]]),
     applications: new Map([
       ["tools", { repairs: 1, drift: { cause: "edited", detail: "spec.project is not" } as const }],
     ]),
@@ -341,10 +344,10 @@ describe("a state that an older version wrote", () => {
 describe("the cause", () => {
   const state = (): StateResource[] => stateAfter(plannedShop());
   const digest = digestOf("");
-  const imageFound = (cause: "missing-image" | "tag-moved"): Partial<Observation> => ({
-    images: new Map([["web", { pushes: 1, digest, absence: { cause, detail: "" } }]]),
+  const imageFound = (cause: Drift["cause"]): Partial<Findings> => ({
+    images: new Map([["web", findingOf({ pushes: 1, drift: { cause, detail: "" } })]]),
   });
-  const applicationFound = (cause: "missing-application" | "edited"): Partial<Observation> => ({
+  const applicationFound = (cause: Drift["cause"]): Partial<Findings> => ({
     applications: new Map([["shop", { repairs: 1, drift: { cause, detail: "" } }]]),
   });
   const appended = (file: string) => (): Planned => {
@@ -364,7 +367,7 @@ describe("the cause", () => {
   interface Case {
     readonly before?: () => StateResource[];
     readonly after?: () => Planned;
-    readonly found?: Partial<Observation>;
+    readonly found?: Partial<Findings>;
     readonly changes: readonly string[];
   }
   const cases: Readonly<Record<Cause, Case>> = {
@@ -424,7 +427,7 @@ describe("the cause", () => {
       changes: ["update chart tools: tool-version"],
     },
     "missing-image": {
-      found: imageFound("missing-image"),
+      found: imageFound("missing"),
       changes: ["push image web: missing-image"],
     },
     "missing-chart": {
@@ -432,7 +435,7 @@ describe("the cause", () => {
       changes: [`${shopChart}: missing-chart`],
     },
     "missing-application": {
-      found: applicationFound("missing-application"),
+      found: applicationFound("missing"),
       changes: ["push application shop: missing-application"],
     },
     "missing-release": {
@@ -444,9 +447,7 @@ describe("the cause", () => {
     "already-published": {
       before: () => [],
       found: {
-        images: new Map([
-          ["web", { pushes: 0, digest: undefined, absence: undefined, existing: digest }],
-        ]),
+        images: new Map([["web", findingOf({ existing: digest })]]),
       },
       changes: [
         "adopt image web: first-time, already-published",

@@ -4,12 +4,20 @@ import { afterEach, expect, test } from "vitest";
 import { isChanged } from "../../../commands/explain/explanation.ts";
 import { Application } from "../../../components/application.ts";
 import { Registry } from "../../../components/registry.ts";
-import { type Observation, observe } from "../../../delivery/findings/observation.ts";
+import { findAll } from "../../../delivery/findings/find-all.ts";
+import type { Findings } from "../../../delivery/findings/finding.ts";
 import type { StateResource } from "../../../delivery/findings/recorded.ts";
 import type { Publishing } from "../../../delivery/plan/fingerprint.ts";
 import { enterFolderWith } from "../../folders.ts";
 import { record } from "../../mocks.ts";
-import { type Planned, digestOf, explained, plannedShop, stateAfter } from "../../planned.ts";
+import {
+  type Planned,
+  digestOf,
+  explained,
+  findingOf,
+  plannedShop,
+  stateAfter,
+} from "../../planned.ts";
 import { type Project, edit, randomProject } from "../../random-project.ts";
 import { type Random, seededRandom } from "../../random.ts";
 import { shopOptions, shopPublishing } from "../../shop.ts";
@@ -32,16 +40,16 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** What the plugins are told of each image, chart and Application, by kind and name. */
-async function update(planned: Planned, observed: Observation): Promise<Map<string, unknown>> {
+async function update(planned: Planned, findings: Findings): Promise<Map<string, unknown>> {
   const { plan, applications, publishing } = planned;
   const { registrations } = await record({ preview: false }, () => {
     const registry = new Registry("registry", publishing.endpoints);
-    const images = makeImages(plan, registry, publishing, observed.images);
-    const charts = makeCharts(plan, registry, images, observed.charts);
+    const images = makeImages(plan, registry, publishing, findings.images);
+    const charts = makeCharts(plan, registry, images, findings.charts);
     for (const application of applications) {
       const { name } = application.chart;
-      const repair = observed.applications.get(name);
-      new Application(name, { ...applicationArgs(application, charts), repair });
+      const finding = findings.applications.get(name);
+      new Application(name, { ...applicationArgs(application, charts), finding });
     }
   });
   return new Map(
@@ -85,19 +93,18 @@ async function randomDrift(
   random: Random,
   planned: Planned,
   state: readonly StateResource[],
-): Promise<Observation> {
+): Promise<Findings> {
   const { plan, applications, publishing } = planned;
   const { endpoints } = publishing;
   const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
-  const observed = await observe(args);
-  const { images, charts, applications: applied } = observed;
+  const findings = await findAll(args);
+  const { images, charts, applications: applied } = findings;
   const gone = (): boolean => random.below(6) === 0;
-  const digest = digestOf("");
-  const absence = { cause: "tag-moved", detail: "it moved" } as const;
+  const moved = { cause: "tag-moved", detail: "it moved" } as const;
   const drift = { cause: "edited", detail: "it was edited" } as const;
-  const again = { pushes: 1, digest, absence };
+  const again = findingOf({ pushes: 1, lost: digestOf(""), drift: moved });
   return {
-    ...observed,
+    ...findings,
     images: new Map([...images].map(([name, one]) => [name, gone() ? again : one])),
     charts: new Map([...charts].map(([name, one]) => [name, gone() ? again : one])),
     applications: new Map(
@@ -113,9 +120,10 @@ test("what an explanation says is what the plugins are then told, edit by edit",
     const { deliverables } = project;
     enterFolderWith(project.files);
     const before = plannedShop({ deliverables });
-    const presences = { images: new Map(), charts: new Map() };
-    const release = { pushes: 0, missing: undefined };
-    const nothing = { ...presences, applications: new Map(), presences, release };
+    const nothing = {
+      ...{ images: new Map(), charts: new Map(), applications: new Map() },
+      release: { pushes: 0 },
+    };
     const told = await update(before, nothing);
 
     const folders = [...Object.values(deliverables.images), ...Object.values(deliverables.charts)];

@@ -1,8 +1,9 @@
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import type { Presence, Presences } from "../../../delivery/findings/presence.ts";
+import type { Finding } from "../../../delivery/findings/finding.ts";
 import { type Publishable, requirePushRight } from "../../../delivery/findings/push-right.ts";
 import { type FakeRegistry, startRegistry } from "../../fake-registry.ts";
 import { enterFolderWith } from "../../folders.ts";
+import { findingOf } from "../../planned.ts";
 import { planShop, shopEndpoints, shopFiles } from "../../shop.ts";
 
 let registry: FakeRegistry;
@@ -24,15 +25,15 @@ beforeEach(async () => {
 
 const repositoryOf = (path: string): string => /^\/v2\/(.*)\/blobs\//.exec(path)?.[1] ?? "";
 
-const missing: Presence = { stays: false, released: false };
-const untagged: Presence = { stays: true, released: false };
-const released: Presence = { stays: true, released: true };
+const missing = findingOf({});
+const untagged = findingOf({ stays: true });
+const released = findingOf({ stays: true, released: true });
 
 function publishable(
-  [web, api, shop, tools]: readonly [Presence, Presence, Presence, Presence],
+  [web, api, shop, tools]: readonly [Finding, Finding, Finding, Finding],
   release?: { readonly name: string; readonly recorded: boolean },
 ): Publishable {
-  const presences: Presences = {
+  const findings: Publishable["findings"] = {
     images: new Map([
       ["web", web],
       ["api", api],
@@ -41,10 +42,10 @@ function publishable(
       ["shop", shop],
       ["tools", tools],
     ]),
-    recorded: release?.recorded,
+    release: { pushes: 0, recorded: release?.recorded },
   };
   const endpoints = { ...shopEndpoints, push: registry.host, pushTls: "plain-http" as const };
-  return { plan: planShop(), presences, endpoints, release: release?.name };
+  return { plan: planShop(), findings, endpoints, release: release?.name };
 }
 
 test("a token that may push to one repository and not to others is refused with all of them", async () => {
@@ -61,7 +62,7 @@ test("a token that may push to one repository and not to others is refused with 
   expect(String(error).split("\n")).toHaveLength(1);
 });
 
-test.each<[string, Publishable["release"], boolean, readonly Presence[], readonly string[]]>([
+test.each<[string, Publishable["release"], boolean, readonly Finding[], readonly string[]]>([
   [
     "all that is missing",
     undefined,
@@ -79,9 +80,9 @@ test.each<[string, Publishable["release"], boolean, readonly Presence[], readonl
   ],
   ["a record alone", "v2.1.8", false, [released, released, released, released], ["releases"]],
   ["nothing of a whole release", "v2.1.8", true, [released, released, released, released], []],
-])("%s is tried", async (_, name, recorded, presences, repositories) => {
+])("%s is tried", async (_, name, recorded, findings, repositories) => {
   // Each row has four.
-  const four = presences as [Presence, Presence, Presence, Presence];
+  const four = findings as [Finding, Finding, Finding, Finding];
   await requirePushRight(publishable(four, name === undefined ? undefined : { name, recorded }));
   const begun = registry.requests.filter(({ method }) => method === "POST");
   expect(begun.map(({ path }) => repositoryOf(path)).sort()).toEqual(

@@ -1,51 +1,22 @@
+import type { Drift } from "../basics/drift.ts";
 import { type RegistryClient, RegistryError } from "./client.ts";
 import type { Manifest } from "./types.ts";
-
-/** An image or a chart as it was recorded when it was pushed. */
-export interface Published {
-  readonly kind: "image" | "chart";
-  readonly name: string;
-  /** Path in the registry, without its host. */
-  readonly repository: string;
-  /** Tag of an image, version of a chart. */
-  readonly tag: string;
-  /** `sha256:…` of its manifest. */
-  readonly digest: string;
-}
-
-/** Difference between something that was recorded and the registry. */
-export interface Absence {
-  readonly cause: "missing-image" | "missing-chart" | "tag-moved";
-  /** Content of the registry, as a clause for people. */
-  readonly detail: string;
-}
-
-/**
- * Asks the registry for all that was published, and returns what is gone or was replaced.
- *
- * @throws RegistryError with each distinct problem once, when the registry could not be asked for everything.
- */
-export async function findAbsences<P extends Published>(
-  client: RegistryClient,
-  wanted: readonly P[],
-): Promise<Map<P, Absence>> {
-  const answers = await askForAll(wanted, (published) => findAbsence(client, published));
-  return new Map([...answers].flatMap(([item, absence]) => (absence ? [[item, absence]] : [])));
-}
 
 /**
  * Compares something published with the registry; undefined when it is as it was recorded. It looks at manifests, and for an
  * index at the manifest of each platform, but not at configs and layers.
  *
+ * @param published Repository without host, tag or version, and the `sha256:…` that was recorded.
  * @throws RegistryError when the registry could not be asked.
  */
-export async function findAbsence(
+export async function findDrift(
   client: RegistryClient,
-  { kind, repository, tag, digest }: Published,
-): Promise<Absence | undefined> {
+  published: Readonly<Record<"repository" | "tag" | "digest", string>>,
+): Promise<Drift | undefined> {
+  const { repository, tag, digest } = published;
   const name = `${repository}:${tag}`;
   const found = await client.getManifest(repository, tag);
-  if (!found) return { cause: `missing-${kind}`, detail: `${name} is not in ${client.host}` };
+  if (!found) return { cause: "missing", detail: `${name} is not in ${client.host}` };
   if (found.digest !== digest) {
     return {
       cause: "tag-moved",
@@ -55,7 +26,7 @@ export async function findAbsence(
   const platforms = await lostPlatforms(client, repository, found);
   if (platforms.length === 0) return undefined;
   return {
-    cause: `missing-${kind}`,
+    cause: "missing",
     detail: `${platforms.join(", ")} of ${name} is not in ${client.host}`,
   };
 }

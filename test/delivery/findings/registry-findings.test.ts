@@ -1,17 +1,18 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { Drift } from "../../../delivery/basics/drift.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import {
-  type PresenceQuestion,
-  type Presences,
-  assumedPresences,
-  findPresences,
-  keyAnnotation,
-} from "../../../delivery/findings/presence.ts";
+import { conflicts } from "../../../delivery/findings/finding.ts";
 import { type RecordedArtifact, nothingRecorded } from "../../../delivery/findings/recorded.ts";
+import {
+  type RegistryQuestion,
+  assumeInRegistry,
+  findInRegistry,
+  keyAnnotation,
+} from "../../../delivery/findings/registry-findings.ts";
 import { chartConfigType } from "../../../delivery/registry/media-types.ts";
 import type { Endpoints } from "../../../delivery/registry/references.ts";
 import { releaseRecordType, writeRecord } from "../../../delivery/releases/record.ts";
-import { mediaTypes } from "../../fake-registry-answers.ts";
+import { mediaTypes, sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, indexOf, manifestOf, startRegistry } from "../../fake-registry.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { releasedImage } from "../../released-image.ts";
@@ -19,21 +20,29 @@ import { named, planShop, shop, shopEndpoints, shopFiles, shopOptions } from "..
 
 let registry: FakeRegistry;
 let endpoints: Endpoints;
+/** Whether the registry answers 403 to everything. */
+let broken: boolean;
 
 beforeEach(async () => {
   enterFolderWith(shopFiles);
-  registry = await startRegistry();
+  broken = false;
+  registry = await startRegistry({
+    behaviour: (_, response) => {
+      if (broken) sendJson(response, 403, {});
+      return broken;
+    },
+  });
   onTestFinished(() => registry.close());
   endpoints = { ...shopEndpoints, push: registry.host, pushTls: "plain-http" };
 });
 
-function question(release?: string, recorded = nothingRecorded): PresenceQuestion {
+function question(release?: string, recorded = nothingRecorded): RegistryQuestion {
   const plan = planShop(shop, { ...shopOptions, versions: { line: "v2.1", release } });
   return { plan, recorded, endpoints, release };
 }
 
-const image = (asked: PresenceQuestion, name = "web") => named(asked.plan.images, name);
-const chart = (asked: PresenceQuestion, name = "shop") => named(asked.plan.charts, name);
+const image = (asked: RegistryQuestion, name = "web") => named(asked.plan.images, name);
+const chart = (asked: RegistryQuestion, name = "shop") => named(asked.plan.charts, name);
 
 /** A chart as it is pushed, made from a key. */
 function chartOf(key: string): unknown {
@@ -66,18 +75,88 @@ function recordedChart(
   return { reference, key: key.slice(0, 12), digest, pushes: 0 };
 }
 
-function conflictsOf({ images, charts }: Presences): string[] {
-  return [...images.values(), ...charts.values()].flatMap(({ conflict }) => conflict ?? []);
-}
-
 test("an empty registry has nothing of it, and reads are all that it sees", async () => {
-  const { images, charts, recorded } = await findPresences(question("v2.1.8"));
+  const { images, charts, release } = await findInRegistry(question("v2.1.8"));
   const parts = [...images.values(), ...charts.values()];
   expect(parts).toHaveLength(4);
   for (const { existing, released } of parts)
     expect([existing, released]).toEqual([undefined, false]);
-  expect(recorded).toBe(false);
+  expect(release.recorded).toBe(false);
   expect(new Set(registry.requests.map(({ method }) => method))).toEqual(new Set(["GET"]));
+});
+
+describe("what this stack has published", () => {
+  /** Publishes everything; the question that follows is about just that. */
+  function published(): RegistryQuestion {
+    const asked = question();
+    const { plan } = asked;
+    const images = plan.images.map(
+      (one) => [one.name, recordedImage(one, pushImage(one))] as const,
+    );
+    const charts = plan.charts.map(
+      (one) => [one.name, recordedChart(one, pushChart(one))] as const,
+    );
+    const recorded = { ...nothingRecorded, images: new Map(images), charts: new Map(charts) };
+    return { ...asked, recorded };
+  }
+
+  async function drifts(asked: RegistryQuestion): Promise<Record<string, Drift>> {
+    const { images, charts } = await findInRegistry(asked);
+    const all = [
+      ...[...images].map(([name, found]) => [`image ${name}`, found] as const),
+      ...[...charts].map(([name, found]) => [`chart ${name}`, found] as const),
+    ];
+    return Object.fromEntries(all.flatMap(([name, { drift }]) => (drift ? [[name, drift]] : [])));
+  }
+
+  test("did not drift while the registry is as recorded, which takes reads only", async () => {
+    expect(await drifts(published())).toEqual({});
+    expect(registry.requests).toHaveLength(4);
+    expect(new Set(registry.requests.map(({ method }) => method))).toEqual(new Set(["GET"]));
+  });
+
+  test("drifted where an image, a chart or a tag is gone or elsewhere, and is pushed once more", async () => {
+    const asked = published();
+    const [web, api, own] = [image(asked), image(asked, "api"), chart(asked)];
+    registry.delete("shop/web", web.contentTag);
+    registry.delete("shop/charts/shop", own.version);
+    const digest = registry.setManifest("shop/api", api.contentTag, manifestOf("other"));
+    const known = asked.recorded.images.get("api")?.digest ?? "";
+    const { host } = registry;
+    expect(await drifts(asked)).toEqual({
+      "image web": { cause: "missing", detail: `shop/web:${web.contentTag} is not in ${host}` },
+      "image api": {
+        cause: "tag-moved",
+        detail: `shop/api:${api.contentTag} moved in ${host} from ${known} to ${digest}`,
+      },
+      "chart shop": {
+        cause: "missing",
+        detail: `shop/charts/shop:${own.version} is not in ${host}`,
+      },
+    });
+    const { images, charts } = await findInRegistry(asked);
+    expect(images.get("api")).toMatchObject({ pushes: 1, lost: known });
+    expect(charts.get("shop")).toMatchObject({ pushes: 1 });
+    expect(charts.get("tools")).toMatchObject({ pushes: 0, stays: true });
+    expect(charts.get("tools")).not.toHaveProperty("lost");
+  });
+
+  test("is not asked for where the plan changes it anyway", async () => {
+    const { recorded, plan } = published();
+    registry.delete("shop/web", named(plan.images, "web").contentTag);
+    writeFiles(".", { "apps/web/index.html": "other" });
+    expect(await drifts(question(undefined, recorded))).toEqual({});
+    expect(registry.requests.map(({ path }) => path).sort()).toEqual([
+      expect.stringMatching(/^\/v2\/shop\/api\/manifests\//),
+      expect.stringMatching(/^\/v2\/shop\/charts\/tools\/manifests\//),
+    ]);
+  });
+
+  test("does not count as missing where the answer is another one than 404", async () => {
+    const asked = published();
+    broken = true;
+    await expect(findInRegistry(asked)).rejects.toThrow(/ could not be read: .*403/);
+  });
 });
 
 describe("what others have published", () => {
@@ -85,7 +164,7 @@ describe("what others have published", () => {
     const asked = question();
     const digests = asked.plan.images.map(pushImage);
     const shopDigest = pushChart(chart(asked));
-    const { images, charts } = await findPresences(asked);
+    const { images, charts } = await findInRegistry(asked);
     expect([...images.values()].map(({ existing }) => existing)).toEqual(digests);
     expect(charts.get("shop")?.existing).toBe(shopDigest);
     expect(charts.get("tools")?.existing).toBeUndefined();
@@ -99,7 +178,7 @@ describe("what others have published", () => {
     const asked = question(undefined, { ...nothingRecorded, images, charts });
     pushImage(image(asked));
     pushChart(chart(asked));
-    const found = await findPresences(asked);
+    const found = await findInRegistry(asked);
     expect(found.images.get("web")?.existing).toBeUndefined();
     expect(found.charts.get("shop")?.existing).toBeUndefined();
   });
@@ -110,7 +189,7 @@ describe("what others have published", () => {
     writeFiles(".", { "apps/web/index.html": "other" });
     const asked = question("v2.1.8", { ...nothingRecorded, images });
     const digest = pushImage(image(asked));
-    expect((await findPresences(asked)).images.get("web")?.existing).toBe(digest);
+    expect((await findInRegistry(asked)).images.get("web")?.existing).toBe(digest);
   });
 
   test("is not taken where a platform of it is missing", async () => {
@@ -120,14 +199,14 @@ describe("what others have published", () => {
     const arm64 = `sha256:${sha256("gone")}`;
     const index = indexOf({ "linux/amd64": amd64, "linux/arm64": arm64 });
     registry.setManifest(`shop/${name}`, contentTag, index, mediaTypes.index);
-    expect((await findPresences(asked)).images.get("web")?.existing).toBeUndefined();
+    expect((await findInRegistry(asked)).images.get("web")?.existing).toBeUndefined();
   });
 
   test("is not taken as a chart while an image of it is built", async () => {
     const asked = question();
     pushImage(image(asked));
     pushChart(chart(asked));
-    expect((await findPresences(asked)).charts.get("shop")?.existing).toBeUndefined();
+    expect((await findInRegistry(asked)).charts.get("shop")?.existing).toBeUndefined();
   });
 });
 
@@ -137,14 +216,14 @@ describe("what was taken before", () => {
     const digest = pushImage(image(asked));
     const images = new Map([["web", recordedImage(image(asked), digest, true)]]);
     const again = { ...asked, recorded: { ...nothingRecorded, images } };
-    expect((await findPresences(again)).images.get("web")).toMatchObject({
+    expect((await findInRegistry(again)).images.get("web")).toMatchObject({
       existing: digest,
-      absence: undefined,
+      drift: undefined,
     });
     registry.delete("shop/web", image(asked).contentTag);
-    expect((await findPresences(again)).images.get("web")).toMatchObject({
+    expect((await findInRegistry(again)).images.get("web")).toMatchObject({
       existing: undefined,
-      absence: { cause: "missing-image" },
+      drift: { cause: "missing" },
     });
   });
 
@@ -155,7 +234,7 @@ describe("what was taken before", () => {
       ["web", recordedImage(image(asked), digest, true)],
       ["api", recordedImage(image(asked, "api"), digest)],
     ]);
-    const found = assumedPresences({ ...asked, recorded: { ...nothingRecorded, images } });
+    const found = assumeInRegistry({ ...asked, recorded: { ...nothingRecorded, images } });
     expect(found.images.get("web")?.existing).toBe(digest);
     expect(found.images.get("api")?.existing).toBeUndefined();
     expect(registry.requests).toEqual([]);
@@ -173,11 +252,11 @@ describe("a release", () => {
     }
     for (const one of asked.plan.charts) pushChart(one);
     registry.setManifest("shop/releases", "v2.1.8", manifestOf("record"));
-    const found = await findPresences(asked);
-    expect(conflictsOf(found)).toEqual([]);
+    const found = await findInRegistry(asked);
+    expect(conflicts(found)).toEqual([]);
     const parts = [...found.images.values(), ...found.charts.values()];
     expect(parts.every(({ released, existing }) => released && existing !== undefined)).toBe(true);
-    expect(found.recorded).toBe(true);
+    expect(found.release.recorded).toBe(true);
   });
 
   test("is told by its record when the tags of its content are cleaned away", async () => {
@@ -186,7 +265,7 @@ describe("a release", () => {
     const digest = registry.setManifest("shop/web", "v2.1.8", manifestOf(key));
     const web = releasedImage({ path: "web", key, digest });
     putRecord("v2.1.8", { web });
-    expect((await findPresences(asked)).images.get("web")).toMatchObject({
+    expect((await findInRegistry(asked)).images.get("web")).toMatchObject({
       existing: digest,
       released: true,
     });
@@ -196,7 +275,7 @@ describe("a release", () => {
     const asked = question("v2.1.8");
     const digest = registry.setManifest("shop/web", "v2.1.8", other);
     registry.setManifest("shop/web", "v2.1.9", other);
-    expect(conflictsOf(await findPresences(asked))).toEqual([
+    expect(conflicts(await findInRegistry(asked))).toEqual([
       `image "web": ${registry.host}/shop/web:v2.1.8 is published with other content (${digest}), and published ` +
         "versions are never overwritten; release the next one: git tag --annotate v2.1.10 --message v2.1.10",
     ]);
@@ -206,7 +285,7 @@ describe("a release", () => {
     const asked = question("v2.1.8");
     registry.setManifest("shop/charts/shop", "1.2.3", chartOf("other key"));
     registry.setManifest("shop/charts/shop", "1.2.4", chartOf("another key"));
-    expect(conflictsOf(await findPresences(asked))).toEqual([
+    expect(conflicts(await findInRegistry(asked))).toEqual([
       `chart "shop": ${registry.host}/shop/charts/shop:1.2.3 is published with other content, and published versions ` +
         "are never overwritten; set the next free one: make chart-version CHART=shop VERSION=1.2.5",
     ]);
@@ -224,14 +303,14 @@ describe("a release", () => {
     const asked = question("v2.1.8");
     pushImage(image(asked));
     pushChartFor("v2.1.7", chart(asked));
-    expect(conflictsOf(await findPresences(asked))).toEqual([
+    expect(conflicts(await findInRegistry(asked))).toEqual([
       `chart "shop": ${registry.host}/shop/charts/shop:1.2.3 was made for v2.1.7, and an image in it has to be built again, ` +
         "and published versions are never overwritten; set the next free one: make chart-version CHART=shop VERSION=1.2.4",
     ]);
 
     pushImage(image(asked, "api"));
-    const whole = await findPresences(asked);
-    expect(conflictsOf(whole)).toEqual([]);
+    const whole = await findInRegistry(asked);
+    expect(conflicts(whole)).toEqual([]);
     expect(whole.charts.get("shop")).toMatchObject({ stays: true, released: true });
   });
 
@@ -240,17 +319,22 @@ describe("a release", () => {
     const digest = pushChartFor("v2.1.7", chart(asked));
     const key = chart(asked).key;
     putRecord("v2.1.8", {}, { shop: { path: "charts/shop", key, version: "1.2.3", digest } });
-    const found = await findPresences(asked);
-    expect(conflictsOf(found)).toEqual([]);
-    expect(found.charts.get("shop")).toEqual({ stays: false, released: false, since: "v2.1.7" });
+    const found = await findInRegistry(asked);
+    expect(conflicts(found)).toEqual([]);
+    expect(found.charts.get("shop")).toEqual({
+      pushes: 0,
+      stays: false,
+      released: false,
+      since: "v2.1.7",
+    });
   });
 
   test("may build an image again that its own chart holds", async () => {
     const asked = question("v2.1.8");
     pushChartFor("v2.1.8", chart(asked));
-    const found = await findPresences(asked);
-    expect(conflictsOf(found)).toEqual([]);
-    expect(found.charts.get("shop")).toEqual({ stays: false, released: false });
+    const found = await findInRegistry(asked);
+    expect(conflicts(found)).toEqual([]);
+    expect(found.charts.get("shop")).toEqual({ pushes: 0, stays: false, released: false });
   });
 
   test("is refused where somebody has overwritten the chart that this stack pushed", async () => {
@@ -259,7 +343,7 @@ describe("a release", () => {
     const charts = new Map([["shop", recordedChart(chart(asked), digest)]]);
     const moved = registry.setManifest("shop/charts/shop", "1.2.3", chartOf("other key"));
     const again = { ...asked, recorded: { ...nothingRecorded, charts } };
-    expect(conflictsOf(await findPresences(again))).toEqual([
+    expect(conflicts(await findInRegistry(again))).toEqual([
       `chart "shop": shop/charts/shop:1.2.3 moved in ${registry.host} from ${digest} to ${moved}, and published versions ` +
         "are never overwritten; set the next free one: make chart-version CHART=shop VERSION=1.2.4",
     ]);
@@ -272,17 +356,17 @@ describe("a release", () => {
     const mine = { ...recordedChart(chart(asked), digest), appVersion: "v2.1.7" };
     const recorded = { ...nothingRecorded, charts: new Map([["shop", mine]]) };
     const since = { since: "v2.1.7" };
-    const found = await findPresences({ ...asked, recorded });
+    const found = await findInRegistry({ ...asked, recorded });
     expect(found.charts.get("shop")).toMatchObject({ ...since, existing: undefined, stays: true });
-    expect(conflictsOf(found)).toEqual([]);
-    expect(assumedPresences({ ...asked, recorded }).charts.get("shop")).toMatchObject(since);
+    expect(conflicts(found)).toEqual([]);
+    expect(assumeInRegistry({ ...asked, recorded }).charts.get("shop")).toMatchObject(since);
 
     registry.delete("shop/charts/shop", "1.2.3");
-    expect((await findPresences({ ...asked, recorded })).charts.get("shop")).toMatchObject({
-      ...{ ...since, stays: false, absence: { cause: "missing-chart" } },
+    expect((await findInRegistry({ ...asked, recorded })).charts.get("shop")).toMatchObject({
+      ...{ ...since, stays: false, drift: { cause: "missing" } },
     });
     // Without a release, the version of the app is that of the content.
-    const content = await findPresences({ ...question(), recorded });
+    const content = await findInRegistry({ ...question(), recorded });
     expect(content.charts.get("shop")?.since).toBeUndefined();
   });
 
@@ -293,12 +377,12 @@ describe("a release", () => {
     registry.setManifest("shop/web", "v2.1.8", manifestOf(image(asked).key));
     const images = new Map([["web", recordedImage(image(asked), digest)]]);
     registry.delete("shop/web", contentTag);
-    const found = await findPresences({ ...asked, recorded: { ...nothingRecorded, images } });
+    const found = await findInRegistry({ ...asked, recorded: { ...nothingRecorded, images } });
     expect(found.images.get("web")).toMatchObject({
-      absence: { cause: "missing-image" },
+      drift: { cause: "missing" },
       released: true,
     });
-    expect(conflictsOf(found)).toEqual([]);
+    expect(conflicts(found)).toEqual([]);
   });
 
   function putRecord(

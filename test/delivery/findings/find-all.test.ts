@@ -1,10 +1,7 @@
 import { chmodSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import {
-  type ObserveArgs,
-  driftMessages,
-  observe,
-} from "../../../delivery/findings/observation.ts";
+import { type FindArgs, findAll } from "../../../delivery/findings/find-all.ts";
+import { driftMessages } from "../../../delivery/findings/finding.ts";
 import {
   type StateResource,
   pushesVariable,
@@ -36,7 +33,7 @@ function kubectlKnows(specs: Readonly<Record<string, unknown>>): void {
   chmodSync("bin/kubectl", 0o755);
 }
 
-type Question = Omit<ObserveArgs, "offline"> & { readonly state: readonly StateResource[] };
+type Question = Omit<FindArgs, "offline"> & { readonly state: readonly StateResource[] };
 
 function question(push: string): Question {
   const endpoints = { ...shopPublishing.endpoints, push, pushTls: "plain-http" } as const;
@@ -59,11 +56,11 @@ describe("offline", () => {
         };
       return one;
     });
-    const observed = await observe({ ...args, state, offline: true });
-    expect(observed.images.get("web")).toMatchObject({ pushes: 2, absence: undefined });
-    expect(observed.charts.get("shop")).toMatchObject({ pushes: 0, absence: undefined });
-    expect(observed.applications.get("shop")).toEqual({ repairs: 3, drift: undefined });
-    expect(driftMessages(observed)).toEqual([]);
+    const findings = await findAll({ ...args, state, offline: true });
+    expect(findings.images.get("web")).toEqual({ pushes: 2, stays: true, released: false });
+    expect(findings.charts.get("shop")).toEqual({ pushes: 0, stays: true, released: false });
+    expect(findings.applications.get("shop")).toEqual({ repairs: 3, drift: undefined });
+    expect(driftMessages(findings)).toEqual([]);
   });
 });
 
@@ -76,18 +73,18 @@ describe("online", () => {
     const api = named(args.plan.images, "api");
     const digest = registry.setManifest("shop/api", api.tag, manifestOf("other"));
 
-    const observed = await observe({ ...args, offline: false });
-    expect(observed.images.get("web")).toMatchObject({
+    const findings = await findAll({ ...args, offline: false });
+    expect(findings.images.get("web")).toMatchObject({
       pushes: 1,
-      absence: { cause: "missing-image" },
+      drift: { cause: "missing" },
     });
-    expect(observed.charts.get("tools")).toMatchObject({
+    expect(findings.charts.get("tools")).toMatchObject({
       pushes: 1,
-      absence: { cause: "missing-chart" },
+      drift: { cause: "missing" },
     });
-    expect(observed.applications.get("tools")).toEqual({
+    expect(findings.applications.get("tools")).toEqual({
       repairs: 1,
-      drift: { cause: "missing-application", detail: "tools is not in the cluster" },
+      drift: { cause: "missing", detail: "tools is not in the cluster" },
     });
     const { host } = registry;
     const [web, shop, tools] = [
@@ -95,8 +92,8 @@ describe("online", () => {
       named(args.plan.charts, "shop").version,
       named(args.plan.charts, "tools").version,
     ];
-    const recorded = observed.images.get("api")?.digest ?? "";
-    expect(driftMessages(observed)).toEqual([
+    const recorded = findings.images.get("api")?.lost ?? "";
+    expect(driftMessages(findings)).toEqual([
       `missing-image: shop/web:${web} is not in ${host}; up pushes it again`,
       `tag-moved: shop/api:${api.tag} moved in ${host} from ${recorded} to ${digest}; up pushes it again`,
       `missing-chart: shop/charts/shop:${shop} is not in ${host}; up pushes it again`,
@@ -113,8 +110,8 @@ describe("online", () => {
     writeFiles(".", { "bin/kubectl": "#!/bin/sh\nexit 1\n" });
     chmodSync("bin/kubectl", 0o755);
     const args = { ...question(registry.host), cluster: undefined, applications: [] };
-    const observed = await observe({ ...args, offline: false });
-    expect([...observed.applications.values()].flatMap(({ drift }) => drift ?? [])).toEqual([]);
+    const findings = await findAll({ ...args, offline: false });
+    expect([...findings.applications.values()].flatMap(({ drift }) => drift ?? [])).toEqual([]);
     expect(registry.requests.length).toBeGreaterThan(0);
   });
 
@@ -126,11 +123,11 @@ describe("online", () => {
     const args = { ...question(registry.host), state: [] };
     const api = named(args.plan.images, "api");
     const digest = registry.setManifest("shop/api", api.tag, manifestOf("api"));
-    const observed = await observe({ ...args, offline: false });
-    expect(observed.images.get("api")).toMatchObject({ existing: digest, pushes: 0 });
-    expect(observed.images.get("web")).toMatchObject({ existing: undefined, pushes: 0 });
-    expect(observed.applications).toEqual(new Map());
-    expect(driftMessages(observed)).toEqual([]);
+    const findings = await findAll({ ...args, offline: false });
+    expect(findings.images.get("api")).toMatchObject({ existing: digest, pushes: 0 });
+    expect(findings.images.get("web")).toMatchObject({ existing: undefined, pushes: 0 });
+    expect(findings.applications).toEqual(new Map());
+    expect(driftMessages(findings)).toEqual([]);
   });
 });
 

@@ -3,8 +3,8 @@ import type { Plan } from "../plan/plan.ts";
 import type { ChartPlan } from "../plan/chart-plan.ts";
 import type { ImagePlan } from "../plan/image-plan.ts";
 import { nextFreeVersion } from "../plan/version.ts";
-import { type Absence, askForAll, findAbsence, lostPlatforms } from "../registry/absence.ts";
 import { RegistryClient } from "../registry/client.ts";
+import { askForAll, findDrift, lostPlatforms } from "../registry/drift.ts";
 import {
   type Endpoints,
   chartPushRef,
@@ -15,37 +15,17 @@ import {
 import type { Manifest } from "../registry/types.ts";
 import type { ReleaseRecord } from "../releases/record.ts";
 import { readRelease, recordRepository } from "../releases/store.ts";
-import type { Recorded, RecordedArtifact } from "./recorded.ts";
+import type { Finding, Findings, ReleaseFinding } from "./finding.ts";
+import type { Recorded, RecordedArtifact, RecordedRelease } from "./recorded.ts";
 
 /** Annotation of a chart's manifest, and of its `Chart.yaml`, that holds the key that it was made from. */
 export const keyAnnotation = "dev.tinyolly.key";
 
-/** What the registry says about one image or chart that is planned. */
-export interface Presence {
-  /** How it is not as the state recorded it; undefined where it is, or where the state has not recorded it as it is planned. */
-  readonly absence?: Absence | undefined;
-  /** `sha256:…` of the same content, which is there although this stack did not make it: nothing is to be made. */
-  readonly existing?: string | undefined;
-  /** Release that a chart was made for, which its package names; undefined where it is made for the one that is planned. */
-  readonly since?: string | undefined;
-  /** Whether it is there, so that nothing is pushed for it. */
-  readonly stays: boolean;
-  /** Whether the release has it under its version already. */
-  readonly released: boolean;
-  /** Why the release cannot have it under its version, with what to do; undefined where it can. */
-  readonly conflict?: string | undefined;
-}
+/** What registry and state say about images, charts and the release. */
+export type RegistryFindings = Pick<Findings, "images" | "charts" | "release">;
 
-/** What the registry says about all that is planned, by name. */
-export interface Presences {
-  readonly images: ReadonlyMap<string, Presence>;
-  readonly charts: ReadonlyMap<string, Presence>;
-  /** Whether the release's record is there; undefined where no release is made, or nobody asked. */
-  readonly recorded?: boolean | undefined;
-}
-
-/** What {@link findPresences} compares. */
-export interface PresenceQuestion {
+/** What {@link findInRegistry} compares. */
+export interface RegistryQuestion {
   readonly plan: Plan;
   readonly recorded: Recorded;
   readonly endpoints: Endpoints;
@@ -59,7 +39,7 @@ export interface PresenceQuestion {
  *
  * @throws RegistryError when it does not answer; only a 404 means that something is missing.
  */
-export async function findPresences(question: PresenceQuestion): Promise<Presences> {
+export async function findInRegistry(question: RegistryQuestion): Promise<RegistryFindings> {
   const { plan, recorded, endpoints, release } = question;
   const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
   // Read only where something seems to be in the way.
@@ -74,51 +54,84 @@ export async function findPresences(question: PresenceQuestion): Promise<Presenc
       )),
   };
   try {
-    const images = await askForAll(plan.images, (image) =>
-      lookAtImage(look, image, recorded.images.get(image.name)),
-    );
-    const found = byName(images);
-    const charts = await askForAll(plan.charts, (chart) => {
-      const stays = [...chart.images.values()].every(({ name }) => found.get(name)?.stays === true);
-      return lookAtChart(look, chart, recorded.charts.get(chart.name), stays);
+    const images = await askForAll(plan.images, async (image) => {
+      const known = recorded.images.get(image.name);
+      return finding(known, await lookAtImage(look, image, known));
     });
-    const recordedNow =
-      release === undefined
-        ? undefined
-        : (await client.getManifest(recordRepository(endpoints.namespace), release)) !== undefined;
-    return { images: found, charts: byName(charts), recorded: recordedNow };
+    const found = byName(images);
+    const charts = await askForAll(plan.charts, async (chart) => {
+      const stays = [...chart.images.values()].every(({ name }) => found.get(name)?.stays === true);
+      const known = recorded.charts.get(chart.name);
+      return finding(known, await lookAtChart(look, chart, known, stays));
+    });
+    return {
+      images: found,
+      charts: byName(charts),
+      release: await lookAtRelease(look, recorded.release, found),
+    };
   } finally {
     client.close();
   }
 }
 
 /** What is known without a look: what was not made by this stack is still taken to be there. */
-export function assumedPresences({
+export function assumeInRegistry({
   plan,
   recorded,
   endpoints,
   release,
-}: PresenceQuestion): Presences {
-  const assumed = (mine: RecordedArtifact | undefined): Presence => ({
-    released: false,
-    stays: mine !== undefined,
-    existing: mine?.adopted === true ? mine.digest : undefined,
-    since: sinceOf(mine, release),
-  });
+}: RegistryQuestion): RegistryFindings {
+  const assumed = (known: RecordedArtifact | undefined, mine: typeof known): Finding =>
+    finding(known, {
+      released: false,
+      stays: mine !== undefined,
+      existing: mine?.adopted === true ? mine.digest : undefined,
+      since: sinceOf(mine, release),
+    });
   return {
     images: new Map(
-      plan.images.map((image) => [
-        image.name,
-        assumed(recordedImage(endpoints, image, recorded.images.get(image.name))),
-      ]),
+      plan.images.map((image) => {
+        const known = recorded.images.get(image.name);
+        return [image.name, assumed(known, recordedImage(endpoints, image, known))];
+      }),
     ),
     charts: new Map(
-      plan.charts.map((chart) => [
-        chart.name,
-        assumed(recordedChart(endpoints, chart, recorded.charts.get(chart.name))),
-      ]),
+      plan.charts.map((chart) => {
+        const known = recorded.charts.get(chart.name);
+        return [chart.name, assumed(known, recordedChart(endpoints, chart, known))];
+      }),
     ),
+    release: { pushes: recorded.release?.pushes ?? 0 },
   };
+}
+
+/** A finding without what follows from the state. */
+type Seen = Omit<Finding, "pushes" | "lost">;
+
+function finding(known: RecordedArtifact | undefined, seen: Seen): Finding {
+  const { pushes = 0, digest, adopted = false } = known ?? {};
+  if (!seen.drift) return { ...seen, pushes };
+  // What no resource of this stack made is made anew, and not once more.
+  return { ...seen, pushes: pushes + (adopted ? 0 : 1), lost: digest };
+}
+
+/** Looks whether a release that this stack made before is whole. */
+async function lookAtRelease(
+  { client, endpoints, release }: Look,
+  known: RecordedRelease | undefined,
+  images: Findings["images"],
+): Promise<ReleaseFinding> {
+  const pushes = known?.pushes ?? 0;
+  if (release === undefined) return { pushes };
+  const recorded =
+    (await client.getManifest(recordRepository(endpoints.namespace), release)) !== undefined;
+  if (known?.version !== release) return { pushes, recorded };
+  const untagged = [...images].flatMap(([name, { released }]) => (released ? [] : [name]));
+  const missing = [
+    ...(untagged.length === 0 ? [] : [`${untagged.join(", ")} of ${release}`]),
+    ...(recorded ? [] : [`the record of ${release}`]),
+  ].join(" and ");
+  return missing === "" ? { pushes, recorded } : { pushes: pushes + 1, recorded, missing };
 }
 
 interface Look {
@@ -130,25 +143,23 @@ interface Look {
 }
 
 /** What is said of a part that has to be made. */
-const nothing: Presence = { stays: false, released: false };
+const nothing: Seen = { stays: false, released: false };
 
 async function lookAtImage(
   look: Look,
   image: ImagePlan,
   known: RecordedArtifact | undefined,
-): Promise<Presence> {
+): Promise<Seen> {
   const { client, endpoints, release } = look;
   const { name, contentTag: tag, key } = image;
   const repository = imageRepository(endpoints, name);
   const mine = recordedImage(endpoints, image, known);
-  const absence =
-    mine &&
-    (await findAbsence(client, { kind: "image", name, repository, tag, digest: mine.digest }));
+  const drift = mine && (await findDrift(client, { repository, tag, digest: mine.digest }));
   const asks = !mine && (known === undefined || release !== undefined);
   const found = asks ? await completeDigest(client, repository, tag) : undefined;
-  const adopted = mine?.adopted === true && !absence ? mine.digest : undefined;
+  const adopted = mine?.adopted === true && !drift ? mine.digest : undefined;
   const digest = mine?.digest ?? found;
-  const content = { absence, existing: found ?? adopted, stays: digest !== undefined && !absence };
+  const content = { drift, existing: found ?? adopted, stays: digest !== undefined && !drift };
   if (release === undefined) return { ...content, released: false };
 
   const taken = await client.getManifest(repository, release);
@@ -173,7 +184,7 @@ async function lookAtChart(
   chart: ChartPlan,
   known: RecordedArtifact | undefined,
   imagesStay: boolean,
-): Promise<Presence> {
+): Promise<Seen> {
   const { client, endpoints, release } = look;
   const { name, version: tag, key } = chart;
   const repository = chartRepository(endpoints, name);
@@ -181,13 +192,13 @@ async function lookAtChart(
   const released = release !== undefined;
   if (mine) {
     const { digest, adopted } = mine;
-    const absence = await findAbsence(client, { kind: "chart", name, repository, tag, digest });
+    const drift = await findDrift(client, { repository, tag, digest });
     const since = sinceOf(mine, look.release);
-    if (!absence) return { existing: adopted ? digest : undefined, since, stays: true, released };
+    if (!drift) return { existing: adopted ? digest : undefined, since, stays: true, released };
     // To push it again would overwrite what somebody else has published.
-    return absence.cause === "tag-moved" && released
-      ? { ...nothing, conflict: await chartConflict(look, chart, absence.detail) }
-      : { ...nothing, absence, since };
+    return drift.cause === "tag-moved" && released
+      ? { ...nothing, conflict: await chartConflict(look, chart, drift.detail) }
+      : { ...nothing, drift, since };
   }
   if (known && !released) return nothing;
   const found = await client.getManifest(repository, tag);
@@ -279,8 +290,6 @@ function unprefixed(tag: string): string {
   return tag.replace(/^v/, "");
 }
 
-function byName<P extends Presence>(
-  looks: ReadonlyMap<{ readonly name: string }, P>,
-): Map<string, P> {
+function byName<Found>(looks: ReadonlyMap<{ readonly name: string }, Found>): Map<string, Found> {
   return new Map([...looks].map(([{ name }, look]) => [name, look]));
 }

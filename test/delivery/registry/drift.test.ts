@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
+import type { Drift } from "../../../delivery/basics/drift.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import { type Absence, type Published, findAbsences } from "../../../delivery/registry/absence.ts";
 import { RegistryClient, RegistryError } from "../../../delivery/registry/client.ts";
+import { askForAll, findDrift } from "../../../delivery/registry/drift.ts";
 import { type Behaviour, mediaTypes, sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, indexOf, manifestOf, startRegistry } from "../../fake-registry.ts";
 
@@ -18,7 +19,15 @@ const web = manifestOf("web");
 const chart = manifestOf("chart");
 const changed = manifestOf("changed");
 
-const wanted: readonly Published[] = [
+interface Wanted {
+  readonly kind: "image" | "chart";
+  readonly name: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+const wanted: readonly Wanted[] = [
   { kind: "image", name: "web", repository: "o/web", tag: "v1", digest: digestOf(web) },
   { kind: "image", name: "agent", repository: "o/agent", tag: "v2", digest: digestOf(agent) },
   { kind: "chart", name: "web", repository: "o/charts/web", tag: "0.1.0", digest: digestOf(chart) },
@@ -44,28 +53,35 @@ async function publish(
   return { registry, client };
 }
 
-const cases: [string, (registry: FakeRegistry) => void, Record<string, Absence>][] = [
+function findDrifts(
+  client: RegistryClient,
+  all: readonly Wanted[],
+): Promise<Map<Wanted, Drift | undefined>> {
+  return askForAll(all, (one) => findDrift(client, one));
+}
+
+const cases: [string, (registry: FakeRegistry) => void, Record<string, Drift>][] = [
   ["nothing", () => undefined, {}],
   [
     "an image's tag",
     (registry) => {
       registry.delete("o/web", "v1");
     },
-    { "image web": { cause: "missing-image", detail: "o/web:v1 is not in HOST" } },
+    { "image web": { cause: "missing", detail: "o/web:v1 is not in HOST" } },
   ],
   [
     "an image's manifest",
     (registry) => {
       registry.delete("o/web", digestOf(web));
     },
-    { "image web": { cause: "missing-image", detail: "o/web:v1 is not in HOST" } },
+    { "image web": { cause: "missing", detail: "o/web:v1 is not in HOST" } },
   ],
   [
     "a chart",
     (registry) => {
       registry.delete("o/charts/web", digestOf(chart));
     },
-    { "chart web": { cause: "missing-chart", detail: "o/charts/web:0.1.0 is not in HOST" } },
+    { "chart web": { cause: "missing", detail: "o/charts/web:0.1.0 is not in HOST" } },
   ],
   [
     "one platform",
@@ -73,7 +89,7 @@ const cases: [string, (registry: FakeRegistry) => void, Record<string, Absence>]
       registry.delete("o/agent", digestOf(arm));
     },
     {
-      "image agent": { cause: "missing-image", detail: "linux/arm64 of o/agent:v2 is not in HOST" },
+      "image agent": { cause: "missing", detail: "linux/arm64 of o/agent:v2 is not in HOST" },
     },
   ],
   [
@@ -83,7 +99,7 @@ const cases: [string, (registry: FakeRegistry) => void, Record<string, Absence>]
     },
     {
       "image agent": {
-        cause: "missing-image",
+        cause: "missing",
         detail: `linux/amd64, linux/arm64, ${digestOf(proof)} of o/agent:v2 is not in HOST`,
       },
     },
@@ -99,25 +115,30 @@ const cases: [string, (registry: FakeRegistry) => void, Record<string, Absence>]
         cause: "tag-moved",
         detail: `o/web:v1 moved in HOST from ${digestOf(web)} to ${digestOf(changed)}`,
       },
-      "chart web": { cause: "missing-chart", detail: "o/charts/web:0.1.0 is not in HOST" },
+      "chart web": { cause: "missing", detail: "o/charts/web:0.1.0 is not in HOST" },
     },
   ],
 ];
 test.each(cases)("%s is what is found to be gone", async (_, damage, expected) => {
   const { registry, client } = await publish();
   damage(registry);
-  const absences = [...(await findAbsences(client, wanted))].map(
-    ([{ kind, name }, { cause, detail }]): [string, Absence] => [
-      `${kind} ${name}`,
-      { cause, detail: detail.replaceAll(registry.host, "HOST") },
-    ],
+  const drifts = [...(await findDrifts(client, wanted))].flatMap(
+    ([{ kind, name }, drift]): [string, Drift][] =>
+      drift
+        ? [
+            [
+              `${kind} ${name}`,
+              { ...drift, detail: drift.detail.replaceAll(registry.host, "HOST") },
+            ],
+          ]
+        : [],
   );
-  expect(absences).toEqual(Object.entries(expected));
+  expect(drifts).toEqual(Object.entries(expected));
 });
 
 test("only manifests are read, each once", async () => {
   const { registry, client } = await publish();
-  await findAbsences(client, wanted);
+  await findDrifts(client, wanted);
   expect(registry.requests.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(
     [
       "GET /v2/o/agent/manifests/v2",
@@ -134,11 +155,11 @@ test("each problem is told once, with the first that it spoils", async () => {
     sendJson(response, path.includes("o/agent") ? 418 : 403, {});
     return true;
   });
-  const many = Array.from({ length: 400 }, (_, index): Published => {
+  const many = Array.from({ length: 400 }, (_, index): Wanted => {
     const tag = `v${index}`;
     return { kind: "image", name: tag, repository: "o/web", tag, digest: digestOf(web) };
   });
-  const error: unknown = await findAbsences(client, [...wanted, ...many]).catch(
+  const error: unknown = await findDrifts(client, [...wanted, ...many]).catch(
     (reason: unknown) => reason,
   );
   if (!(error instanceof RegistryError)) throw error;
@@ -153,14 +174,14 @@ test("each problem is told once, with the first that it spoils", async () => {
   ]);
 });
 
-test("a platform that cannot be asked for is an error, not an absence", async () => {
+test("a platform that cannot be asked for is an error, not a drift", async () => {
   const { registry, client } = await publish(({ method }, response) => {
     if (method === "GET") return false;
     sendJson(response, 500, {});
     return true;
   });
   registry.delete("o/web", "v1");
-  await expect(findAbsences(client, wanted)).rejects.toThrow(
+  await expect(findDrifts(client, wanted)).rejects.toThrow(
     `${registry.host}/o/agent@${digestOf(amd)} could not be read: the registry answered 500`,
   );
 });
@@ -175,6 +196,6 @@ test("an error of another kind is passed on as it is", async () => {
     { host: registry.host, tls: "plain-http" },
     { credentials: () => Promise.reject(broken) },
   );
-  await expect(findAbsences(client, wanted)).rejects.toBe(broken);
+  await expect(findDrifts(client, wanted)).rejects.toBe(broken);
   client.close();
 });

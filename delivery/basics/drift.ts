@@ -1,0 +1,6 @@
+/** How something is not as it was recorded. */
+export interface Drift {
+  readonly cause: "missing" | "tag-moved" | "edited";
+  /** What there is instead, as a clause for people. */
+  readonly detail: string;
+}

@@ -1,0 +1,71 @@
+import type { ApplicationPlan } from "../plan/application-spec.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Endpoints } from "../registry/references.ts";
+import { type Cluster, readLiveApplications } from "../rollout/live-applications.ts";
+import { findApplications } from "./application-findings.ts";
+import type { ApplicationFinding, Findings } from "./finding.ts";
+import { type StateResource, readRecorded } from "./recorded.ts";
+import { assumeInRegistry, findInRegistry } from "./registry-findings.ts";
+
+/** What {@link findAll} looks at. */
+export interface FindArgs {
+  readonly plan: Plan;
+  /** Resources of the stack; the cluster is asked while they are read. */
+  readonly state: readonly StateResource[] | Promise<readonly StateResource[]>;
+  readonly endpoints: Endpoints;
+  /** Release that is made. @default - content decides */
+  readonly release?: string | undefined;
+  readonly applications: readonly ApplicationPlan[];
+  /** Where the Applications are; undefined where there are none. */
+  readonly cluster: Cluster | undefined;
+  /** Whether registry and cluster are left alone. */
+  readonly offline: boolean;
+}
+
+/**
+ * Reads what was published and applied, and asks registry and cluster, with reads only, whether it is still there, and whether
+ * what was not published is there already.
+ *
+ * @throws InputError when one of them does not answer; only a 404 means that something is missing.
+ */
+export async function findAll(args: FindArgs): Promise<Findings> {
+  const { plan, endpoints, release, applications, cluster, offline } = args;
+  const live = startReading(args);
+  const recorded = readRecorded(await args.state);
+  const question = { plan, recorded, endpoints, release };
+  const [registry, found] = await Promise.all([
+    offline ? assumeInRegistry(question) : findInRegistry(question),
+    findApplications({
+      recorded,
+      applications: cluster && !offline ? applications : [],
+      readApplications: () => live,
+    }),
+  ]);
+  return { ...registry, applications: found };
+}
+
+/** What state and cluster say about Applications alone, by name. */
+export async function findApplicationsAlone(
+  args: Pick<FindArgs, "state" | "applications" | "cluster" | "offline">,
+): Promise<Map<string, ApplicationFinding>> {
+  const { applications, cluster, offline } = args;
+  const live = startReading(args);
+  const recorded = readRecorded(await args.state);
+  const asked = cluster && !offline ? applications : [];
+  return findApplications({ recorded, applications: asked, readApplications: () => live });
+}
+
+/** Begins to read the Applications in the cluster, where any are to be looked at. */
+function startReading({
+  applications: [first],
+  cluster,
+  offline,
+}: Pick<FindArgs, "applications" | "cluster" | "offline">): Promise<Map<string, unknown>> {
+  const live =
+    cluster && first && !offline
+      ? readLiveApplications(cluster, first.argocd.namespace)
+      : Promise.resolve(new Map<string, unknown>());
+  // Before the first run nobody awaits it.
+  live.catch(() => undefined);
+  return live;
+}

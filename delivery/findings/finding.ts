@@ -1,0 +1,81 @@
+import type { Drift } from "../basics/drift.ts";
+import type { Cause } from "../plan/reasons.ts";
+
+/** Everything that state and registry together say about an image or a chart that is planned. */
+export interface Finding {
+  /** `sha256:…` of the same content in the registry, which is taken as it is: nothing is made. @default - it is made */
+  readonly existing?: string | undefined;
+  /** Release that a chart was made for, where a later one takes it as it is. @default - the one that is made */
+  readonly since?: string | undefined;
+  /** How often it was and will be pushed again; part of the inputs, so that one more is a change. */
+  readonly pushes: number;
+  /** `sha256:…` that the state has and the registry lost, which the same sources give again. @default - nothing is lost */
+  readonly lost?: string | undefined;
+  /** Whether it is there, so that nothing is pushed for it. */
+  readonly stays: boolean;
+  /** Whether the release has it under its version already. */
+  readonly released: boolean;
+  /** Why it cannot be published as planned, with what to do. @default - it can */
+  readonly conflict?: string | undefined;
+  /** How it is not as the state has it. @default - it is, or the plan changes it */
+  readonly drift?: Drift | undefined;
+}
+
+/** What state and cluster together say about an Application. */
+export interface ApplicationFinding {
+  /** How often it was and will be put right; part of the inputs, so that one more is a change. */
+  readonly repairs: number;
+  /** How it is not as it was applied. @default - it is, or the plan changes it */
+  readonly drift?: Drift | undefined;
+}
+
+/** What state and registry together say about the release that is made. */
+export interface ReleaseFinding {
+  /** How often it was and will be put right; part of the inputs, so that one more is a change. */
+  readonly pushes: number;
+  /** Whether its record is there; undefined where no release is made, or nobody asked. */
+  readonly recorded?: boolean | undefined;
+  /** What is missing of the release that this stack made. @default - nothing is */
+  readonly missing?: string | undefined;
+}
+
+/** All findings of a stack, by name. */
+export interface Findings {
+  readonly images: ReadonlyMap<string, Finding>;
+  readonly charts: ReadonlyMap<string, Finding>;
+  readonly applications: ReadonlyMap<string, ApplicationFinding>;
+  readonly release: ReleaseFinding;
+}
+
+/** Kind of a thing that can drift. */
+type Kind = "image" | "chart" | "application";
+
+/** Name of the cause of a drift, which says of what kind the missing thing is. */
+export function causeOf(kind: Kind, { cause }: Drift): Cause {
+  return cause === "missing" ? `missing-${kind}` : cause;
+}
+
+/** Why what is planned cannot be published, with what to do; nothing where it can. */
+export function conflicts({ images, charts }: Pick<Findings, "images" | "charts">): string[] {
+  return [...images.values(), ...charts.values()].flatMap(({ conflict }) => conflict ?? []);
+}
+
+/** One sentence for each thing that is not as the state says. */
+export function driftMessages({ images, charts, applications, release }: Findings): string[] {
+  const messages = (
+    kind: Kind,
+    found: ReadonlyMap<string, { readonly drift?: Drift | undefined }>,
+    cure: string,
+  ): string[] =>
+    [...found.values()].flatMap(({ drift }) =>
+      drift ? [`${causeOf(kind, drift)}: ${drift.detail}; ${cure}`] : [],
+    );
+  return [
+    ...messages("image", images, "up pushes it again"),
+    ...messages("chart", charts, "up pushes it again"),
+    ...messages("application", applications, "up applies it again"),
+    ...(release.missing === undefined
+      ? []
+      : [`missing-release: ${release.missing} is not in the registry; up puts it back`]),
+  ];
+}
