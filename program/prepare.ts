@@ -5,7 +5,7 @@ import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
 import { deliverables } from "../deliverables.ts";
 import { findAll } from "../delivery/findings/find-all.ts";
-import { type Findings, conflicts, driftMessages } from "../delivery/findings/finding.ts";
+import { type Findings, conflicts, driftMessages, warnings } from "../delivery/findings/finding.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
@@ -18,7 +18,7 @@ import type { Deployment } from "./applications.ts";
 import { ensureBuilder } from "./builder-instance.ts";
 import { readStackState } from "./engine-state.ts";
 import { orRunError, refuse } from "./run-error.ts";
-import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutDrift } from "./warnings.ts";
+import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";
 
 /** Arguments of all components of a stack, known to be right. Images and charts refer to images by their names. */
 export interface Stack extends Deployment {
@@ -79,7 +79,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, settings.baseLock);
   void warnAboutBuilder(publishing.builder);
-  void warnAboutDrift(driftMessages(findings));
+  void warnAboutFindings([...driftMessages(findings), ...warnings(findings)]);
   return {
     applications,
     cluster,

@@ -4,6 +4,7 @@ import {
   type Findings,
   type ReleaseFinding,
   causeOf,
+  warnings,
 } from "../../delivery/findings/finding.ts";
 import {
   type RecordedArtifact,
@@ -47,7 +48,7 @@ export interface ExplainedItem {
 
 /** What the next `up` of a stack does; docs/explain.schema.json describes it for machines. */
 export interface Explanation {
-  readonly version: 2;
+  readonly version: 3;
   readonly stack: string;
   /** Images first, then charts, then the release, then Applications: each after what causes it. */
   readonly items: readonly ExplainedItem[];
@@ -55,6 +56,8 @@ export interface Explanation {
   readonly checked: boolean;
   /** Why `up` would refuse to make a release, and what to do; without an item `release`, versions are those of development. */
   readonly problems: readonly string[];
+  /** What may still end `up`, which nobody knows before, each with what to do then. */
+  readonly warnings: readonly string[];
 }
 
 /** What {@link explain} compares. */
@@ -134,10 +137,11 @@ export function explain(args: ExplainArgs): Explanation {
     };
   });
   return {
-    version: 2,
+    version: 3,
     stack,
     checked,
     problems,
+    warnings: warnings(findings),
     items: [
       ...made.map(explained),
       ...releaseItems(release, recorded.release, findings.release),

@@ -116,7 +116,7 @@ function summary({ stack, items, problems }: Explanation): string {
 }
 
 function footer(
-  { items, checked, problems }: Explanation,
+  { items, checked, problems, warnings }: Explanation,
   show: (name: string) => string,
 ): string[] {
   const kinds: readonly Kind[] = ["image", "chart", "release", "application"];
@@ -131,6 +131,7 @@ function footer(
   return [
     ...(unchanged.length === 0 ? [] : [`unchanged: ${unchanged.join("; ")}`]),
     ...(checked ? [] : ["registry and cluster were not asked whether everything is still there"]),
+    ...warnings.map((warning) => `warning: ${visible(warning)}`),
     ...(problems.length === 0
       ? []
       : [

@@ -17,6 +17,8 @@ export interface Finding {
   readonly released: boolean;
   /** Why it cannot be published as planned, with what to do. @default - it can */
   readonly conflict?: string | undefined;
+  /** What may still end its publication, which nobody knows before, with what to do then. @default - nothing */
+  readonly warning?: string | undefined;
   /** How it is not as the state has it. @default - it is, or the plan changes it */
   readonly drift?: Drift | undefined;
 }
@@ -58,6 +60,11 @@ export function causeOf(kind: Kind, { cause }: Drift): Cause {
 /** Why what is planned cannot be published, with what to do; nothing where it can. */
 export function conflicts({ images, charts }: Pick<Findings, "images" | "charts">): string[] {
   return [...images.values(), ...charts.values()].flatMap(({ conflict }) => conflict ?? []);
+}
+
+/** What may still end a publication, with what to do then; nothing where all is known. */
+export function warnings({ images, charts }: Findings): string[] {
+  return [...images.values(), ...charts.values()].flatMap(({ warning }) => warning ?? []);
 }
 
 /** One sentence for each thing that is not as the state says. */

@@ -81,24 +81,24 @@ export function assumeInRegistry({
   endpoints,
   release,
 }: RegistryQuestion): RegistryFindings {
-  const assumed = (known: RecordedArtifact | undefined, mine: typeof known): Finding =>
-    finding(known, {
-      released: false,
-      stays: mine !== undefined,
-      existing: mine?.adopted === true ? mine.digest : undefined,
-      since: sinceOf(mine, release),
-    });
+  const assumed = (mine: RecordedArtifact | undefined): Seen => ({
+    released: false,
+    stays: mine !== undefined,
+    existing: mine?.adopted === true ? mine.digest : undefined,
+  });
   return {
     images: new Map(
       plan.images.map((image) => {
         const known = recorded.images.get(image.name);
-        return [image.name, assumed(known, recordedImage(endpoints, image, known))];
+        return [image.name, finding(known, assumed(recordedImage(endpoints, image, known)))];
       }),
     ),
     charts: new Map(
       plan.charts.map((chart) => {
         const known = recorded.charts.get(chart.name);
-        return [chart.name, assumed(known, recordedChart(endpoints, chart, known))];
+        const mine = recordedChart(endpoints, chart, known);
+        const since = sinceOf(mine, chart, release);
+        return [chart.name, finding(known, { ...assumed(mine), since })];
       }),
     ),
     release: { pushes: recorded.release?.pushes ?? 0 },
@@ -186,23 +186,28 @@ async function lookAtChart(
   imagesStay: boolean,
 ): Promise<Seen> {
   const { client, endpoints, release } = look;
-  const { name, version: tag, key } = chart;
+  const { name, path, version: tag, key } = chart;
   const repository = chartRepository(endpoints, name);
   const mine = recordedChart(endpoints, chart, known);
   const released = release !== undefined;
+  const rebuilt = `chart "${name}" ${tag} holds an image that is built again`;
+  const warning = `${rebuilt}; where that comes out with another digest, up does not overwrite the chart and fails: then raise the version in ${path}/Chart.yaml`;
+  let toMake: Seen = nothing;
   if (mine) {
-    const { digest, adopted } = mine;
+    const { digest, adopted = false } = mine;
     const drift = await findDrift(client, { repository, tag, digest });
-    const since = sinceOf(mine, look.release);
-    if (!drift) return { existing: adopted ? digest : undefined, since, stays: true, released };
+    const since = sinceOf(mine, chart, release);
     // To push it again would overwrite what somebody else has published.
-    return drift.cause === "tag-moved" && released
-      ? { ...nothing, conflict: await chartConflict(look, chart, drift.detail) }
-      : { ...nothing, drift, since };
-  }
-  if (known && !released) return nothing;
+    if (drift?.cause === "tag-moved" && released)
+      return { ...nothing, conflict: await chartConflict(look, chart, drift.detail) };
+    if (drift) return { ...nothing, drift, since };
+    if (imagesStay) return { existing: adopted ? digest : undefined, since, stays: true, released };
+    if (!adopted) return { since, stays: true, released, warning };
+    // It is made as one that nobody recorded, since it holds what is gone.
+    toMake = { ...nothing, drift: { cause: "image-of-chart", detail: rebuilt } };
+  } else if (known && !released) return nothing;
   const found = await client.getManifest(repository, tag);
-  if (!found) return nothing;
+  if (!found) return toMake;
   const where = `${client.host}/${repository}:${tag}`;
   if (found.annotations[keyAnnotation] !== key) {
     const what = `${where} is published with other content`;
@@ -211,10 +216,10 @@ async function lookAtChart(
   // Its values hold the digests that its images had.
   if (imagesStay) return { existing: found.digest, stays: true, released };
   const earlier = released ? await appVersionOf(client, repository, found) : undefined;
-  if (earlier === undefined || earlier === chart.appVersion) return nothing;
+  if (earlier === undefined || earlier === chart.appVersion) return { ...toMake, warning };
   // Only a release that is recorded with it can do no better than to hope that the images come out the same.
   if ((await look.record())?.charts[name]?.digest === found.digest)
-    return { ...nothing, since: earlier };
+    return { ...toMake, since: earlier, warning };
   const what = `${where} was made for ${earlier}, and an image in it has to be built again`;
   return { ...nothing, conflict: await chartConflict(look, chart, what) };
 }
@@ -233,9 +238,10 @@ async function appVersionOf(
 /** A chart that stays as it is belongs to later releases as well. */
 function sinceOf(
   mine: RecordedArtifact | undefined,
+  { appVersion }: Pick<ChartPlan, "appVersion">,
   release: string | undefined,
 ): string | undefined {
-  return release === undefined ? undefined : mine?.appVersion;
+  return release === undefined || mine?.appVersion === appVersion ? undefined : mine?.appVersion;
 }
 
 async function chartConflict(

@@ -84,7 +84,7 @@ describe("an explanation", () => {
   test("after a good up names each thing with what is deployed, and no reason", async () => {
     const planned = plannedShop();
     const explanation = await explained(stateAfter(planned), planned);
-    expect(explanation).toMatchObject({ version: 2, stack: "test", checked: true });
+    expect(explanation).toMatchObject({ version: 3, stack: "test", checked: true });
     expect(explanation.items.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       "image web",
       "image api",
@@ -303,6 +303,22 @@ describe("what is gone", () => {
       ],
     });
   });
+});
+
+test("a chart that was taken as published is made where an image in it is built again", async () => {
+  const planned = plannedShop();
+  const state = stateAfter(planned).filter(
+    ({ type, urn }) => type !== "command:local:Command" || !urn.endsWith("::shop"),
+  );
+  const key = named(planned.plan.charts, "shop").key.slice(0, 12);
+  const adopted = changed(state, "tinyolly:index:Chart", "shop", (one) => ({
+    ...one,
+    outputs: { digest: digestOf(""), adopted: { reference: "", key } },
+  }));
+  const drift = { cause: "image-of-chart", detail: "it holds web" } as const;
+  const found = { charts: new Map([["shop", findingOf({ drift, warning: "it may fail" })]]) };
+  expect(await changes(adopted, planned, found)).toEqual(["push chart shop: image-of-chart"]);
+  expect((await explained(adopted, planned, found)).warnings).toEqual(["it may fail"]);
 });
 
 describe("a state that an older version wrote", () => {

@@ -6,7 +6,7 @@ import type { Reason } from "../../../delivery/plan/reasons.ts";
 type Kind = ExplainedItem["kind"];
 
 function explanation(items: readonly ExplainedItem[], checked = true): Explanation {
-  return { version: 2, stack: "local", items, checked, problems: [] };
+  return { version: 3, stack: "local", items, checked, problems: [], warnings: [] };
 }
 
 function unchanged(kind: Kind, name: string): ExplainedItem {
@@ -207,6 +207,14 @@ describe("a release that is refused", () => {
       /\n\nversions are those of development, since no release can be made:\n- chart "tinyolly" is taken\n$/,
     );
   });
+});
+
+test("what may still fail is said at the end", () => {
+  const warnings = ['chart "tinyolly" holds an image that is built again'];
+  expect(renderText({ ...explanation([]), warnings })).toBe(
+    "stack local: up would change nothing\n\n" +
+      'warning: chart "tinyolly" holds an image that is built again\n',
+  );
 });
 
 describe("as Markdown", () => {

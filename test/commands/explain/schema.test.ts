@@ -34,11 +34,12 @@ const item: ExplainedItem = {
   reasons: [{ cause: "source", subject: "apps/web/index.html", from: "1", to: "2" }],
 };
 const explanation: Explanation = {
-  version: 2,
+  version: 3,
   stack: "local",
   items: [item],
   checked: true,
   problems: [],
+  warnings: [],
 };
 
 describe("the published schema takes", () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Drift } from "../../../delivery/basics/drift.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import { conflicts } from "../../../delivery/findings/finding.ts";
+import { conflicts, warnings } from "../../../delivery/findings/finding.ts";
 import { type RecordedArtifact, nothingRecorded } from "../../../delivery/findings/recorded.ts";
 import {
   type RegistryQuestion,
@@ -241,6 +241,50 @@ describe("what was taken before", () => {
   });
 });
 
+const rebuilds =
+  'chart "shop" 1.2.3 holds an image that is built again; where that comes out with another digest, up does not overwrite ' +
+  "the chart and fails: then raise the version in charts/shop/Chart.yaml";
+
+describe("a chart that stays while an image in it is gone", () => {
+  /** Images and charts as this stack has pushed them, or has found them, without the image web. */
+  function withoutWeb(release: string | undefined, adopted: boolean): RegistryQuestion {
+    const asked = question(release);
+    const { plan } = asked;
+    const images = plan.images.map((one) => {
+      return [one.name, recordedImage(one, pushImage(one), adopted)] as const;
+    });
+    const charts = plan.charts.map((one) => {
+      const digest = pushChart(one);
+      return [one.name, { ...recordedChart(one, digest), adopted }] as const;
+    });
+    registry.delete("shop/web", image(asked).contentTag);
+    const recorded = { ...nothingRecorded, images: new Map(images), charts: new Map(charts) };
+    return { ...asked, recorded };
+  }
+
+  test.each([undefined, "v2.1.8"])(
+    "is packaged again where this stack only took it (release %s)",
+    async (release) => {
+      const { charts } = await findInRegistry(withoutWeb(release, true));
+      const { existing, stays, drift, pushes } = charts.get("shop") ?? {};
+      expect({ existing, stays, pushes }).toEqual({ stays: false, pushes: 0 });
+      expect(drift?.cause).toBe("image-of-chart");
+      expect(charts.get("tools")).toMatchObject({ stays: true });
+    },
+  );
+
+  test.each([undefined, "v2.1.8"])(
+    "is warned of where this stack made it, since up cannot overwrite it (release %s)",
+    async (release) => {
+      const asked = withoutWeb(release, false);
+      const { version } = chart(asked);
+      const found = { ...(await findInRegistry(asked)), applications: new Map() };
+      expect(found.charts.get("shop")).toMatchObject({ stays: true, pushes: 0 });
+      expect(warnings(found)).toEqual([rebuilds.replace("1.2.3", version)]);
+    },
+  );
+});
+
 describe("a release", () => {
   const other = manifestOf("other");
 
@@ -322,10 +366,8 @@ describe("a release", () => {
     const found = await findInRegistry(asked);
     expect(conflicts(found)).toEqual([]);
     expect(found.charts.get("shop")).toEqual({
-      pushes: 0,
-      stays: false,
-      released: false,
-      since: "v2.1.7",
+      ...{ pushes: 0, stays: false, released: false, since: "v2.1.7" },
+      warning: rebuilds,
     });
   });
 
@@ -334,7 +376,12 @@ describe("a release", () => {
     pushChartFor("v2.1.8", chart(asked));
     const found = await findInRegistry(asked);
     expect(conflicts(found)).toEqual([]);
-    expect(found.charts.get("shop")).toEqual({ pushes: 0, stays: false, released: false });
+    expect(found.charts.get("shop")).toEqual({
+      pushes: 0,
+      stays: false,
+      released: false,
+      warning: rebuilds,
+    });
   });
 
   test("is refused where somebody has overwritten the chart that this stack pushed", async () => {
