@@ -53,11 +53,11 @@ export async function readStackSettings(): Promise<Settings> {
  */
 export async function prepare(settings: Settings): Promise<Stack> {
   const state = readStackState();
-  const { publishing, cluster, offline } = settings;
+  const { publishing, cluster, aliases, signing, offline } = settings;
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   refuse(settings.releaseProblems);
-  await requireSigner(settings.signing);
+  await requireSigner(signing);
 
   const { plan, origin, applications, findings } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
@@ -66,8 +66,9 @@ export async function prepare(settings: Settings): Promise<Stack> {
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
     followPlan(settings.planFile, plan, () => fingerprints(plan, applications, publishing));
-    const look = { plan, state, endpoints, release, applications, cluster, offline };
-    return { plan, origin, applications, findings: await findAll(look) };
+    const look = { plan, state, endpoints, release, aliases, signing };
+    const findings = await findAll({ ...look, applications, cluster, offline });
+    return { plan, origin, applications, findings };
   });
   refuse(conflicts(findings));
   const pushes = !offline && !pulumi.runtime.isDryRun();

@@ -43,7 +43,8 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
   const settings = readSettings(readStackConfiguration(stack));
-  const { publishing, cluster, offline, releaseProblems, releasesFromGit } = settings;
+  const { publishing, cluster, aliases, signing, offline } = settings;
+  const { releaseProblems, releasesFromGit } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
   const now = fingerprints(plan, applications, publishing);
@@ -52,8 +53,8 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const problems = [...releaseProblems, ...uncommitted];
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
-  const question = { plan, state, endpoints, release, applications, cluster, offline };
-  const findings = await findAll(question);
+  const question = { plan, state, endpoints, release, aliases, signing };
+  const findings = await findAll({ ...question, applications, cluster, offline });
   return explain({
     ...{ stack, plan, applications, now, state: await state, findings, release },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },

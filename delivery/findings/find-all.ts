@@ -2,6 +2,7 @@ import type { ApplicationPlan } from "../plan/application-spec.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Endpoints } from "../registry/references.ts";
 import { type Cluster, readLiveApplications } from "../rollout/live-applications.ts";
+import type { Signer } from "../signing/signing.ts";
 import { findApplications } from "./application-findings.ts";
 import type { ApplicationFinding, Findings } from "./finding.ts";
 import { type StateResource, readRecorded } from "./recorded.ts";
@@ -15,6 +16,10 @@ export interface FindArgs {
   readonly endpoints: Endpoints;
   /** Release that is made. @default - content decides */
   readonly release?: string | undefined;
+  /** Templates of the aliases that it takes. @default - none */
+  readonly aliases?: readonly string[];
+  /** How it is signed. @default - it is not */
+  readonly signing?: Signer | undefined;
   readonly applications: readonly ApplicationPlan[];
   /** Where the Applications are; undefined where there are none. */
   readonly cluster: Cluster | undefined;
@@ -29,10 +34,10 @@ export interface FindArgs {
  * @throws InputError when one of them does not answer; only a 404 means that something is missing.
  */
 export async function findAll(args: FindArgs): Promise<Findings> {
-  const { plan, endpoints, release, applications, cluster, offline } = args;
+  const { plan, endpoints, release, aliases = [], signing, applications, cluster, offline } = args;
   const live = startReading(args);
   const recorded = readRecorded(await args.state);
-  const question = { plan, recorded, endpoints, release };
+  const question = { plan, recorded, endpoints, release, aliases, signing };
   const [registry, found] = await Promise.all([
     offline ? assumeInRegistry(question) : findInRegistry(question),
     findApplications({

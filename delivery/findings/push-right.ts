@@ -36,20 +36,22 @@ export async function requirePushRight(publishable: Publishable): Promise<void> 
 /** Repositories to which something is pushed, even if that is a tag or a record alone. */
 function pushedRepositories({ plan, findings, endpoints, release }: Publishable): string[] {
   const { images, charts } = findings;
+  const { recorded, missing } = findings.release;
   const stays = (finding: Finding | undefined): boolean => finding?.stays === true;
   // An image that is there still gets the tag of the release.
   const lacksTag = (finding: Finding | undefined): boolean =>
     release !== undefined && finding?.released !== true;
   const pushedImages = plan.images.filter(({ name }) => {
     const finding = images.get(name);
-    return !stays(finding) || lacksTag(finding);
+    // Aliases and signatures are beside the images.
+    return !stays(finding) || lacksTag(finding) || missing !== undefined;
   });
   const pushedCharts = plan.charts.filter(({ name }) => !stays(charts.get(name)));
   const repositories = [
     ...pushedImages.map(({ name }) => imageRepository(endpoints, name)),
     ...pushedCharts.map(({ name }) => chartRepository(endpoints, name)),
   ];
-  const isWhole = findings.release.recorded === true && repositories.length === 0;
+  const isWhole = recorded === true && repositories.length === 0;
   return release === undefined || isWhole
     ? repositories
     : [...repositories, recordRepository(endpoints.namespace)];

@@ -1,3 +1,11 @@
+import {
+  type ReleaseFingerprint,
+  type ReleaseSettings,
+  type ReleasedParts,
+  releaseFingerprint,
+} from "../plan/fingerprint.ts";
+import type { ReleaseRegistry } from "../releases/record.ts";
+
 /** A resource as the stack's state holds it. */
 export interface StateResource {
   readonly urn: string;
@@ -72,6 +80,8 @@ export interface RecordedRelease {
   readonly version: string;
   /** How often parts of it that went missing were put back. */
   readonly pushes: number;
+  /** All that decided it. */
+  readonly fingerprint: ReleaseFingerprint;
 }
 
 /** Nothing was published yet. */
@@ -125,8 +135,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         ...(appVersion === undefined ? {} : { appVersion }),
       });
     } else if (resource.type === commandType && isPartOf(resource, "Release")) {
-      const { release: version = "" } = readTexts(outputs.stdin);
-      release = { version, pushes: Number(outputs.environment?.[pushesVariable] ?? 0) };
+      release = readRelease(outputs);
     } else if (resource.type === "tinyolly:index:Image") {
       addAdopted(images, name, outputs);
     } else if (resource.type === "tinyolly:index:Chart") {
@@ -140,6 +149,26 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
     }
   }
   return { images, charts, applications, ...(release ? { release } : {}) };
+}
+
+function readRelease({ stdin, environment }: PluginOutputs): RecordedRelease {
+  // As the component writes it.
+  const request = readTexts(stdin) as Partial<ReleaseRequest>;
+  const { release: version = "", aliases = [], images = {}, charts = {}, signing } = request;
+  const { host: push = "", tls: pushTls = "verify", namespace = "" } = request.registry ?? {};
+  const parts = (
+    all: Readonly<Record<string, { readonly key: string }>>,
+  ): ReleasedParts["images"] => Object.entries(all).map(([name, { key }]) => ({ name, key }));
+  return {
+    version,
+    pushes: Number(environment?.[pushesVariable] ?? 0),
+    fingerprint: releaseFingerprint(
+      version,
+      { images: parts(images), charts: parts(charts) },
+      { push, pushTls, namespace },
+      { aliases, signing },
+    ),
+  };
 }
 
 /** Components note what no resource of theirs made. */
@@ -161,6 +190,14 @@ function readTexts(json = ""): Partial<Record<string, string>> {
   } catch {
     return {};
   }
+}
+
+/** What the command of a release is given, as far as it is read here. */
+interface ReleaseRequest extends ReleaseSettings {
+  readonly release: string;
+  readonly registry: ReleaseRegistry;
+  readonly images: Readonly<Record<string, { readonly key: string }>>;
+  readonly charts: Readonly<Record<string, { readonly key: string }>>;
 }
 
 interface PluginOutputs {

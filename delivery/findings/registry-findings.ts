@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { fields, parseJson } from "../basics/json-fields.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ChartPlan } from "../plan/chart-plan.ts";
@@ -13,8 +14,15 @@ import {
   pushRef,
 } from "../registry/references.ts";
 import type { Manifest } from "../registry/types.ts";
-import type { ReleaseRecord } from "../releases/record.ts";
-import { readRelease, recordRepository } from "../releases/store.ts";
+import { findLostAliases } from "../releases/aliases.ts";
+import {
+  type StoredRelease,
+  readRelease,
+  recordRepository,
+  releaseParts,
+} from "../releases/store.ts";
+import { hasSignature } from "../signing/attachments.ts";
+import { type Signer, signer } from "../signing/signing.ts";
 import type { Finding, Findings, ReleaseFinding } from "./finding.ts";
 import type { Recorded, RecordedArtifact, RecordedRelease } from "./recorded.ts";
 
@@ -31,6 +39,10 @@ export interface RegistryQuestion {
   readonly endpoints: Endpoints;
   /** Release that is made. @default - content decides */
   readonly release?: string | undefined;
+  /** Templates of the aliases that it takes. @default - none */
+  readonly aliases?: readonly string[];
+  /** How it is signed. @default - it is not */
+  readonly signing?: Signer | undefined;
 }
 
 /**
@@ -43,15 +55,12 @@ export async function findInRegistry(question: RegistryQuestion): Promise<Regist
   const { plan, recorded, endpoints, release } = question;
   const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
   // Read only where something seems to be in the way.
-  let record: Promise<ReleaseRecord | undefined> | undefined;
+  let stored: Promise<StoredRelease | undefined> | undefined;
   const look: Look = {
     client,
     endpoints,
     release,
-    record: () =>
-      (record ??= readRelease(client, endpoints.namespace, release ?? "").then(
-        (found) => found?.record,
-      )),
+    stored: () => (stored ??= readRelease(client, endpoints.namespace, release ?? "")),
   };
   try {
     const images = await askForAll(plan.images, async (image) => {
@@ -67,7 +76,7 @@ export async function findInRegistry(question: RegistryQuestion): Promise<Regist
     return {
       images: found,
       charts: byName(charts),
-      release: await lookAtRelease(look, recorded.release, found),
+      release: await lookAtRelease(look, question, found),
     };
   } finally {
     client.close();
@@ -117,29 +126,69 @@ function finding(known: RecordedArtifact | undefined, seen: Seen): Finding {
 
 /** Looks whether a release that this stack made before is whole. */
 async function lookAtRelease(
-  { client, endpoints, release }: Look,
-  known: RecordedRelease | undefined,
+  look: Look,
+  question: RegistryQuestion,
   images: Findings["images"],
 ): Promise<ReleaseFinding> {
+  const { client, endpoints, release } = look;
+  const known = question.recorded.release;
   const pushes = known?.pushes ?? 0;
   if (release === undefined) return { pushes };
   const recorded =
     (await client.getManifest(recordRepository(endpoints.namespace), release)) !== undefined;
   if (known?.version !== release) return { pushes, recorded };
   const untagged = [...images].flatMap(([name, { released }]) => (released ? [] : [name]));
+  const stored = recorded ? await look.stored() : undefined;
+  const [aliases, unsigned] = stored
+    ? await Promise.all([
+        lostAliases(look, stored, question, known),
+        unsignedParts(look, stored, question, known),
+      ])
+    : [[], []];
   const missing = [
     ...(untagged.length === 0 ? [] : [`${untagged.join(", ")} of ${release}`]),
     ...(recorded ? [] : [`the record of ${release}`]),
+    ...(aliases.length === 0 ? [] : [`the alias ${aliases.join(", ")} on ${release}`]),
+    ...(unsigned.length === 0 ? [] : [`a signature of ${unsigned.join(", ")}`]),
   ].join(" and ");
   return missing === "" ? { pushes, recorded } : { pushes: pushes + 1, recorded, missing };
+}
+
+/** Aliases that the release had before; one that is new in the settings is put there anyway. */
+async function lostAliases(
+  { client, endpoints }: Look,
+  stored: StoredRelease,
+  { aliases = [] }: RegistryQuestion,
+  { fingerprint }: RecordedRelease,
+): Promise<string[]> {
+  const before = aliases.filter((alias) => fingerprint.settings.aliases.includes(alias));
+  return findLostAliases(client, endpoints.namespace, stored, before);
+}
+
+/** Parts of the release that were signed before and are not any more; what was not, or by somebody else, is signed anyway. */
+async function unsignedParts(
+  { client, endpoints: { namespace } }: Look,
+  { record, digest }: StoredRelease,
+  { signing }: RegistryQuestion,
+  { fingerprint }: RecordedRelease,
+): Promise<string[]> {
+  if (!signing || !isDeepStrictEqual(fingerprint.settings.signing, signer(signing))) return [];
+  const parts = releaseParts(record).map(({ kind, name, path, digest }) => ({
+    ...{ label: `${kind} ${name}`, repository: `${namespace}/${path}`, digest },
+  }));
+  const signed = await askForAll(
+    [...parts, { label: "the record", repository: recordRepository(namespace), digest }],
+    ({ repository, digest }) => hasSignature(client, repository, digest),
+  );
+  return [...signed].flatMap(([{ label }, isSigned]) => (isSigned ? [] : [label]));
 }
 
 interface Look {
   readonly client: RegistryClient;
   readonly endpoints: Endpoints;
   readonly release: string | undefined;
-  /** Record of the release, where it was made before. */
-  readonly record: () => Promise<ReleaseRecord | undefined>;
+  /** Record of the release, where it was made before, and its digest. */
+  readonly stored: () => Promise<StoredRelease | undefined>;
 }
 
 /** What is said of a part that has to be made. */
@@ -164,7 +213,7 @@ async function lookAtImage(
 
   const taken = await client.getManifest(repository, release);
   if (!taken || taken.digest === digest) return { ...content, released: taken !== undefined };
-  const recordedThere = (await look.record())?.images[name];
+  const recordedThere = (await look.stored())?.record.images[name];
   // The tag of its content may have been cleaned away.
   if (!mine && recordedThere?.key === key && recordedThere.digest === taken.digest)
     return { existing: taken.digest, stays: true, released: true };
@@ -218,7 +267,7 @@ async function lookAtChart(
   const earlier = released ? await appVersionOf(client, repository, found) : undefined;
   if (earlier === undefined || earlier === chart.appVersion) return { ...toMake, warning };
   // Only a release that is recorded with it can do no better than to hope that the images come out the same.
-  if ((await look.record())?.charts[name]?.digest === found.digest)
+  if ((await look.stored())?.record.charts[name]?.digest === found.digest)
     return { ...toMake, since: earlier, warning };
   const what = `${where} was made for ${earlier}, and an image in it has to be built again`;
   return { ...nothing, conflict: await chartConflict(look, chart, what) };

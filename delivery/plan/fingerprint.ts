@@ -50,6 +50,25 @@ export interface ApplicationFingerprint {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
+/** All that decides whether a release is recorded and signed again; see {@link ImageFingerprint}. The component does not register it. */
+export interface ReleaseFingerprint {
+  readonly version: string;
+  /** Start of the key of each image and chart, by kind and name such as `image web`. */
+  readonly parts: Readonly<Record<string, string>>;
+  readonly settings: ReleaseSettings & {
+    readonly pushTo: string;
+    readonly pushTls: string;
+  };
+}
+
+/** What is done to a release besides its record. */
+export interface ReleaseSettings {
+  /** Templates of the tags that follow the newest release. */
+  readonly aliases: readonly string[];
+  /** How it is signed. @default - it is not */
+  readonly signing?: object | undefined;
+}
+
 /** What an {@link ImageFingerprint} has for a base that only its tag decides. */
 export const unlockedBase = "unlocked";
 
@@ -101,6 +120,32 @@ export function chartFingerprint(
     },
   };
 }
+
+/** Fingerprint of a release as it would be recorded now. */
+export function releaseFingerprint(
+  version: string,
+  { images, charts }: ReleasedParts,
+  { push, pushTls, namespace }: Pick<Endpoints, "push" | "pushTls" | "namespace">,
+  { aliases, signing }: ReleaseSettings,
+): ReleaseFingerprint {
+  const marks = (kind: string, parts: ReleasedParts["images"]): [string, string][] =>
+    [...parts].map(({ name, key }) => [`${kind} ${name}`, key.slice(0, 12)]);
+  return {
+    version,
+    parts: Object.fromEntries([...marks("image", images), ...marks("chart", charts)]),
+    settings: {
+      aliases,
+      pushTo: `${push}/${namespace}`,
+      pushTls,
+      ...(signing === undefined ? {} : { signing }),
+    },
+  };
+}
+
+/** Names and keys of what a release holds. */
+export type ReleasedParts = Readonly<
+  Record<"images" | "charts", readonly { readonly name: string; readonly key: string }[]>
+>;
 
 /** An image as the fingerprint of a chart that runs it has it. */
 export function imageMark({ name, key }: Pick<ImagePlan, "name" | "key">): string {

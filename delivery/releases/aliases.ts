@@ -1,5 +1,6 @@
 import { takenAliases } from "../plan/version.ts";
 import type { RegistryClient } from "../registry/client.ts";
+import { askForAll } from "../registry/drift.ts";
 import type { ReleaseRecord } from "./record.ts";
 import { type StoredRelease, recordRepository, releaseNames } from "./store.ts";
 import { type Tagged, ensureTag } from "./tag.ts";
@@ -23,6 +24,30 @@ export async function moveAliases(
     if (await moveAlias(client, alias, targetsOf(namespace, record, digest))) moved.push(alias);
   }
   return moved;
+}
+
+/**
+ * Looks which of the aliases that a stored release takes are not on all of it, with reads only.
+ *
+ * @param templates See {@link takenAliases}.
+ */
+export async function findLostAliases(
+  client: RegistryClient,
+  namespace: string,
+  { record, digest }: StoredRelease,
+  templates: readonly string[],
+): Promise<string[]> {
+  if (templates.length === 0) return [];
+  const known = await releaseNames(client, namespace);
+  const aliases = takenAliases(templates, record.release, known);
+  const targets = targetsOf(namespace, record, digest);
+  const answers = await askForAll(
+    aliases.flatMap((alias) => targets.map((target) => ({ ...target, alias }))),
+    async ({ repository, alias, digest }) =>
+      (await client.getManifest(repository, alias))?.digest === digest,
+  );
+  const lost = [...answers].flatMap(([{ alias }, isThere]) => (isThere ? [] : [alias]));
+  return [...new Set(lost)];
 }
 
 function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string): Tagged[] {

@@ -9,6 +9,9 @@ import {
   readStatement,
 } from "./sigstore-bundle.ts";
 
+/** Annotation of a bundle's manifest that says what it states. */
+const predicateTypeAnnotation = "dev.sigstore.bundle.predicateType";
+
 /** What is attached to a digest, whoever signed it. */
 export type Attachments = Readonly<Record<Attached, readonly Bundle[]>>;
 
@@ -29,6 +32,20 @@ export async function readAttachments(
   return { signature: of("signature"), sbom: of("sbom"), provenance: of("provenance") };
 }
 
+/** Whether a digest has a signature, whoever made it; only the list of what is attached is read. */
+export async function hasSignature(
+  reader: Pick<ArtifactReader, "listReferrers">,
+  repository: string,
+  digest: string,
+): Promise<boolean> {
+  const referrers = await reader.listReferrers(repository, digest);
+  return referrers.some(({ artifactType = "", annotations = {} }) => {
+    // Lists of older registries have no annotations.
+    const type = annotations[predicateTypeAnnotation] ?? predicateTypes.signature;
+    return artifactType.startsWith(bundleType) && type === predicateTypes.signature;
+  });
+}
+
 /** Reads a bundle, and of what type it says to be; undefined where it is no bundle, or of a type that nobody asks for. */
 async function readReferrer(
   reader: ArtifactReader,
@@ -37,7 +54,7 @@ async function readReferrer(
 ): Promise<{ type: unknown; bundle: Bundle } | undefined> {
   const manifest = await reader.getManifest(repository, digest);
   if (!manifest) return undefined;
-  const type = manifest.annotations["dev.sigstore.bundle.predicateType"];
+  const type = manifest.annotations[predicateTypeAnnotation];
   const layer = manifest.blobs.find(({ mediaType }) => mediaType.startsWith(bundleType));
   const known: readonly unknown[] = [undefined, ...Object.values(predicateTypes)];
   if (!layer || !known.includes(type)) return undefined;

@@ -48,6 +48,19 @@ function publishable(
   return { plan: planShop(), findings, endpoints, release: release?.name };
 }
 
+test("where aliases or signatures are lost, each image and the record are tried", async () => {
+  const four = [released, released, released, released] as const;
+  const { findings, ...asked } = publishable(four, { name: "v2.1.8", recorded: true });
+  const release = { ...findings.release, missing: "the alias latest on v2.1.8" };
+  await requirePushRight({ ...asked, findings: { ...findings, release } });
+  const begun = registry.requests.filter(({ method }) => method === "POST");
+  expect(begun.map(({ path }) => repositoryOf(path)).sort()).toEqual([
+    "shop/api",
+    "shop/releases",
+    "shop/web",
+  ]);
+});
+
 test("a token that may push to one repository and not to others is refused with all of them", async () => {
   refused = /^shop\/(api|charts\/.*)$/;
   const error: unknown = await requirePushRight(

@@ -79,6 +79,30 @@ describe("a state tells", () => {
     );
   });
 
+  test("which release it recorded, and all that decided it", () => {
+    const key = "f".repeat(64);
+    const stdin = JSON.stringify({
+      ...{ release: "v2.1.8", registry: { host: "push.test:1", tls: "verify", namespace: "shop" } },
+      ...{ images: { web: { key } }, charts: { web: { key } }, aliases: ["latest"] },
+      signing: { kind: "key", key: "cosign.key" },
+    });
+    const urn = `urn:pulumi:local::tinyolly::tinyolly:index:Release$${command}::release`;
+    const environment = { [pushesVariable]: "2" };
+    const { release } = readRecorded([{ urn, type: command, outputs: { stdin, environment } }]);
+    const mark = "f".repeat(12);
+    expect(release).toEqual({
+      ...{ version: "v2.1.8", pushes: 2 },
+      fingerprint: {
+        version: "v2.1.8",
+        parts: { "image web": mark, "chart web": mark },
+        settings: {
+          ...{ aliases: ["latest"], signing: { kind: "key", key: "cosign.key" } },
+          ...{ pushTo: "push.test:1/shop", pushTls: "verify" },
+        },
+      },
+    });
+  });
+
   test("no key of an image whose context an older version had elsewhere", () => {
     const { images } = readRecorded([
       resource(image, { digest, context: { location: "apps/web" } }),

@@ -2,15 +2,20 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Drift } from "../../../delivery/basics/drift.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
 import { conflicts, warnings } from "../../../delivery/findings/finding.ts";
-import { type RecordedArtifact, nothingRecorded } from "../../../delivery/findings/recorded.ts";
+import {
+  type Recorded,
+  type RecordedArtifact,
+  nothingRecorded,
+} from "../../../delivery/findings/recorded.ts";
 import {
   type RegistryQuestion,
   assumeInRegistry,
   findInRegistry,
   keyAnnotation,
 } from "../../../delivery/findings/registry-findings.ts";
+import { type ReleaseSettings, releaseFingerprint } from "../../../delivery/plan/fingerprint.ts";
 import { chartConfigType } from "../../../delivery/registry/media-types.ts";
-import type { Endpoints } from "../../../delivery/registry/references.ts";
+import { type Endpoints, referrersTag } from "../../../delivery/registry/references.ts";
 import { releaseRecordType, writeRecord } from "../../../delivery/releases/record.ts";
 import { mediaTypes, sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, indexOf, manifestOf, startRegistry } from "../../fake-registry.ts";
@@ -73,6 +78,32 @@ function recordedChart(
 ): RecordedArtifact {
   const reference = `oci://${endpoints.push}/shop/charts/${name}:${version}`;
   return { reference, key: key.slice(0, 12), digest, pushes: 0 };
+}
+
+/** Stores a record under a tag; returns its digest. */
+function putRecord(
+  tag: string,
+  images: Readonly<Record<string, object>>,
+  charts: Readonly<Record<string, object>> = {},
+  release = tag,
+): string {
+  const record = { form: 1, release, images, charts, tools: {} } as const;
+  // Only what is given of images and charts is read.
+  const text = writeRecord(record as unknown as Parameters<typeof writeRecord>[0]);
+  registry.setBlob("shop/releases", Buffer.from(text));
+  const layer = {
+    mediaType: releaseRecordType,
+    digest: `sha256:${sha256(text)}`,
+    size: Buffer.byteLength(text),
+  };
+  const empty = {
+    mediaType: "application/vnd.oci.empty.v1+json",
+    digest: `sha256:${sha256("{}")}`,
+    size: 2,
+  };
+  return registry.setManifest("shop/releases", tag, {
+    ...{ schemaVersion: 2, mediaType: mediaTypes.manifest, config: empty, layers: [layer] },
+  });
 }
 
 test("an empty registry has nothing of it, and reads are all that it sees", async () => {
@@ -285,6 +316,130 @@ describe("a chart that stays while an image in it is gone", () => {
   );
 });
 
+describe("a release that this stack made", () => {
+  const version = "v2.1.8";
+  const signing = { kind: "key", key: "cosign.key" } as const;
+
+  /** Everything is published, tagged with version and aliases, signed and recorded. */
+  function made(before: Partial<ReleaseSettings> = {}): RegistryQuestion {
+    const asked = question(version);
+    const { plan } = asked;
+    const images = plan.images.map((one) => {
+      const digest = pushImage(one);
+      for (const tag of [version, "latest", "v2"])
+        registry.setManifest(`shop/${one.name}`, tag, manifestOf(one.key));
+      sign(`shop/${one.name}`, digest);
+      return { ...releasedImage({ path: one.name, digest }), name: one.name, key: one.key };
+    });
+    const charts = plan.charts.map((one) => {
+      const digest = pushChart(one);
+      sign(`shop/charts/${one.name}`, digest);
+      return { name: one.name, path: `charts/${one.name}`, key: one.key, version: "1.2.3", digest };
+    });
+    const byName = <Part extends { name: string }>(parts: readonly Part[]) =>
+      Object.fromEntries(parts.map((part) => [part.name, part]));
+    for (const tag of [version, "latest", "v2"])
+      sign("shop/releases", putRecord(tag, byName(images), byName(charts), version));
+    const settings = { aliases: ["latest", "v{major}"], signing, ...before };
+    const release = {
+      version,
+      pushes: 2,
+      fingerprint: releaseFingerprint(version, plan, endpoints, settings),
+    };
+    const recorded: Recorded = {
+      ...nothingRecorded,
+      images: new Map(
+        plan.images.map((one, i) => [one.name, recordedImage(one, images[i]?.digest ?? "")]),
+      ),
+      charts: new Map(
+        plan.charts.map((one, i) => [one.name, recordedChart(one, charts[i]?.digest ?? "")]),
+      ),
+      release,
+    };
+    return { ...asked, recorded, aliases: ["latest", "v{major}"], signing };
+  }
+
+  /** Lists a signature of a digest where a registry without an API for it has them. */
+  function sign(repository: string, digest: string): void {
+    const signature = {
+      mediaType: mediaTypes.manifest,
+      digest: `sha256:${sha256(digest)}`,
+      size: 1,
+      artifactType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+    };
+    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [signature] };
+    registry.setManifest(repository, referrersTag(digest), index, mediaTypes.index);
+  }
+
+  const digestOf = (asked: RegistryQuestion, name: string): string =>
+    asked.recorded.images.get(name)?.digest ?? "";
+
+  test("is whole, which takes reads only", async () => {
+    expect((await findInRegistry(made())).release).toEqual({ pushes: 2, recorded: true });
+    expect(registry.requests.filter(({ method }) => !["GET", "HEAD"].includes(method))).toEqual([]);
+  });
+
+  test.each<[what: string, lose: (asked: RegistryQuestion) => void, missing: string]>([
+    [
+      "an alias of an image is gone",
+      () => {
+        registry.delete("shop/web", "latest");
+      },
+      "the alias latest on v2.1.8",
+    ],
+    [
+      "an alias of the record is elsewhere",
+      () => {
+        registry.setManifest("shop/releases", "v2", manifestOf("other"));
+      },
+      "the alias v2 on v2.1.8",
+    ],
+    [
+      "signatures are gone",
+      (asked) => {
+        registry.delete("shop/web", referrersTag(digestOf(asked, "web")));
+        registry.delete(
+          "shop/charts/tools",
+          referrersTag(asked.recorded.charts.get("tools")?.digest ?? ""),
+        );
+      },
+      "a signature of image web, chart tools",
+    ],
+    [
+      "an alias, a tag and a signature are gone",
+      (asked) => {
+        registry.delete("shop/api", version);
+        registry.delete("shop/api", "v2");
+        registry.delete("shop/api", referrersTag(digestOf(asked, "api")));
+      },
+      "api of v2.1.8 and the alias v2 on v2.1.8 and a signature of image api",
+    ],
+  ])("is put right where %s", async (_, lose, missing) => {
+    const asked = made();
+    lose(asked);
+    const { release } = await findInRegistry(asked);
+    expect(release).toEqual({ pushes: 3, recorded: true, missing });
+  });
+
+  test("has no alias that a newer release took", async () => {
+    const asked = made();
+    registry.setManifest("shop/releases", "v2.2.0", manifestOf("newer"));
+    registry.setManifest("shop/web", "latest", manifestOf("newer"));
+    registry.setManifest("shop/web", "v2", manifestOf("newer"));
+    expect((await findInRegistry(asked)).release).toEqual({ pushes: 2, recorded: true });
+  });
+
+  test("is not asked for aliases and signatures that the settings change anyway", async () => {
+    const asked = made({ aliases: ["latest"], signing: { ...signing, key: "other.key" } });
+    registry.delete("shop/web", "v2");
+    registry.delete("shop/web", referrersTag(digestOf(asked, "web")));
+    expect((await findInRegistry(asked)).release).toEqual({ pushes: 2, recorded: true });
+    registry.delete("shop/web", "latest");
+    const { release } = await findInRegistry({ ...asked, aliases: [] });
+    expect(release).toEqual({ pushes: 2, recorded: true });
+  });
+});
+
 describe("a release", () => {
   const other = manifestOf("other");
 
@@ -431,28 +586,4 @@ describe("a release", () => {
     });
     expect(conflicts(found)).toEqual([]);
   });
-
-  function putRecord(
-    release: string,
-    images: Readonly<Record<string, object>>,
-    charts: Readonly<Record<string, object>> = {},
-  ): void {
-    const record = { form: 1, release, images, charts, tools: {} } as const;
-    // Only what is given of images and charts is read.
-    const text = writeRecord(record as unknown as Parameters<typeof writeRecord>[0]);
-    registry.setBlob("shop/releases", Buffer.from(text));
-    const layer = {
-      mediaType: releaseRecordType,
-      digest: `sha256:${sha256(text)}`,
-      size: Buffer.byteLength(text),
-    };
-    const empty = {
-      mediaType: "application/vnd.oci.empty.v1+json",
-      digest: `sha256:${sha256("{}")}`,
-      size: 2,
-    };
-    registry.setManifest("shop/releases", release, {
-      ...{ schemaVersion: 2, mediaType: mediaTypes.manifest, config: empty, layers: [layer] },
-    });
-  }
 });

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { readAttachments } from "../../../delivery/signing/attachments.ts";
+import { hasSignature, readAttachments } from "../../../delivery/signing/attachments.ts";
 import { predicateTypes, readStatement } from "../../../delivery/signing/sigstore-bundle.ts";
 import { MemoryRegistry, bundleOf, keyPair } from "./memory-registry.ts";
 
@@ -56,4 +56,14 @@ test("what is no bundle, what nobody asks for and what is gone is left out", asy
   const gone = { ...layer, digest: `sha256:${"c".repeat(64)}` };
   registry.put("web", { artifactType: layer.mediaType, subject, layers: [gone] });
   expect(await counts()).toEqual({ signature: 0, sbom: 0, provenance: 0 });
+});
+
+test("a digest has a signature where one is listed, and other bundles are none", async () => {
+  const read = vi.spyOn(registry, "getBlob");
+  registry.attach("web", digest, "provenance", signer);
+  registry.put("web", { artifactType: "text/plain", subject: { digest } });
+  expect(await hasSignature(registry, "web", digest)).toBe(false);
+  registry.attach("web", digest, "signature", keyPair());
+  expect(await hasSignature(registry, "web", digest)).toBe(true);
+  expect(read).not.toHaveBeenCalled();
 });

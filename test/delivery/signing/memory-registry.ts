@@ -78,12 +78,13 @@ export class MemoryRegistry implements ArtifactReader {
     });
     return Promise.resolve(
       found.map(([key, bytes]) => {
-        const { artifactType, config } = readManifest(bytes);
+        const { annotations, artifactType, config } = readManifest(bytes);
         return {
           mediaType: mediaTypes.manifest,
           digest: key.slice(key.indexOf("@") + 1),
           size: bytes.length,
           artifactType: artifactType ?? config?.mediaType ?? "",
+          annotations,
         };
       }),
     );
