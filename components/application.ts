@@ -10,6 +10,7 @@ import {
   applicationFingerprint,
   applicationSpec,
 } from "../delivery/plan/application-spec.ts";
+import { waitFile, writeWait } from "../delivery/rollout/wait.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
 import type { ClusterAccess } from "../delivery/rollout/kubectl.ts";
 import { dependencies } from "./dependencies.ts";
@@ -188,9 +189,13 @@ function awaitRollout(
   name: string,
   application: CustomResource,
   plan: Planned<ApplicationPlan>,
-  { chart: { digest }, finding: { repairs } = { repairs: 0 } }: ApplicationArgs,
+  args: ApplicationArgs,
 ): void {
-  const request = plan.with(digest, (plan, digest) => rolloutRequest(plan, digest));
+  const { chart, finding: { repairs } = { repairs: 0 }, cluster, waitSeconds = 300 } = args;
+  const { digest } = chart;
+  const wait = waitFile(pulumi.getStack(), name);
+  if (!pulumi.runtime.isDryRun()) writeWait(wait, { waitSeconds, kubeconfig: cluster?.kubeconfig });
+  const request = plan.with(digest, (plan, digest) => rolloutRequest(plan, digest, wait));
   new command.local.Command(
     `${name}-rollout`,
     {
@@ -205,14 +210,14 @@ function awaitRollout(
   );
 }
 
-function rolloutRequest(plan: ApplicationPlan, digest: string): RolloutRequest {
-  const { name, chart, context, kubeconfig, argocd } = plan;
+function rolloutRequest(plan: ApplicationPlan, digest: string, wait: string): RolloutRequest {
+  const { name, chart, context, argocd } = plan;
   const images = [...chart.images.values()].map((image) => image.name);
   return {
-    cluster: { context, ...(kubeconfig === undefined ? {} : { kubeconfig }) },
+    context,
     namespace: argocd.namespace,
     wanted: { name, spec: applicationSpec(plan), digest },
     images: [...new Set(images)].sort(),
-    waitSeconds: argocd.waitSeconds,
+    wait,
   };
 }

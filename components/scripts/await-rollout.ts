@@ -17,16 +17,25 @@ import {
   kubectl,
 } from "../../delivery/rollout/kubectl.ts";
 import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/rollout.ts";
+import { readWait } from "../../delivery/rollout/wait.ts";
 import { runScript } from "./script.ts";
 
 /** What to wait for, and where. */
 export interface RolloutRequest {
-  readonly cluster: ClusterAccess;
+  /** Context of the kubeconfig. @default - the current one */
+  readonly context?: string | undefined;
   /** Namespace of Argo CD. */
   readonly namespace: string;
   readonly wanted: WantedRollout;
   /** Name of each image of ours that the chart runs. */
   readonly images: readonly string[];
+  /** File that says how long to wait, and with which kubeconfig: {@link readWait}. */
+  readonly wait: string;
+}
+
+/** What to wait for, where and how long. */
+interface AwaitedRollout extends Pick<RolloutRequest, "namespace" | "wanted"> {
+  readonly cluster: ClusterAccess;
   readonly waitSeconds: number;
 }
 
@@ -37,7 +46,10 @@ const longestOutage = 30;
 async function main(): Promise<number> {
   // The component writes exactly this type.
   const request = JSON.parse(readFileSync(0, "utf8")) as RolloutRequest;
-  const { cluster, namespace, wanted, images } = request;
+  const { context, namespace, wanted, images } = request;
+  const { waitSeconds, kubeconfig } = readWait(request.wait);
+  const cluster = { context, ...(kubeconfig === undefined ? {} : { kubeconfig }) };
+  const awaited: AwaitedRollout = { cluster, namespace, wanted, waitSeconds };
   const watch = new ApplicationWatch(cluster, namespace, wanted.name);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
@@ -46,13 +58,13 @@ async function main(): Promise<number> {
     });
   }
   try {
-    const failure = await waitFor(request, watch);
+    const failure = await waitFor(awaited, watch);
     if (failure === undefined) return 0;
     const { application } = watch;
     const read = (args: readonly string[]): Promise<string> =>
       kubectl([...args, ...accessFlags(cluster)]);
     const details = await diagnose({ wanted, images, application }, read);
-    print([failure.text, ...details, "", ...nextSteps(request, failure)]);
+    print([failure.text, ...details, "", ...nextSteps(awaited, failure)]);
     return 1;
   } catch (error) {
     if (!(error instanceof KubectlError)) throw error;
@@ -74,7 +86,7 @@ interface Failure {
 
 /** Resolves to what went wrong, or to undefined when all is well. */
 async function waitFor(
-  { cluster, namespace, wanted, waitSeconds }: RolloutRequest,
+  { cluster, namespace, wanted, waitSeconds }: AwaitedRollout,
   watch: ApplicationWatch,
 ): Promise<Failure | undefined> {
   const { name } = wanted;
@@ -138,13 +150,13 @@ async function waitFor(
 }
 
 function nextSteps(
-  { cluster, namespace, wanted, waitSeconds }: RolloutRequest,
+  { cluster, namespace, wanted, waitSeconds }: AwaitedRollout,
   { late }: Failure,
 ): string[] {
   const { kubeconfig, context } = cluster;
   const access = [
     ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
-    `--context=${context}`,
+    ...(context === undefined ? [] : [`--context=${context}`]),
   ];
   return [
     `Next: mend the cause and run pulumi up again, which waits again even where nothing changed.`,

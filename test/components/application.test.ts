@@ -1,4 +1,5 @@
 import { applicationArgs, makeCharts, makeImages } from "../made.ts";
+import { existsSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Application } from "../../components/application.ts";
@@ -8,6 +9,7 @@ import type { Drift } from "../../delivery/basics/drift.ts";
 import type { ApplicationFinding } from "../../delivery/findings/finding.ts";
 import type { ApplicationPlan, ArgoCd } from "../../delivery/plan/application-spec.ts";
 import { chartRef } from "../../delivery/registry/references.ts";
+import { readWait } from "../../delivery/rollout/wait.ts";
 import { enterFolderWith } from "../folders.ts";
 import { ofType, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shopEndpoints, shopFiles } from "../shop.ts";
@@ -209,11 +211,15 @@ describe("with seconds to wait", () => {
       logging: "stderr",
     });
     expect(JSON.parse(String(stdin))).toEqual({
-      cluster: { context: "somewhere", kubeconfig: "my config; echo" },
+      context: "somewhere",
       namespace: "argo",
       wanted: { name: "shop", spec, digest: result.digest },
       images: ["api", "web"],
+      wait: ".tinyolly/waits/test/shop.json",
+    });
+    expect(readWait(".tinyolly/waits/test/shop.json")).toEqual({
       waitSeconds: 90,
+      kubeconfig: "my config; echo",
     });
   });
 
@@ -241,6 +247,23 @@ describe("with seconds to wait", () => {
     expect(await triggers({ waitSeconds: 91 })).toBe(first);
     expect(await triggers({ values: { a: 1 } })).not.toBe(first);
     expect(await triggers({ finding: { repairs: 1 } })).not.toBe(first);
+  });
+
+  test("another wait is handed over, and is no change of what the engine is told", async () => {
+    const [first, second] = [
+      await waiting({ waitSeconds: 90 }),
+      await waiting({ waitSeconds: 10, kubeconfig: "elsewhere" }),
+    ];
+    expect(second.command).toEqual(first.command);
+    expect(readWait(".tinyolly/waits/test/shop.json")).toEqual({
+      waitSeconds: 10,
+      kubeconfig: "elsewhere",
+    });
+  });
+
+  test("in preview nothing is handed over", async () => {
+    await waiting({ preview: true });
+    expect(existsSync(".tinyolly/waits")).toBe(false);
   });
 
   test("in preview only the digest to wait for is unknown", async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { RolloutRequest } from "../../../components/scripts/await-rollout.ts";
 import { readTimings } from "../../../delivery/basics/timings.ts";
 import type { LiveApplication } from "../../../delivery/rollout/rollout.ts";
+import { type Wait, writeWait } from "../../../delivery/rollout/wait.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { runScript } from "../../run-script.ts";
 import type { Ended } from "../../run-typescript.ts";
@@ -13,11 +14,11 @@ const source = { repoURL: "oci://cluster.test/charts/shop", path: ".", targetRev
 const destination = { server: "https://api.test", namespace: "town" };
 
 const request: RolloutRequest = {
-  cluster: { context: "somewhere" },
+  context: "somewhere",
   namespace: "argo",
   wanted: { name: "shop", spec: { source, destination }, digest },
   images: ["web"],
-  waitSeconds: 20,
+  wait: "wait.json",
 };
 
 const sync = { status: "Synced", revision: digest, comparedTo: { source, destination } };
@@ -61,12 +62,13 @@ function kubectl(watch: string, files: Readonly<Record<string, string>> = {}): v
 const hold = "exec sleep 60";
 
 function run(
-  changes: Partial<RolloutRequest> = {},
+  { context = "somewhere", ...wait }: Partial<Wait> & { readonly context?: string } = {},
   env: Record<string, string> = {},
 ): Promise<Ended> {
+  writeWait(request.wait, { waitSeconds: 20, ...wait });
   return runScript(
     "components/scripts/await-rollout.ts",
-    { ...request, ...changes },
+    { ...request, context },
     { PATH: `${folder}/bin:${process.env["PATH"] ?? ""}`, TINYOLLY_TIMINGS: "", ...env },
   );
 }
@@ -118,7 +120,7 @@ describe("the wait for an Application", () => {
       { old: event({}), healthy: event(healthy) },
     );
     const { status, stderr } = await run({
-      cluster: { context: "somewhere", kubeconfig: "my config; echo" },
+      kubeconfig: "my config; echo",
     });
     expect(stderr.split("\n")).toEqual([
       "shop: waiting for Argo CD to see the new revision",
@@ -211,9 +213,8 @@ describe("the wait for an Application fails", () => {
   test("when the cluster never answers", async () => {
     kubectl(`echo "Unable to connect to the server: EOF" >&2; exit 1`);
     const kubeconfig = "other";
-    const cluster = { context: "somewhere", kubeconfig };
     // A tenth of the wait, and 30 s at most.
-    expect(await run({ waitSeconds: 20, cluster })).toEqual({
+    expect(await run({ waitSeconds: 20, kubeconfig })).toEqual({
       status: 1,
       stdout: [
         "shop cannot be followed: for 2 s the cluster could not be read: Unable to connect to the server: EOF",
