@@ -5,15 +5,27 @@ import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
 import { deliverables } from "../deliverables.ts";
 import { findAll } from "../delivery/findings/find-all.ts";
-import { type Findings, conflicts, driftMessages, warnings } from "../delivery/findings/finding.ts";
+import {
+  type Findings,
+  conflicts,
+  driftMessages,
+  foundToSave,
+  warnings,
+} from "../delivery/findings/finding.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
+import { fingerprints } from "../delivery/plan/fingerprints.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
-import { followPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
+import { followPlan, planToSave } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
 import { noteTiming } from "../delivery/basics/timings.ts";
 import { type Origin, originOfSources } from "../delivery/releases/origin.ts";
 import { encryptedKeys, openSecrets } from "../delivery/settings/open-secrets.ts";
-import { type Settings, planApplications, readSettings } from "../delivery/settings/settings.ts";
+import {
+  type Settings,
+  planApplications,
+  planRelease,
+  readSettings,
+} from "../delivery/settings/settings.ts";
 import type { Deployment } from "./applications.ts";
 import { ensureBuilder } from "./builder-instance.ts";
 import { readStackState } from "./engine-state.ts";
@@ -65,9 +77,12 @@ export async function prepare(settings: Settings): Promise<Stack> {
     const origin = release === undefined ? undefined : originOfSources();
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
-    followPlan(settings.planFile, plan, () => fingerprints(plan, applications, publishing));
     const look = { plan, state, endpoints, release, aliases, signing };
     const findings = await findAll({ ...look, applications, cluster, offline });
+    followPlan(settings.planFile, plan, () => {
+      const now = fingerprints(plan, applications, publishing, planRelease(settings));
+      return planToSave(now, applications, foundToSave(findings, now));
+    });
     return { plan, origin, applications, findings };
   });
   refuse(conflicts(findings));

@@ -5,11 +5,15 @@ import { findAll } from "../delivery/findings/find-all.ts";
 import type { Finding, Findings } from "../delivery/findings/finding.ts";
 import type { StateResource } from "../delivery/findings/recorded.ts";
 import { type ApplicationPlan, applicationSpec } from "../delivery/plan/application-spec.ts";
-import type { Publishing } from "../delivery/plan/fingerprint.ts";
+import type { Publishing, ReleaseSettings } from "../delivery/plan/fingerprint.ts";
+import {
+  type Fingerprints,
+  type PlannedRelease,
+  fingerprints,
+} from "../delivery/plan/fingerprints.ts";
 import { type Deliverables, type Plan, planDeliverables } from "../delivery/plan/plan.ts";
-import { type SavedPlan, fingerprints } from "../delivery/plan/saved-plan.ts";
 import { chartRef } from "../delivery/registry/references.ts";
-import { planApplications, readSettings } from "../delivery/settings/settings.ts";
+import { planApplications, planRelease, readSettings } from "../delivery/settings/settings.ts";
 import { shop, shopOptions, shopPublishing } from "./shop.ts";
 import { handedOver, stackConfig } from "./stacks.ts";
 
@@ -18,9 +22,9 @@ export interface Planned {
   readonly plan: Plan;
   readonly applications: readonly ApplicationPlan[];
   readonly publishing: Publishing;
-  readonly now: SavedPlan;
-  /** Release that is made; undefined where content decides. */
-  readonly release: string | undefined;
+  readonly now: Fingerprints;
+  /** Undefined where content decides. */
+  readonly release: PlannedRelease | undefined;
 }
 
 /** The shop of the current folder, with an Application for each chart. */
@@ -29,11 +33,14 @@ export function plannedShop({
   options = {},
   publishing = shopPublishing,
   application = {},
+  releasing = {},
 }: {
   readonly deliverables?: Deliverables;
   readonly options?: Partial<typeof shopOptions>;
   readonly publishing?: Publishing;
   readonly application?: Partial<ApplicationPlan>;
+  /** What is done to a release besides its record. */
+  readonly releasing?: Partial<ReleaseSettings>;
 } = {}): Planned {
   const plan = planDeliverables(deliverables, { ...shopOptions, ...options });
   const applications = plan.charts.map((chart) => ({
@@ -51,8 +58,10 @@ export function plannedShop({
     },
     ...application,
   }));
-  const now = fingerprints(plan, applications, publishing);
-  return { plan, applications, publishing, now, release: options.versions?.release };
+  const version = options.versions?.release;
+  const release = version === undefined ? undefined : { version, aliases: [], ...releasing };
+  const now = fingerprints(plan, applications, publishing, release);
+  return { plan, applications, publishing, now, release };
 }
 
 /** This project in the current folder, with the settings of the local stack and changes to them. */
@@ -61,19 +70,26 @@ export function plannedProject(changes: Readonly<Record<string, unknown>> = {}):
   const plan = planDeliverables(ownDeliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
   const { publishing } = settings;
-  const now = fingerprints(plan, applications, publishing);
-  return { plan, applications, publishing, now, release: settings.plan.versions.release };
+  const release = planRelease(settings);
+  const now = fingerprints(plan, applications, publishing, release);
+  return { plan, applications, publishing, now, release };
 }
 
 /** The state that a good `up` leaves, as far as explanations read it. */
-export function stateAfter({ plan, applications, now, release }: Planned): StateResource[] {
+export function stateAfter({
+  plan,
+  applications,
+  publishing,
+  now,
+  release,
+}: Planned): StateResource[] {
   const resources = [
     ...(release === undefined
       ? []
       : [
-          component("Release", "release", { version: release }),
+          component("Release", "release", { version: release.version }),
           made("Release", "command:local:Command", "release", {
-            stdin: JSON.stringify({ release }),
+            stdin: JSON.stringify(releaseRequest(plan, publishing, release)),
             stdout: "{}",
           }),
         ]),
@@ -109,11 +125,29 @@ export function stateAfter({ plan, applications, now, release }: Planned): State
           metadata: { name, annotations: {} },
           spec: applicationSpec(application),
         }),
+        ...(application.argocd.waitSeconds > 0
+          ? [made("Application", "command:local:Command", `${name}-rollout`, { stdout: "" })]
+          : []),
       ];
     }),
   ];
   // States are JSON.
   return JSON.parse(JSON.stringify(resources)) as StateResource[];
+}
+
+/** What the command of a release is given, as far as it is read again. */
+function releaseRequest(
+  { images, charts }: Plan,
+  { endpoints: { push, pushTls, namespace } }: Publishing,
+  { version, aliases, signing }: PlannedRelease,
+): object {
+  const keys = (parts: readonly { readonly name: string; readonly key: string }[]) =>
+    Object.fromEntries(parts.map(({ name, key }) => [name, { key }]));
+  return {
+    release: version,
+    registry: { host: push, tls: pushTls, namespace },
+    ...{ images: keys(images), charts: keys(charts), aliases, signing },
+  };
 }
 
 /** What `up` would do now to what a state holds, without a look at registry and cluster. */
@@ -124,10 +158,10 @@ export async function explained(
 ): Promise<Explanation> {
   const { plan, applications, publishing, now, release } = planned;
   const { endpoints } = publishing;
-  const args = { plan, state, endpoints, release, applications, cluster: undefined, offline: true };
-  const findings = { ...(await findAll(args)), ...found };
+  const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
+  const findings = { ...(await findAll({ ...args, release: release?.version })), ...found };
   const told = { stack: "test", plan, applications, now, state, findings, checked: true };
-  return explain({ ...told, release });
+  return explain(told);
 }
 
 /** A finding of what is not in the registry; what is not given does not matter. */

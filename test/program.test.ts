@@ -14,13 +14,14 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { PublishRequest } from "../components/scripts/publish-chart.ts";
 import { deliverables } from "../deliverables.ts";
 import { keyAnnotation } from "../delivery/findings/registry-findings.ts";
+import { fingerprints } from "../delivery/plan/fingerprints.ts";
 import { outsideBases } from "../delivery/plan/image-plan.ts";
 import { planDeliverables } from "../delivery/plan/plan.ts";
-import { fingerprints, savePlan } from "../delivery/plan/saved-plan.ts";
+import { planToSave, savePlan } from "../delivery/plan/saved-plan.ts";
 import { RegistryClient } from "../delivery/registry/client.ts";
 import type { ReleaseRecord } from "../delivery/releases/record.ts";
 import { storeRelease } from "../delivery/releases/store.ts";
-import { planApplications, readSettings } from "../delivery/settings/settings.ts";
+import { planApplications, planRelease, readSettings } from "../delivery/settings/settings.ts";
 import { writeBaseLock } from "../delivery/sources/base-lock.ts";
 import { enterCheckout } from "./checkout.ts";
 import { programs } from "./commands/release/programs.ts";
@@ -906,8 +907,9 @@ describe("a plan that was saved", () => {
   beforeEach(() => {
     const settings = readSettings(configuration({}));
     const plan = planDeliverables(deliverables, settings.plan);
-    const saved = fingerprints(plan, planApplications(plan.charts, settings), settings.publishing);
-    savePlan("plan.json", saved);
+    const applications = planApplications(plan.charts, settings);
+    const now = fingerprints(plan, applications, settings.publishing, planRelease(settings));
+    savePlan("plan.json", planToSave(now, applications, {}));
     vi.stubEnv("TINYOLLY_PLAN", "plan.json");
   });
 
@@ -916,16 +918,35 @@ describe("a plan that was saved", () => {
     expect(Object.keys(result.images)).toHaveLength(5);
   });
 
+  const changedSince = (what: string): string =>
+    `not as planned in plan.json: ${what} changed since; ` +
+    "look at make explain again and save a new plan, or leave PLAN out";
+
+  test("ends the program when up would wait longer", async () => {
+    const error = await failureOf(run({ preview: false, changes: { waitSeconds: 60 } }));
+    expect(error).toHaveProperty("message", changedSince("waitSeconds"));
+  });
+
+  test("ends the program when something is pushed again that was not missing then", async () => {
+    const { state } = await run({ preview: false });
+    const pushedAgain = Object.fromEntries(
+      Object.entries(state).map(([urn, one]) => [
+        urn,
+        one.type === imageType && urn.endsWith("::demo")
+          ? { ...one, outputs: { ...one.outputs, buildArgs: { TINYOLLY_PUSHES: "1" } } }
+          : one,
+      ]),
+    );
+    const error = await failureOf(run({ preview: false, state: pushedAgain }));
+    expect(error).toHaveProperty("message", changedSince("image demo in the registry"));
+  });
+
   test("ends the program when it no longer fits, with the file that changed", async () => {
     appendFileSync("apps/demo/backend.py", "\n");
     const made = vi.fn<MockProvider>(() => ({}));
     const error = await failureOf(run({ preview: false, providers: { [imageType]: made } }));
     expect(pulumi.RunError.isInstance(error)).toBe(true);
-    expect(error).toHaveProperty(
-      "message",
-      "not as planned in plan.json: apps/demo/backend.py changed since; " +
-        "look at make explain again and save a new plan, or leave PLAN out",
-    );
+    expect(error).toHaveProperty("message", changedSince("apps/demo/backend.py"));
     expect(made).not.toHaveBeenCalled();
   });
 });

@@ -52,6 +52,7 @@ beforeEach(() => {
 async function effectOf(
   files: readonly string[],
   changes: Readonly<Record<string, unknown>> = {},
+  before: readonly StateResource[] = state,
 ): Promise<Effect> {
   for (const file of files) {
     const before = existsSync(file) ? readFileSync(file) : undefined;
@@ -61,7 +62,7 @@ async function effectOf(
       else rmSync(join(project, file));
     });
   }
-  const { items } = await explained(state, plannedProject({ ...settings, ...changes }));
+  const { items } = await explained(before, plannedProject({ ...settings, ...changes }));
   return Object.fromEntries(
     items
       .filter(isChanged)
@@ -277,7 +278,14 @@ describe("what another setting changes:", () => {
       each("application", charts, "settings"),
     ],
     ["the cluster of Argo CD", { kubeContext: "other" }, each("application", charts, "settings")],
+    // It is handed over beside the inputs of the command that waits, since nobody wants to wait again for it.
     ["how long up waits: nothing", { waitSeconds: 60 }, {}],
+    [
+      "that up waits no more: every Application",
+      { waitSeconds: 0 },
+      each("application", charts, "settings"),
+    ],
+    ["aliases without a release: nothing", { aliases: ["latest"] }, {}],
     [
       "an end of deploying: the Applications are deleted",
       { deploy: false },
@@ -287,6 +295,40 @@ describe("what another setting changes:", () => {
     ["how many releases are kept: nothing", { keepReleases: 3 }, {}],
   ])("%s", async (_, changes, effect) => {
     expect(await effectOf([], changes)).toEqual(effect);
+  });
+});
+
+describe("what another setting of a release changes:", () => {
+  const release = { release: "v2.1.8" };
+  const key = { signing: "key", signingKey: "cosign.key", signingPublicKey: "cosign.pub" };
+
+  test.each<[what: string, changes: Readonly<Record<string, unknown>>, effect: Effect]>([
+    ["nothing: nothing", {}, {}],
+    ["aliases: the release", { aliases: ["latest"] }, { "release release": "settings" }],
+    ["signing: the release", key, { "release release": "settings" }],
+    ["the public key, which signs nothing: nothing", { signingPublicKey: "other.pub" }, {}],
+    [
+      "how the push endpoint is spoken to: what is pushed",
+      { registryPushTls: "verify" },
+      {
+        ...each("image", images, "settings"),
+        ...each("chart", charts, "settings"),
+        "release release": "settings",
+      },
+    ],
+    [
+      "an end of releases: the release is forgotten",
+      { release: "" },
+      {
+        ...each("image", images, "settings"),
+        ...each("chart", charts, "settings"),
+        ...each("application", charts, "chart-of-application"),
+        "release release": "removed",
+      },
+    ],
+  ])("%s", async (_, changes, effect) => {
+    const made = stateAfter(plannedProject({ ...settings, ...release }));
+    expect(await effectOf([], { ...release, ...changes }, made)).toEqual(effect);
   });
 });
 

@@ -8,11 +8,12 @@ import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { findAll } from "../../delivery/findings/find-all.ts";
-import { conflicts } from "../../delivery/findings/finding.ts";
+import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
+import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
-import { type SavedPlan, fingerprints, savePlan } from "../../delivery/plan/saved-plan.ts";
+import { type SavedPlan, planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
-import { planApplications, readSettings } from "../../delivery/settings/settings.ts";
+import { planApplications, planRelease, readSettings } from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
@@ -47,23 +48,24 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const { releaseProblems, releasesFromGit } = settings;
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
-  const now = fingerprints(plan, applications, publishing);
-  if (save !== undefined) writePlan(save, now);
+  const now = fingerprints(plan, applications, publishing, planRelease(settings));
   const uncommitted = releasesFromGit ? findUncommitted(plan) : [];
   const problems = [...releaseProblems, ...uncommitted];
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   const question = { plan, state, endpoints, release, aliases, signing };
   const findings = await findAll({ ...question, applications, cluster, offline });
+  if (save !== undefined)
+    writePlan(save, planToSave(now, applications, foundToSave(findings, now)));
   return explain({
-    ...{ stack, plan, applications, now, state: await state, findings, release },
+    ...{ stack, plan, applications, now, state: await state, findings },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
 }
 
-function writePlan(file: string, fingerprints: SavedPlan): void {
+function writePlan(file: string, plan: SavedPlan): void {
   try {
-    savePlan(file, fingerprints);
+    savePlan(file, plan);
   } catch (error) {
     throw new InputError(
       `the plan cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,

@@ -10,15 +10,19 @@ import {
   type RecordedArtifact,
   type RecordedRelease,
   type StateResource,
+  isRollout,
   readRecorded,
   resourceName,
+  rolledOut,
 } from "../../delivery/findings/recorded.ts";
 import type { ApplicationPlan } from "../../delivery/plan/application-spec.ts";
 import type {
   ApplicationFingerprint,
   ChartFingerprint,
   ImageFingerprint,
+  ReleaseFingerprint,
 } from "../../delivery/plan/fingerprint.ts";
+import type { Fingerprints } from "../../delivery/plan/fingerprints.ts";
 import type { Plan } from "../../delivery/plan/plan.ts";
 import {
   type Before,
@@ -26,8 +30,9 @@ import {
   applicationReasons,
   chartReasons,
   imageReasons,
+  releaseReasons,
+  waitReasons,
 } from "../../delivery/plan/reasons.ts";
-import type { SavedPlan } from "../../delivery/plan/saved-plan.ts";
 
 /** What the next `up` does to one image, chart, release or Application, and why. */
 export interface ExplainedItem {
@@ -66,19 +71,17 @@ export interface ExplainArgs {
   readonly plan: Plan;
   readonly applications: readonly ApplicationPlan[];
   /** Everything as it is planned now. */
-  readonly now: SavedPlan;
+  readonly now: Fingerprints;
   readonly state: readonly StateResource[];
   readonly findings: Findings;
   readonly checked: boolean;
-  /** Release that is made. @default - content decides */
-  readonly release?: string | undefined;
   /** Why none can be made. @default - nothing is in the way */
   readonly problems?: readonly string[];
 }
 
 /** Compares what is planned with what the state holds and what registry and cluster say. */
 export function explain(args: ExplainArgs): Explanation {
-  const { stack, plan, now, state, findings, checked, release, problems = [] } = args;
+  const { stack, plan, now, state, findings, checked, problems = [] } = args;
   const recorded = readRecorded(state);
   const images = notedBy<ImageFingerprint>(state, "tinyolly:index:Image", recorded.images);
   const charts = notedBy<ChartFingerprint>(state, "tinyolly:index:Chart", recorded.charts);
@@ -123,7 +126,8 @@ export function explain(args: ExplainArgs): Explanation {
       };
     }),
   ];
-  const applied = args.applications.map(({ chart: { name } }): Compared => {
+  const waits = new Set(state.filter(isRollout).map(rolledOut));
+  const applied = args.applications.map(({ chart: { name }, argocd }): Compared => {
     const [noted, after] = [applications.get(name), required(now.applications, name)];
     const from = versions.application.get(name);
     return {
@@ -132,7 +136,11 @@ export function explain(args: ExplainArgs): Explanation {
       noted,
       from,
       to: after.revision,
-      reasons: applicationReasons(withRevision(noted?.fingerprint, from), after),
+      reasons: [
+        ...applicationReasons(withRevision(noted?.fingerprint, from), after),
+        // A wait in vain is gone from the state, and is made again with what it waits for.
+        ...(noted?.finished === true ? waitReasons(waits.has(name), argocd.waitSeconds) : []),
+      ],
       drift: findings.applications.get(name)?.drift,
     };
   });
@@ -144,7 +152,7 @@ export function explain(args: ExplainArgs): Explanation {
     warnings: warnings(findings),
     items: [
       ...made.map(explained),
-      ...releaseItems(release, recorded.release, findings.release),
+      ...releaseItems(now.release, recorded.release, findings.release, problems.length > 0),
       ...applied.map(explained),
       ...removed("image", versions.image, now.images),
       ...removed("chart", versions.chart, now.charts),
@@ -227,24 +235,30 @@ function alreadyPublished(digest: string): Reason {
   return { cause: "already-published", subject: `the registry has the same content as ${digest}` };
 }
 
-/** What is done to the release as a whole; nothing where content decides. */
+/** What is done to the release as a whole; nothing where content decides and no release was made. */
 function releaseItems(
-  release: string | undefined,
+  after: ReleaseFingerprint | undefined,
   recorded: RecordedRelease | undefined,
   { missing }: ReleaseFinding,
+  refused: boolean,
 ): ExplainedItem[] {
-  if (release === undefined) return [];
-  const item = { kind: "release", name: "release", to: release } as const;
-  if (!recorded)
-    return [{ ...item, action: "create", reasons: [{ cause: "first-time", subject: release }] }];
-  const from = recorded.version;
-  if (from !== release) {
-    const reason: Reason = { cause: "settings", subject: "release", from, to: release };
-    return [{ ...item, from, action: "update", reasons: [reason] }];
+  const item = { kind: "release", name: "release" } as const;
+  const from = recorded?.version;
+  if (!after) {
+    // Without the release that was asked for, nobody makes anything.
+    if (from === undefined || refused) return [];
+    const subject = "the stack publishes by content now";
+    return [{ ...item, action: "delete", from, reasons: [{ cause: "removed", subject }] }];
   }
-  if (missing === undefined) return [{ ...item, from, action: "none", reasons: [] }];
-  const reason: Reason = { cause: "missing-release", subject: missing };
-  return [{ ...item, from, action: "push", reasons: [reason] }];
+  const changes = releaseReasons(recorded?.fingerprint, after);
+  const reasons: Reason[] = [
+    ...changes,
+    ...(missing === undefined ? [] : [{ cause: "missing-release", subject: missing } as const]),
+  ];
+  const to = after.version;
+  if (from === undefined) return [{ ...item, action: "create", to, reasons }];
+  const repair = missing === undefined ? "none" : "push";
+  return [{ ...item, action: changes.length > 0 ? "update" : repair, from, to, reasons }];
 }
 
 /** What the components of a type noted, by name; of those whose artifact was made at least once. */

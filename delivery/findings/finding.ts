@@ -1,5 +1,7 @@
 import type { Drift } from "../basics/drift.ts";
+import type { Fingerprints } from "../plan/fingerprints.ts";
 import type { Cause } from "../plan/reasons.ts";
+import type { Found } from "../plan/saved-plan.ts";
 
 /** Everything that state and registry together say about an image or a chart that is planned. */
 export interface Finding {
@@ -55,6 +57,34 @@ type Kind = "image" | "chart" | "application";
 /** Name of the cause of a drift, which says of what kind the missing thing is. */
 export function causeOf(kind: Kind, { cause }: Drift): Cause {
   return cause === "missing" ? `missing-${kind}` : cause;
+}
+
+/** What is done to each planned thing because of what registry and cluster hold, for a plan to save. */
+export function foundToSave(
+  { images, charts, applications, release }: Findings,
+  planned: Fingerprints,
+): Found {
+  const found: [string, object][] = [
+    ...artifactsToSave("image", images),
+    ...artifactsToSave("chart", charts),
+    ...Object.keys(planned.applications).map((name): [string, object] => {
+      const { repairs = 0 } = applications.get(name) ?? {};
+      return [`application ${name}`, repairs === 0 ? {} : { repairs }];
+    }),
+    ["release", planned.release && release.pushes > 0 ? { pushes: release.pushes } : {}],
+  ];
+  return Object.fromEntries(found.filter(([, one]) => Object.keys(one).length > 0));
+}
+
+function artifactsToSave(kind: Kind, found: ReadonlyMap<string, Finding>): [string, object][] {
+  return [...found].map(([name, { existing, since, pushes }]) => [
+    `${kind} ${name}`,
+    {
+      ...(existing === undefined ? {} : { existing }),
+      ...(since === undefined ? {} : { since }),
+      ...(pushes === 0 ? {} : { pushes }),
+    },
+  ]);
 }
 
 /** Why what is planned cannot be published, with what to do; nothing where it can. */

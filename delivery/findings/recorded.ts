@@ -21,6 +21,11 @@ export function isRollout(resource: StateResource): boolean {
   return resource.type === commandType && isPartOf(resource, "Application");
 }
 
+/** Name of the Application that a resource of {@link isRollout} waits for. */
+export function rolledOut(resource: StateResource): string {
+  return resourceName(resource).replace(/-rollout$/, "");
+}
+
 /** Whether a resource is a child of a component of this project. */
 function isPartOf({ urn }: StateResource, component: "Chart" | "Application" | "Release"): boolean {
   return urn.includes(`tinyolly:index:${component}$`);

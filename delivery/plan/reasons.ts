@@ -1,6 +1,11 @@
 import { posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { ApplicationFingerprint, ChartFingerprint, ImageFingerprint } from "./fingerprint.ts";
+import type {
+  ApplicationFingerprint,
+  ChartFingerprint,
+  ImageFingerprint,
+  ReleaseFingerprint,
+} from "./fingerprint.ts";
 
 /** Why something is built, published or applied; stable names that machines may rely on. */
 export const causes = [
@@ -11,6 +16,7 @@ export const causes = [
   "base-moved",
   "chart-source",
   "image-of-chart",
+  "part-of-release",
   "chart-of-application",
   "settings",
   "tool-version",
@@ -94,6 +100,29 @@ export function applicationReasons(
     ...changes("chart-of-application", { version: before.revision }, { version: after.revision }),
     ...changes("settings", before.settings, after.settings),
   ];
+}
+
+/** What of a release changed; nothing where it stays as it is. */
+export function releaseReasons(
+  before: Before<ReleaseFingerprint>,
+  after: ReleaseFingerprint,
+): Reason[] {
+  if (!before) return [{ cause: "first-time", subject: after.version }];
+  return [
+    ...changes("part-of-release", before.parts, after.parts),
+    ...changes("settings", { release: before.version }, { release: after.version }),
+    ...changes("settings", { ...before.settings }, { ...after.settings }),
+  ];
+}
+
+/** Whether an Application is waited for, which is no part of it; nothing where that stays as it is. */
+export function waitReasons(before: boolean, waitSeconds: number): Reason[] {
+  if (before === waitSeconds > 0) return [];
+  return changes(
+    "settings",
+    { waitSeconds: before ? "above 0" : "0" },
+    { waitSeconds: String(waitSeconds) },
+  );
 }
 
 /** A version can change alone when the line of releases or the release does. */

@@ -9,6 +9,7 @@ import { once } from "../basics/once.ts";
 import { variable } from "../basics/variable.ts";
 import type { ApplicationPlan, ArgoCd, DeployedChart } from "../plan/application-spec.ts";
 import type { Publishing } from "../plan/fingerprint.ts";
+import type { PlannedRelease } from "../plan/fingerprints.ts";
 import type { PlanOptions } from "../plan/plan.ts";
 import { type Versioning, aliasProblem, chooseRelease, releaseLine } from "../plan/version.ts";
 import {
@@ -21,7 +22,7 @@ import {
 } from "../registry/references.ts";
 import type { Cluster } from "../rollout/live-applications.ts";
 import { clockProblem } from "../signing/signing-problem.ts";
-import { type Signing, readSigning, signingKeys } from "../signing/signing.ts";
+import { type Signing, readSigning, signer, signingKeys } from "../signing/signing.ts";
 import { baseLockFile, readBaseLock } from "../sources/base-lock.ts";
 import { type GitFacts, factsIfAny, readGitFacts } from "../sources/git-facts.ts";
 import { type BuilderSettings, readBuilder } from "./builder-nodes.ts";
@@ -283,6 +284,13 @@ function unsignedProblems(signing: Signing | undefined): string[] {
     `"signing" is "${signing.kind}", but only releases are signed, and this stack publishes by content; ` +
       `set "versioning" to git-tag, name a "release", or sign nothing: pulumi config set signing none`,
   ];
+}
+
+/** The release that a stack makes, and what decides it besides its parts; undefined where content decides. */
+export function planRelease({ plan, aliases, signing }: Settings): PlannedRelease | undefined {
+  const version = plan.versions.release;
+  if (version === undefined) return undefined;
+  return { version, aliases, signing: signing && signer(signing) };
 }
 
 /** The Applications that a stack makes of charts, be they planned or recorded. */

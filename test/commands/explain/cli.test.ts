@@ -113,6 +113,7 @@ describe("explain refuses, in one line and with exit code 1,", () => {
       /^explain: the plan cannot be saved: ENOENT: .* open 'no\/where\.json'; name another file\n$/,
     ],
   ])("%s", async (_, args, message) => {
+    writeState();
     const { status, stdout, stderr } = await explain(args);
     expect(stderr).toMatch(message);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });

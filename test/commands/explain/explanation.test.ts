@@ -426,6 +426,14 @@ describe("the cause", () => {
       },
       changes: [`${shopChart}: image-of-chart`, "update application shop: chart-of-application"],
     },
+    "part-of-release": {
+      before: () => stateAfter(released("v2.1.8")),
+      after: () => {
+        appendFileSync("charts/tools/values.yaml", "# more\n");
+        return released("v2.1.8");
+      },
+      changes: ["update chart tools: chart-source", "update release release: part-of-release"],
+    },
     "chart-of-application": {
       before: () =>
         changed(state(), "kubernetes:argoproj.io/v1alpha1:Application", "shop", (one) => ({

@@ -8,7 +8,14 @@ import {
 } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import { followPlan, savePlan } from "../../../delivery/plan/saved-plan.ts";
+import {
+  type Found,
+  type SavedPlan,
+  followPlan,
+  planToSave,
+  savePlan,
+} from "../../../delivery/plan/saved-plan.ts";
+import type { ReleaseSettings } from "../../../delivery/plan/fingerprint.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { type Planned, plannedShop } from "../../planned.ts";
 import { shop, shopFiles, shopPublishing } from "../../shop.ts";
@@ -19,29 +26,33 @@ beforeEach(() => {
   enterFolderWith(shopFiles);
 });
 
-function follow(planned: Planned): void {
-  followPlan(file, planned.plan, () => planned.now);
+function toSave({ now, applications }: Planned, found: Found = {}): SavedPlan {
+  return planToSave(now, applications, found);
+}
+
+function follow(planned: Planned, found: Found = {}): void {
+  followPlan(file, planned.plan, () => toSave(planned, found));
 }
 
 describe("a saved plan", () => {
   test("is followed while everything is as it was", () => {
-    savePlan(file, plannedShop().now);
+    savePlan(file, toSave(plannedShop()));
     expect(() => {
       follow(plannedShop());
     }).not.toThrow();
   });
 
   test("is JSON for people, with all fingerprints", () => {
-    const { now } = plannedShop();
+    const now = toSave(plannedShop());
     savePlan(file, now);
     const text = readFileSync(file, "utf8");
     expect(JSON.parse(text)).toEqual(now);
-    expect(text).toMatch(/^\{\n {2}"images": \{\n.*\n\}\n$/s);
+    expect(text).toMatch(/^\{\n {2}"form": 2,\n {2}"images": \{\n.*\n\}\n$/s);
   });
 
   test("that nobody names is not looked for", () => {
     expect(() => {
-      followPlan(undefined, plannedShop().plan, () => plannedShop().now);
+      followPlan(undefined, plannedShop().plan, () => toSave(plannedShop()));
     }).not.toThrow();
     expect(existsSync(file)).toBe(false);
   });
@@ -114,7 +125,7 @@ describe("not followed is a plan since which", () => {
       "values",
     ],
   ])("%s", (_, edit, after, changed) => {
-    savePlan(file, plannedShop().now);
+    savePlan(file, toSave(plannedShop()));
     edit();
     expect(() => {
       follow(after());
@@ -126,9 +137,58 @@ describe("not followed is a plan since which", () => {
     );
   });
 
+  const argocd = { namespace: "argocd", project: "default" };
+  const waits = (waitSeconds: number): Planned =>
+    plannedShop({
+      application: {
+        argocd: { ...argocd, destinationServer: "https://kubernetes.default.svc", waitSeconds },
+      },
+    });
+  const released = (releasing: Partial<ReleaseSettings>): Planned =>
+    plannedShop({ options: { versions: { line: "v2.1", release: "v2.1.8" } }, releasing });
+  const signing = { kind: "key", key: "cosign.key" };
+  const again: Found = { "image web": { pushes: 1 } };
+
+  test.each<
+    [what: string, before: () => [Planned, Found?], after: () => [Planned, Found?], changed: string]
+  >([
+    ["up waits longer", () => [waits(1)], () => [waits(2)], "waitSeconds"],
+    ["aliases changed", () => [released({})], () => [released({ aliases: ["latest"] })], "aliases"],
+    ["signing changed", () => [released({})], () => [released({ signing })], "signing"],
+    ["an image was lost", () => [waits(0)], () => [waits(0), again], "image web in the registry"],
+    ["an image came back", () => [waits(0), again], () => [waits(0)], "image web in the registry"],
+    [
+      "a chart was published by others",
+      () => [waits(0)],
+      () => [waits(0), { "chart shop": { existing: "sha256:1" } }],
+      "chart shop in the registry",
+    ],
+    [
+      "an alias of the release was lost, and an Application edited",
+      () => [released({})],
+      () => [released({}), { release: { pushes: 1 }, "application shop": { repairs: 1 } }],
+      "release in the registry, application shop in the cluster",
+    ],
+  ])("%s", (_, before, after, changed) => {
+    savePlan(file, toSave(...before()));
+    expect(() => {
+      follow(...before());
+    }).not.toThrow();
+    expect(() => {
+      follow(...after());
+    }).toThrow(`not as planned in plan.json: ${changed} changed since; `);
+  });
+
+  test("a release is made, where content decided", () => {
+    savePlan(file, toSave(plannedShop()));
+    expect(() => {
+      follow(released({}));
+    }).toThrow(/: release changed since; /);
+  });
+
   test("an image, a chart and its Application were added", () => {
     const less = { images: { api: shop.images.api }, charts: { tools: shop.charts.tools } };
-    savePlan(file, plannedShop({ deliverables: less }).now);
+    savePlan(file, toSave(plannedShop({ deliverables: less })));
     expect(() => {
       follow(plannedShop());
     }).toThrow(/^not as planned in plan\.json: web, shop changed since; /);
@@ -156,6 +216,14 @@ describe("a plan that cannot be read is refused:", () => {
         `plan.json is not a plan; ${save}`,
       ],
     ),
+    [
+      "an older version saved it",
+      () => {
+        writeFileSync(file, JSON.stringify(plannedShop().now));
+      },
+      `plan.json was saved by another version of this project and does not hold everything that is compared; ` +
+        `save it again with make explain SAVE=plan.json`,
+    ],
   ])("%s", (_, make, message) => {
     make();
     expect(() => {
