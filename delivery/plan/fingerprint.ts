@@ -159,5 +159,11 @@ export function markedImage(mark: string): string {
 }
 
 function sourceMarks(files: readonly SourceFile[]): Record<string, string> {
-  return Object.fromEntries(files.map((file) => [file.path, sourceMark(file)]));
+  return Object.fromEntries(
+    files.map((file) => [
+      // Pulumi's SDK loses a property of that name, and the file would look new in every run.
+      file.path === "__proto__" ? "./__proto__" : file.path,
+      sourceMark(file),
+    ]),
+  );
 }

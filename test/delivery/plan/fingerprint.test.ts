@@ -91,3 +91,12 @@ test("fingerprints are the same after a state has kept them as JSON", () => {
   ];
   expect(JSON.parse(JSON.stringify(fingerprints))).toStrictEqual(fingerprints);
 });
+
+test("a file named __proto__ is kept by what copies properties one by one", () => {
+  writeFiles(".", { "apps/web/__proto__": "odd" });
+  const { sources } = imageFingerprint(named(planShop().images, "web"), shopPublishing);
+  const copy: Record<string, string> = {};
+  for (const [path, mark] of Object.entries(sources)) copy[path] = mark;
+  expect(copy).toEqual(sources);
+  expect(copy["./__proto__"]).toBe(sha256("odd").slice(0, 12));
+});
