@@ -170,7 +170,7 @@ const rootPurpose =
 
 const ownServers =
   "use your own registry, builder and cluster: set registryPush, registryPull, builder and kubeContext with pulumi config set, " +
-  "as README.md tells";
+  "as docs/settings.md tells";
 
 function requireMachine(): void {
   if (process.platform === "linux") return;

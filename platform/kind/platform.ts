@@ -69,7 +69,7 @@ function requireMachine(): void {
     throw new PlatformError(
       `PLATFORM=kind works on Linux only, since elsewhere Docker's containers do not share this machine's network; ` +
         `use your own registry, builder and cluster: set registryPush, registryPull, builder and kubeContext with ` +
-        `pulumi config set, as README.md tells`,
+        `pulumi config set, as docs/settings.md tells`,
     );
   }
   const folders = (process.env["PATH"] ?? "").split(":");
