@@ -13,6 +13,7 @@ import {
 import { waitFile, writeWait } from "../delivery/rollout/wait.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
 import type { ClusterAccess } from "../delivery/rollout/kubectl.ts";
+import { ownerAnnotation } from "../delivery/rollout/live-applications.ts";
 import { dependencies } from "./dependencies.ts";
 import { Planned } from "./planned.ts";
 import { scriptLine } from "./script-command.ts";
@@ -84,7 +85,7 @@ export class Application extends pulumi.ComponentResource {
     super("tinyolly:index:Application", name, { ...noted(plan), ...again }, opts);
 
     const namespace = plan.apply((plan) => plan.argocd.namespace);
-    const repository = chart.plainHttp ? [plainHttpRepository(this, name, namespace, chart)] : [];
+    const repository = chart.plainHttp ? [plainHttpRepository(this, name, plan, chart)] : [];
     const application = new CustomResource(
       name,
       {
@@ -96,6 +97,7 @@ export class Application extends pulumi.ComponentResource {
           annotations: {
             // What was edited by hand belongs to another field manager.
             "pulumi.com/patchForce": "true",
+            [ownerAnnotation]: `${pulumi.getProject()}/${pulumi.getStack()}`,
             ...(repairs === 0 ? {} : { [repairsAnnotation]: String(repairs) }),
           },
           finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
@@ -166,14 +168,16 @@ function noted(plan: Planned<ApplicationPlan>): pulumi.Inputs {
 function plainHttpRepository(
   parent: Application,
   name: string,
-  namespace: pulumi.Output<string>,
+  plan: Planned<ApplicationPlan>,
   { chart, source }: DeployableChart,
 ): Secret {
+  const applicationName = plan.apply((plan) => plan.name);
+  const namespace = plan.apply((plan) => plan.argocd.namespace);
   return new Secret(
     `${name}-repository`,
     {
       metadata: {
-        name: `${name}-chart-repository`,
+        name: pulumi.interpolate`${applicationName}-chart-repository`,
         namespace,
         labels: { "argocd.argoproj.io/secret-type": "repository" },
       },

@@ -28,7 +28,7 @@ import {
 } from "../delivery/settings/settings.ts";
 import type { Deployment } from "./applications.ts";
 import { ensureBuilder } from "./builder-instance.ts";
-import { readStackState } from "./engine-state.ts";
+import { ownStack, readStackState } from "./engine-state.ts";
 import { orRunError, refuse } from "./run-error.ts";
 import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";
 
@@ -78,7 +78,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
     const look = { plan, state, endpoints, release, aliases, signing };
-    const findings = await findAll({ ...look, applications, cluster, offline });
+    const findings = await findAll({ ...look, owner: ownStack(), applications, cluster, offline });
     followPlan(settings.planFile, plan, () => {
       const now = fingerprints(plan, applications, publishing, planRelease(settings));
       return planToSave(now, applications, foundToSave(findings, now));

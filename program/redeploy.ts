@@ -11,8 +11,8 @@ import type { ReleaseRecord } from "../delivery/releases/record.ts";
 import { type StoredRelease, requireRelease, requireWhole } from "../delivery/releases/store.ts";
 import { type Settings, planApplications } from "../delivery/settings/settings.ts";
 import { deploy } from "./applications.ts";
-import { readStackState } from "./engine-state.ts";
-import { orRunError } from "./run-error.ts";
+import { ownStack, readStackState } from "./engine-state.ts";
+import { orRunError, refuse } from "./run-error.ts";
 import { type StackOutputs, outputsOf } from "./stack-outputs.ts";
 
 /**
@@ -26,7 +26,9 @@ export async function redeploy(release: string, settings: Settings): Promise<Sta
     const stored = await readWhole(release, settings);
     const charts = deployedCharts(stored.record);
     const applications = planApplications(charts, withImageFolder(settings, stored.record));
-    const findings = await findApplicationsAlone({ state, applications, cluster, offline });
+    const look = { state, applications, owner: ownStack(), cluster, offline };
+    const findings = await findApplicationsAlone(look);
+    refuse([...findings.values()].flatMap(({ conflict }) => conflict ?? []));
     return { stored, applications, findings };
   });
   const { endpoints } = publishing;

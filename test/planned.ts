@@ -159,7 +159,10 @@ export async function explained(
   const { plan, applications, publishing, now, release } = planned;
   const { endpoints } = publishing;
   const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
-  const findings = { ...(await findAll({ ...args, release: release?.version })), ...found };
+  const findings = {
+    ...(await findAll({ owner: "tinyolly/test", ...args, release: release?.version })),
+    ...found,
+  };
   const told = { stack: "test", plan, applications, now, state, findings, checked: true };
   return explain(told);
 }

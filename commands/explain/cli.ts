@@ -13,7 +13,12 @@ import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
 import { type SavedPlan, planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
-import { planApplications, planRelease, readSettings } from "../../delivery/settings/settings.ts";
+import {
+  planApplications,
+  planRelease,
+  readSettings,
+  ownerOf,
+} from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
@@ -54,7 +59,13 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
   const question = { plan, state, endpoints, release, aliases, signing };
-  const findings = await findAll({ ...question, applications, cluster, offline });
+  const findings = await findAll({
+    ...question,
+    owner: ownerOf(stack),
+    applications,
+    cluster,
+    offline,
+  });
   if (save !== undefined)
     writePlan(save, planToSave(now, applications, foundToSave(findings, now)));
   return explain({

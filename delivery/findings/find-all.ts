@@ -1,7 +1,11 @@
 import type { ApplicationPlan } from "../plan/application-spec.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Endpoints } from "../registry/references.ts";
-import { type Cluster, readLiveApplications } from "../rollout/live-applications.ts";
+import {
+  type Cluster,
+  type LiveApplication,
+  readLiveApplications,
+} from "../rollout/live-applications.ts";
 import type { Signer } from "../signing/signing.ts";
 import { findApplications } from "./application-findings.ts";
 import type { ApplicationFinding, Findings } from "./finding.ts";
@@ -21,6 +25,8 @@ export interface FindArgs {
   /** How it is signed. @default - it is not */
   readonly signing?: Signer | undefined;
   readonly applications: readonly ApplicationPlan[];
+  /** The stack, as `project/stack`. */
+  readonly owner: string;
   /** Where the Applications are; undefined where there are none. */
   readonly cluster: Cluster | undefined;
   /** Whether registry and cluster are left alone. */
@@ -43,6 +49,7 @@ export async function findAll(args: FindArgs): Promise<Findings> {
     findApplications({
       recorded,
       applications: cluster && !offline ? applications : [],
+      owner: args.owner,
       readApplications: () => live,
     }),
   ]);
@@ -51,13 +58,13 @@ export async function findAll(args: FindArgs): Promise<Findings> {
 
 /** What state and cluster say about Applications alone, by name. */
 export async function findApplicationsAlone(
-  args: Pick<FindArgs, "state" | "applications" | "cluster" | "offline">,
+  args: Pick<FindArgs, "state" | "applications" | "owner" | "cluster" | "offline">,
 ): Promise<Map<string, ApplicationFinding>> {
-  const { applications, cluster, offline } = args;
+  const { applications, owner, cluster, offline } = args;
   const live = startReading(args);
   const recorded = readRecorded(await args.state);
   const asked = cluster && !offline ? applications : [];
-  return findApplications({ recorded, applications: asked, readApplications: () => live });
+  return findApplications({ recorded, applications: asked, owner, readApplications: () => live });
 }
 
 /** Begins to read the Applications in the cluster, where any are to be looked at. */
@@ -65,11 +72,11 @@ function startReading({
   applications: [first],
   cluster,
   offline,
-}: Pick<FindArgs, "applications" | "cluster" | "offline">): Promise<Map<string, unknown>> {
+}: Pick<FindArgs, "applications" | "cluster" | "offline">): Promise<Map<string, LiveApplication>> {
   const live =
     cluster && first && !offline
       ? readLiveApplications(cluster, first.argocd.namespace)
-      : Promise.resolve(new Map<string, unknown>());
+      : Promise.resolve(new Map<string, LiveApplication>());
   // Before the first run nobody awaits it.
   live.catch(() => undefined);
   return live;

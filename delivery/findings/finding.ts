@@ -29,6 +29,8 @@ export interface Finding {
 export interface ApplicationFinding {
   /** How often it was and will be put right; part of the inputs, so that one more is a change. */
   readonly repairs: number;
+  /** Why it cannot be applied as planned, with what to do. @default - it can */
+  readonly conflict?: string | undefined;
   /** How it is not as it was applied. @default - it is, or the plan changes it */
   readonly drift?: Drift | undefined;
 }
@@ -87,9 +89,15 @@ function artifactsToSave(kind: Kind, found: ReadonlyMap<string, Finding>): [stri
   ]);
 }
 
-/** Why what is planned cannot be published, with what to do; nothing where it can. */
-export function conflicts({ images, charts }: Pick<Findings, "images" | "charts">): string[] {
-  return [...images.values(), ...charts.values()].flatMap(({ conflict }) => conflict ?? []);
+/** Why what is planned cannot be published or applied, with what to do; nothing where it can. */
+export function conflicts({
+  images,
+  charts,
+  applications = new Map(),
+}: Pick<Findings, "images" | "charts"> & Partial<Pick<Findings, "applications">>): string[] {
+  return [...images.values(), ...charts.values(), ...applications.values()].flatMap(
+    ({ conflict }) => conflict ?? [],
+  );
 }
 
 /** What may still end a publication, with what to do then; nothing where all is known. */

@@ -80,6 +80,8 @@ export function applicationFingerprint(plan: ApplicationPlan): ApplicationFinger
   return {
     revision: chart.version,
     settings: {
+      // Only where it is not the chart's, so that it changes nothing else.
+      ...(plan.name === chart.name ? {} : { applicationName: plan.name }),
       argocdNamespace: argocd.namespace,
       context,
       destinationServer: argocd.destinationServer,

@@ -17,18 +17,28 @@ export interface Cluster extends ClusterAccess {
   readonly clusterIdentifier: string;
 }
 
+/** Annotation of an Application that names the stack that made it, as `project/stack`. */
+export const ownerAnnotation = "tinyolly/owner";
+
+/** An Application as the cluster has it. */
+export interface LiveApplication {
+  readonly spec: unknown;
+  /** Stack that made it; left out where no stack says so. */
+  readonly owner?: string;
+}
+
 /**
- * Reads the `spec` of every Argo CD Application of a namespace, by name.
+ * Reads every Argo CD Application of a namespace, by name.
  *
  * @throws InputError when kubectl is missing or the cluster does not answer.
  */
 export async function readLiveApplications(
   cluster: Cluster,
   namespace: string,
-): Promise<Map<string, unknown>> {
+): Promise<Map<string, LiveApplication>> {
   const instead = ", or set TINYOLLY_OFFLINE=1 to go without";
   const applications = await listApplications(cluster, namespace, instead);
-  return new Map(applications.map((one) => [nameOf(one), fields(one)["spec"]]));
+  return new Map(applications.map((one) => [nameOf(one), liveApplication(one)]));
 }
 
 /**
@@ -55,6 +65,12 @@ export async function listApplications(
   const { items } = fields(parseJson(Buffer.from(json)));
   if (Array.isArray(items)) return items as unknown[];
   throw new InputError(`${where} cannot be read: kubectl printed no list; run it by hand`);
+}
+
+function liveApplication(application: unknown): LiveApplication {
+  const { spec, metadata } = fields(application);
+  const owner = fields(fields(metadata)["annotations"])[ownerAnnotation];
+  return { spec, ...(typeof owner === "string" ? { owner } : {}) };
 }
 
 /** Name of an Application as Kubernetes prints it. */

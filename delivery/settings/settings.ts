@@ -47,6 +47,8 @@ export interface Settings {
   /** Where Applications are made; undefined where a stack only publishes. */
   readonly cluster: Cluster | undefined;
   readonly argocd: ArgoCd;
+  /** Put before the names of Applications and of the namespaces that they deploy to; `""` puts nothing. */
+  readonly namePrefix: string;
   readonly chartValues: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** How what is published is signed; undefined where it is not. */
   readonly signing: Signing | undefined;
@@ -83,6 +85,7 @@ const keys = [
   "kubeContext",
   "argocdNamespace",
   "argocdProject",
+  "namePrefix",
   "destinationServer",
   "waitSeconds",
   "chartValues",
@@ -108,6 +111,11 @@ const versionings: readonly Versioning[] = ["content", "git-tag"];
 export type StackConfiguration = Readonly<Record<string, string>>;
 
 const project = "tinyolly";
+
+/** A stack of this project as its Applications name it. */
+export function ownerOf(stack: string): string {
+  return `${project}/${stack}`;
+}
 
 /**
  * Reads a stack's configuration; the only place that does.
@@ -225,6 +233,15 @@ export function readSettings(
       value.trim() === "" ? "something; its default is in Pulumi.yaml" : undefined,
     );
   }
+  const namePrefix = config.require("namePrefix");
+  const prefixFits = /^(?:[a-z0-9][a-z0-9-]{0,19})?$/.test(namePrefix);
+  reject(
+    "namePrefix",
+    namePrefix,
+    prefixFits
+      ? undefined
+      : "empty, or up to 20 lower-case letters, digits and dashes, such as dev-",
+  );
   const waitSeconds = config.number("waitSeconds");
   const waitFits = Number.isInteger(waitSeconds) && waitSeconds >= 0 && waitSeconds <= 3600;
   reject("waitSeconds", waitSeconds, waitFits ? undefined : "a whole number from 0 to 3600");
@@ -262,6 +279,7 @@ export function readSettings(
       destinationServer: config.require("destinationServer"),
       waitSeconds,
     },
+    namePrefix,
     chartValues,
     signing,
     offline: variable(env, "TINYOLLY_OFFLINE") !== undefined,
@@ -298,11 +316,11 @@ export function planApplications(
   charts: readonly DeployedChart[],
   settings: Settings,
 ): ApplicationPlan[] {
-  const { publishing, cluster, argocd, chartValues } = settings;
+  const { publishing, cluster, argocd, namePrefix, chartValues } = settings;
   if (!cluster) return [];
   return charts.map((chart) => ({
-    name: chart.name,
-    chart,
+    name: `${namePrefix}${chart.name}`,
+    chart: { ...chart, namespace: `${namePrefix}${chart.namespace}` },
     source: chartRef(publishing.endpoints, chart.name),
     plainHttp: publishing.endpoints.inClusterPlainHttp,
     context: cluster.context,

@@ -1,6 +1,7 @@
 import { applicationArgs, makeCharts, makeImages } from "../made.ts";
 import { existsSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Application } from "../../components/application.ts";
 import { Registry } from "../../components/registry.ts";
@@ -88,7 +89,7 @@ describe.each([true, false])("with preview: %s", (preview) => {
         metadata: {
           name: "shop",
           namespace: "argo",
-          annotations: { "pulumi.com/patchForce": "true" },
+          annotations: { "pulumi.com/patchForce": "true", "tinyolly/owner": "tinyolly/test" },
           finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
         },
         spec: {
@@ -301,7 +302,11 @@ describe("an Application that is put right", () => {
       const { registrations } = await recordApplication({ finding });
       const application = only(registrations, applicationType);
       expect(application.inputs["metadata"]).toMatchObject({
-        annotations: { "pulumi.com/patchForce": "true", "tinyolly/repairs": "2" },
+        annotations: {
+          "pulumi.com/patchForce": "true",
+          "tinyolly/owner": "tinyolly/test",
+          "tinyolly/repairs": "2",
+        },
       });
       expect(only(registrations, "tinyolly:index:Application").inputs["repairs"]).toBe(2);
       expect(application).toMatchObject({ replaceOnChanges, deleteBeforeReplace });
@@ -313,8 +318,31 @@ describe("an Application that is put right", () => {
       finding: { repairs: 0 },
     });
     expect(only(registrations, applicationType).inputs["metadata"]).toMatchObject({
-      annotations: { "pulumi.com/patchForce": "true" },
+      annotations: { "pulumi.com/patchForce": "true", "tinyolly/owner": "tinyolly/test" },
     });
     expect(JSON.stringify(registrations)).not.toContain("repairs");
   });
+});
+
+test("one chart has Applications in two namespaces, under names of their own", async () => {
+  const plan = planApplication({});
+  const { registrations } = await record({ preview: true }, () => {
+    const registry = new Registry("registry", shopEndpoints);
+    const charts = makeCharts(planShop(), registry, makeImages(planShop(), registry));
+    for (const place of ["north", "south"])
+      new Application(`shop-${place}`, {
+        ...applicationArgs(plan, charts),
+        ...{ namespace: place, applicationName: pulumi.output(`dev-shop-${place}`) },
+      });
+  });
+  const made = ofType(registrations, applicationType).map(({ inputs }) => inputs);
+  expect(made).toMatchObject([
+    { metadata: { name: "dev-shop-north" }, spec: { destination: { namespace: "north" } } },
+    { metadata: { name: "dev-shop-south" }, spec: { destination: { namespace: "south" } } },
+  ]);
+  const secrets = ofType(registrations, "kubernetes:core/v1:Secret").map(({ inputs }) => inputs);
+  expect(secrets).toMatchObject([
+    { metadata: { name: "dev-shop-north-chart-repository" } },
+    { metadata: { name: "dev-shop-south-chart-repository" } },
+  ]);
 });

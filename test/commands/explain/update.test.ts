@@ -173,7 +173,7 @@ function find(
 ): Promise<Findings> {
   const { endpoints } = publishing;
   const args = { plan, state, endpoints, applications, cluster: undefined, offline: true };
-  return findAll({ ...args, release: release?.version });
+  return findAll({ owner: "tinyolly/test", ...args, release: release?.version });
 }
 
 /** All is as the state has it, but for some things that vanished. */

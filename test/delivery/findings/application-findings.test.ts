@@ -5,6 +5,7 @@ import {
   findApplications,
 } from "../../../delivery/findings/application-findings.ts";
 import { nothingRecorded } from "../../../delivery/findings/recorded.ts";
+import type { LiveApplication } from "../../../delivery/rollout/live-applications.ts";
 import { applicationSpec } from "../../../delivery/plan/application-spec.ts";
 import { enterFolderWith } from "../../folders.ts";
 import { plannedShop } from "../../planned.ts";
@@ -29,8 +30,14 @@ function applied(): ApplicationQuestion {
       ),
     },
     applications,
-    readApplications: () => Promise.resolve(new Map<string, unknown>(specs)),
+    owner: "tinyolly/test",
+    readApplications: () => Promise.resolve(asLive(specs)),
   };
+}
+
+/** Applications of this stack with these specs. */
+function asLive(specs: Iterable<readonly [string, unknown]>): Map<string, LiveApplication> {
+  return new Map([...specs].map(([name, spec]) => [name, { spec, owner: "tinyolly/test" }]));
 }
 
 /** The question with other Applications in the cluster. */
@@ -41,9 +48,10 @@ function live(
   return {
     ...question,
     readApplications: async () => {
-      const specs = new Map(await question.readApplications());
+      const before = await question.readApplications();
+      const specs = new Map([...before].map(([name, { spec }]) => [name, spec]));
       change(specs);
-      return specs;
+      return asLive(specs);
     },
   };
 }
@@ -106,9 +114,9 @@ test("a null in the values hides no edit, though state and cluster drop it", asy
     ),
   };
   const driftOfShop = async (live: Map<string, unknown>) => {
-    const readApplications = () => Promise.resolve(live);
-    return (await findApplications({ recorded, applications, readApplications })).get("shop")
-      ?.drift;
+    const readApplications = () => Promise.resolve(asLive(live));
+    const asked = { recorded, applications, owner: "tinyolly/test", readApplications };
+    return (await findApplications(asked)).get("shop")?.drift;
   };
   expect(await driftOfShop(holds(1))).toBeUndefined();
   expect((await driftOfShop(holds(2)))?.detail).toBe(
@@ -138,12 +146,41 @@ test("a change of the plan is no edit, and does not hide that an Application is 
   expect(await findApplications(changed)).toEqual(new Map([...asApplied, ["tools", toolsMissing]]));
 });
 
-test("is not asked where no Application was applied", async () => {
-  const question = applied();
+test("before anything was applied, a cluster need not answer", async () => {
+  const readApplications = () => Promise.reject(new InputError("the cluster sleeps"));
+  const asked = { ...applied(), recorded: nothingRecorded, readApplications };
+  expect([...(await findApplications(asked)).values()]).toEqual([
+    { repairs: 0, drift: undefined },
+    { repairs: 0, drift: undefined },
+  ]);
+});
+
+test("an Application is not asked for where none is planned", async () => {
   const readApplications = vi.fn<ApplicationQuestion["readApplications"]>();
-  const asked = { ...question, recorded: nothingRecorded, readApplications };
-  expect(await findApplications(asked)).toEqual(new Map());
+  const asked = { ...applied(), applications: [], readApplications };
+  expect(await findApplications(asked)).toEqual(asApplied);
   expect(readApplications).not.toHaveBeenCalled();
+});
+
+test.each([
+  ["that this stack never applied", { recorded: nothingRecorded }],
+  ["that was taken over since", {}],
+])("an Application of another stack stays with it: one %s", async (_, change) => {
+  const question = { ...applied(), ...change, owner: "tinyolly/dev" };
+  expect((await findApplications(question)).get("shop")?.conflict).toBe(
+    'Application "shop" in argocd is of the stack tinyolly/test; ' +
+      "give this one names of its own: pulumi config set namePrefix dev-",
+  );
+});
+
+test("an Application that says no stack is nobody's", async () => {
+  const { readApplications, ...question } = applied();
+  const found = await findApplications({
+    ...question,
+    readApplications: async () =>
+      new Map([...(await readApplications())].map(([name, { spec }]) => [name, { spec }])),
+  });
+  expect(found).toEqual(asApplied);
 });
 
 test("that does not answer is an error", async () => {

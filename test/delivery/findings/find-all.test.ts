@@ -1,7 +1,7 @@
 import { chmodSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type FindArgs, findAll } from "../../../delivery/findings/find-all.ts";
-import { driftMessages } from "../../../delivery/findings/finding.ts";
+import { conflicts, driftMessages } from "../../../delivery/findings/finding.ts";
 import {
   type StateResource,
   pushesVariable,
@@ -39,7 +39,14 @@ function question(push: string): Question {
   const endpoints = { ...shopPublishing.endpoints, push, pushTls: "plain-http" } as const;
   const planned = plannedShop({ publishing: { ...shopPublishing, endpoints } });
   const { plan, applications } = planned;
-  return { plan, applications, endpoints, state: stateAfter(planned), cluster };
+  return {
+    plan,
+    applications,
+    endpoints,
+    state: stateAfter(planned),
+    owner: "tinyolly/test",
+    cluster,
+  };
 }
 
 describe("offline", () => {
@@ -115,7 +122,7 @@ describe("online", () => {
     expect(registry.requests.length).toBeGreaterThan(0);
   });
 
-  test("before the first run the registry is asked whether it has everything, and no answer of a cluster is awaited", async () => {
+  test("before the first run the registry is asked whether it has everything, and the cluster need not answer", async () => {
     const registry = await startRegistry();
     onTestFinished(() => registry.close());
     writeFiles(".", { "bin/kubectl": "#!/bin/sh\nexit 1\n" });
@@ -126,8 +133,8 @@ describe("online", () => {
     const findings = await findAll({ ...args, offline: false });
     expect(findings.images.get("api")).toMatchObject({ existing: digest, pushes: 0 });
     expect(findings.images.get("web")).toMatchObject({ existing: undefined, pushes: 0 });
-    expect(findings.applications).toEqual(new Map());
     expect(driftMessages(findings)).toEqual([]);
+    expect(conflicts(findings)).toEqual([]);
   });
 });
 

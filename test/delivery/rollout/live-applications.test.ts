@@ -32,15 +32,18 @@ function kubectl(script: string, files: Readonly<Record<string, string>> = {}): 
 describe("the live Applications", () => {
   const items = [
     { metadata: { name: "shop", labels: {} }, spec: { project: "default" }, status: {} },
-    { metadata: { name: "tools" }, spec: { project: "other" } },
+    {
+      metadata: { name: "tools", annotations: { "tinyolly/owner": "tinyolly/dev" } },
+      spec: { project: "other" },
+    },
   ];
 
   test("are read by name, in the named context, within ten seconds", async () => {
     kubectl("cat list.json", { "list.json": JSON.stringify({ kind: "List", items }) });
     expect(await readLiveApplications(cluster, "argocd")).toEqual(
       new Map([
-        ["shop", { project: "default" }],
-        ["tools", { project: "other" }],
+        ["shop", { spec: { project: "default" } }],
+        ["tools", { spec: { project: "other" }, owner: "tinyolly/dev" }],
       ]),
     );
     expect(readFileSync("arguments", "utf8").trim().split("\n")).toEqual([

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import { readSettings } from "../../../delivery/settings/settings.ts";
+import { planApplications, readSettings } from "../../../delivery/settings/settings.ts";
 import type { GitFacts } from "../../../delivery/sources/git-facts.ts";
 import { enterFolderWith, folderWith, writeFiles } from "../../folders.ts";
 import { planShop, shop, shopFiles } from "../../shop.ts";
@@ -76,6 +76,7 @@ describe("the settings of", () => {
       baseLock: "bases.lock.yaml",
       cluster: { context: "tinyolly", clusterIdentifier: "tinyolly" },
       argocd,
+      namePrefix: "",
       chartValues: { tinyolly: { redis: { persistence: { enabled: true } } } },
       offline: false,
       planFile: undefined,
@@ -112,6 +113,7 @@ describe("the settings of", () => {
       baseLock: "bases.lock.yaml",
       cluster: undefined,
       argocd,
+      namePrefix: "",
       chartValues: {},
       offline: false,
       planFile: undefined,
@@ -232,7 +234,7 @@ describe("a key that", () => {
       '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
         "registryNamespace, registryUser, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
-        "argocdProject, destinationServer, waitSeconds, chartValues, keepReleases, signing, signingKey, signingPublicKey, " +
+        "argocdProject, namePrefix, destinationServer, waitSeconds, chartValues, keepReleases, signing, signingKey, signingPublicKey, " +
         "signingIdentity, signingIssuer, registryToken",
     ],
     [
@@ -574,5 +576,21 @@ describe("the line of development versions", () => {
   test("is refused when package.json holds no version", () => {
     writeFiles(folder, { "package.json": '{"version": "next"}' });
     expect(() => read()).toThrow('"next" is not a version such as 2.1.0');
+  });
+});
+
+describe("names with a prefix", () => {
+  test("are those of Applications and of their namespaces", () => {
+    const settings = read({ namePrefix: "dev-" });
+    const chart = { name: "tinyolly", version: "1", namespace: "olly", keepSecrets: [] };
+    const [application] = planApplications([{ ...chart, images: new Map() }], settings);
+    expect(application).toMatchObject({ name: "dev-tinyolly", chart: { namespace: "dev-olly" } });
+    expect(application?.source).toMatch(/\/charts\/tinyolly$/);
+  });
+
+  test.each(["Dev-", "-dev", "dev_", "x".repeat(21)])("%s is refused", (namePrefix) => {
+    expect(() => read({ namePrefix })).toThrow(
+      `"namePrefix" is "${namePrefix}", but must be empty, or up to 20 lower-case letters, digits and dashes, such as dev-`,
+    );
   });
 });
