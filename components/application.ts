@@ -10,7 +10,7 @@ import {
   applicationFingerprint,
   applicationSpec,
 } from "../delivery/plan/application-spec.ts";
-import { waitFile, writeWait } from "../delivery/rollout/wait.ts";
+import { waitFile, writeWait } from "../delivery/rollout/wait-settings.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
 import type { ClusterAccess } from "../delivery/rollout/kubectl.ts";
 import { ownerAnnotation } from "../delivery/rollout/live-applications.ts";

@@ -27,7 +27,7 @@ import {
   readSettings,
 } from "../delivery/settings/settings.ts";
 import type { Deployment } from "./applications.ts";
-import { ensureBuilder } from "./builder-instance.ts";
+import { ensureBuilder } from "./ensure-builder.ts";
 import { ownStack, readStackState } from "./engine-state.ts";
 import { orRunError, refuse } from "./run-error.ts";
 import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Plan, unlockedProblem } from "../delivery/plan/plan.ts";
 import { signingProblem } from "../delivery/signing/signing-problem.ts";
 import type { Signing } from "../delivery/signing/signing.ts";
-import { builderProblem } from "./builder.ts";
+import { builderProblem } from "./builder-problem.ts";
 
 /** Warns in an update when nothing can be built; no error, since a run that builds nothing needs no builder. */
 export async function warnAboutBuilder(builder: string): Promise<void> {

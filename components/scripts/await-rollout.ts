@@ -17,7 +17,7 @@ import {
   kubectl,
 } from "../../delivery/rollout/kubectl.ts";
 import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/rollout.ts";
-import { readWait } from "../../delivery/rollout/wait.ts";
+import { readWait } from "../../delivery/rollout/wait-settings.ts";
 import { runScript } from "./script.ts";
 
 /** What to wait for, and where. */

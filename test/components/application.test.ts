@@ -10,7 +10,7 @@ import type { Drift } from "../../delivery/basics/drift.ts";
 import type { ApplicationFinding } from "../../delivery/findings/finding.ts";
 import type { ApplicationPlan, ArgoCd } from "../../delivery/plan/application-spec.ts";
 import { chartRef } from "../../delivery/registry/references.ts";
-import { readWait } from "../../delivery/rollout/wait.ts";
+import { readWait } from "../../delivery/rollout/wait-settings.ts";
 import { enterFolderWith } from "../folders.ts";
 import { ofType, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shopEndpoints, shopFiles } from "../shop.ts";

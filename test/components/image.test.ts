@@ -399,3 +399,26 @@ describe("from inputs alone", () => {
     await expect(program).rejects.toThrow(message);
   });
 });
+
+test("two registries in one program each get the image", async () => {
+  const { registrations } = await record({ preview: true }, () => {
+    const plain = { namespace: "owner", pushTls: "plain-http" } as const;
+    const here = new Registry("here", { ...plain, push: "localhost:5000" });
+    const there = new Registry("there", { push: "ghcr.test", namespace: "owner" });
+    for (const registry of [here, there])
+      new Image(`web-${registry.endpoints.push}`, {
+        ...{ registry, path: "apps/web", repository: "web" },
+      });
+  });
+  const images = registrations.filter(({ type }) => type === imageType);
+  expect(images.map(({ inputs }) => [inputs["tags"], inputs["exports"]])).toEqual([
+    [
+      [expect.stringMatching(/^localhost:5000\/owner\/web:h/)],
+      [{ raw: "type=registry,rewrite-timestamp=true,registry.insecure=true" }],
+    ],
+    [
+      [expect.stringMatching(/^ghcr\.test\/owner\/web:h/)],
+      [{ raw: "type=registry,rewrite-timestamp=true" }],
+    ],
+  ]);
+});

@@ -11,7 +11,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { InputError } from "../delivery/basics/input-error.ts";
 import { sha256 } from "../delivery/basics/sha256.ts";
 import type { BuilderNode, BuilderSettings } from "../delivery/settings/builder-nodes.ts";
-import { buildxFolder } from "./builder.ts";
+import { buildxFolder } from "./builder-problem.ts";
 
 /** Folder beside buildx's own, with a file for each builder that lists the digests of what was written here. */
 const notesFolder = "tinyolly";

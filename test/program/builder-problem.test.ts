@@ -2,7 +2,7 @@ import { type Server, createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { builderProblem } from "../../program/builder.ts";
+import { builderProblem } from "../../program/builder-problem.ts";
 import { folderWith } from "../folders.ts";
 
 let server: Server | undefined;

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import { readWait, waitFile, writeWait } from "../../../delivery/rollout/wait.ts";
+import { readWait, waitFile, writeWait } from "../../../delivery/rollout/wait-settings.ts";
 import { enterFolderWith } from "../../folders.ts";
 
 beforeEach(() => {
