@@ -31,7 +31,7 @@ export interface ImageArgs {
   readonly platforms?: pulumi.Input<readonly string[]> | undefined;
   /** `sha256:…` that stands for the tag of an image from elsewhere, by reference. @default - tags decide */
   readonly bases?: pulumi.Input<Readonly<Record<string, string>>> | undefined;
-  /** Name of the buildx builder. @default default */
+  /** Name of the buildx builder; it must push to registries, which that of the driver `docker` cannot. @default - the current one */
   readonly builder?: pulumi.Input<string> | undefined;
   /** Whether builds share their layers through the registry, under the tag `cache`. @default false */
   readonly registryCache?: boolean | undefined;
@@ -109,7 +109,7 @@ function planOf(name: string, args: ImageArgs): Planned<ImagePlan> {
 
 /** What decides the image, in parts: the engine's own diff then names those that changed. */
 function noted(plan: Planned<ImagePlan>, args: ImageArgs): pulumi.Inputs {
-  const { registry, builder = defaultBuilder, registryCache = false } = args;
+  const { registry, builder = "", registryCache = false } = args;
   const fingerprint = plan.with(builder, (plan, builder) =>
     imageFingerprint(plan, { endpoints: registry.endpoints, builder, registryCache }),
   );
@@ -124,7 +124,7 @@ function build(
   plan: Planned<ImagePlan>,
   args: ImageArgs,
 ): pulumi.Output<string> {
-  const { registry, finding, builder = defaultBuilder } = args;
+  const { registry, finding, builder } = args;
   const pushes = finding?.pushes ?? 0;
   const image = new dockerbuild.Image(
     name,
@@ -142,7 +142,7 @@ function build(
         SOURCE_DATE_EPOCH: String(sourceDateEpoch),
         ...(pushes === 0 ? {} : { [pushesVariable]: String(pushes) }),
       })),
-      builder: { name: builder },
+      ...(builder === undefined ? {} : { builder: { name: builder } }),
       buildOnPreview: false,
       push: false,
       exports: [{ raw: `type=registry,rewrite-timestamp=true${insecure(registry)}` }],
@@ -189,8 +189,6 @@ function registryCache(plan: Planned<ImagePlan>, { registry, registryCache = fal
 function insecure({ endpoints }: Registry): string {
   return endpoints.pushTls === "verify" ? "" : ",registry.insecure=true";
 }
-
-const defaultBuilder = "default";
 
 /** The platform of images that run on this machine. */
 function ownPlatform(): string {

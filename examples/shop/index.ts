@@ -16,7 +16,7 @@ const registry = new Registry("registry", {
   namespace: config.require("namespace"),
 });
 
-const web = new Image("web", { registry, path: "web", builder: config.require("builder") });
+const web = new Image("web", { registry, path: "web", builder: config.get("builder") });
 
 const chart = new Chart("shop", { registry, path: "chart", images: { "web.image": web } });
 

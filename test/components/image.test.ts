@@ -348,12 +348,13 @@ describe("from inputs alone", () => {
     const reference = `ghcr.test/owner/web:h${key.slice(0, 12)}`;
     expect(reference).toBe(`${repository}:${tag}`);
     expect(digest).toBe(preview ? unknown : digestOf([reference]));
+    // Buildx then takes the current one.
+    expect(only(registrations, imageType).inputs).not.toHaveProperty("builder");
     expect(only(registrations, imageType)).toMatchObject({
       name: "front",
       inputs: {
         tags: [reference],
         buildArgs: { EDITION: "large" },
-        builder: { name: "default" },
         exports: [{ raw: "type=registry,rewrite-timestamp=true" }],
       },
     });
