@@ -1,4 +1,3 @@
-import "./program/end-with-engine.ts";
 import { Chart } from "./components/chart.ts";
 import { Image } from "./components/image.ts";
 import { Registry } from "./components/registry.ts";

@@ -6,7 +6,7 @@ const pauseMs = 500;
 
 /**
  * Ends this process soon after the Pulumi engine that started it is gone, however the engine ended; nothing happens in a
- * process that is no Pulumi program. To import this file is enough, and a program imports it before all else.
+ * process that is no Pulumi program. Node imports this file before the SDK, so that it also holds while the program is loaded.
  *
  * The language host waits for the program, and the SDK reports a closed pipe by printing into it, for ever.
  */

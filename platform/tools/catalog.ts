@@ -227,6 +227,15 @@ const languageHostPatch: Patch = {
     "nodejs/cmd/pulumi-language-nodejs/main.go": [
       endWithEngine,
       ['"typescript", true,', '"typescript", false,'],
+      [
+        String.raw`nodeargs = append\(nodeargs, args\.\.\.\)`,
+        [
+          'if _, missing := os.Stat("program/end-with-engine.ts"); missing == nil {',
+          '\tnodeargs = append(nodeargs, "--import", "./program/end-with-engine.ts")',
+          "}",
+          "nodeargs = append(nodeargs, args...)",
+        ].join("\n"),
+      ],
     ],
   },
 };
