@@ -230,8 +230,8 @@ const languageHostPatch: Patch = {
       [
         String.raw`nodeargs = append\(nodeargs, args\.\.\.\)`,
         [
-          'if _, missing := os.Stat("program/end-with-engine.ts"); missing == nil {',
-          '\tnodeargs = append(nodeargs, "--import", "./program/end-with-engine.ts")',
+          'if _, missing := os.Stat("program/preload.ts"); missing == nil {',
+          '\tnodeargs = append(nodeargs, "--import", "./program/preload.ts")',
           "}",
           "nodeargs = append(nodeargs, args...)",
         ].join("\n"),

@@ -23,7 +23,7 @@ async function engine(): Promise<Server> {
 function start(runner: string, program: string, server: Server): ChildProcess {
   // A listening TCP server has an address of this kind.
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const run = ["--import", join(project, "program/end-with-engine.ts"), runner];
+  const run = ["--import", join(project, "program/preload.ts"), runner];
   const engine = ["--monitor", address, "--engine", address, "--project", "p", "--stack", "s"];
   const child = spawn(process.execPath, [...run, ...engine, program], {
     detached: true,

@@ -1,0 +1,3 @@
+// Node imports this file before the Pulumi SDK.
+import "./end-with-engine.ts";
+import "./plain-stacks.ts";
