@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { InputError } from "../delivery/basics/input-error.ts";
+import { toRunError } from "./run-error.ts";
 
 /** A plan as soon as its inputs are known; unknown in a preview where one of them is. */
 export class Planned<Plan> {
@@ -15,7 +15,6 @@ export class Planned<Plan> {
 
   /** A plan that is there. */
   public static of<Plan>(plan: Plan): Planned<Plan> {
-    // The SDK's type would look into the function.
     return new Planned(
       plan,
       pulumi.output(() => plan),
@@ -32,13 +31,20 @@ export class Planned<Plan> {
     others: Readonly<Record<string, Planned<Other>>>,
     plan: (inputs: pulumi.Unwrap<Inputs>, others: ReadonlyMap<string, Other>) => Plan,
   ): Planned<Plan> {
+    const make = (...known: Parameters<typeof plan>): Plan => {
+      try {
+        return plan(...known);
+      } catch (error) {
+        throw toRunError(error);
+      }
+    };
     const entries = Object.entries(others);
     const known = entries.flatMap(([name, { known }]): [string, Other][] =>
       known === undefined ? [] : [[name, known]],
     );
     if (known.length === entries.length && isPlain(inputs)) {
       // Plain inputs need no unwrapping.
-      return Planned.of(orRunError(() => plan(inputs as pulumi.Unwrap<Inputs>, new Map(known))));
+      return Planned.of(make(inputs as pulumi.Unwrap<Inputs>, new Map(known)));
     }
     const boxes = Object.fromEntries(entries.map(([name, { box }]) => [name, box]));
     const all = pulumi.all([pulumi.output(inputs), pulumi.output(boxes)]);
@@ -49,7 +55,7 @@ export class Planned<Plan> {
         Readonly<Record<string, () => Other>>,
       ];
       const plans = Object.entries(opened).map(([name, open]) => [name, open()] as const);
-      const made = orRunError(() => plan(ready, new Map(plans)));
+      const made = make(ready, new Map(plans));
       return () => made;
     });
     return new Planned(undefined, box);
@@ -76,15 +82,6 @@ export function plansOf<Plan>(
   components: Readonly<Record<string, { readonly plan: Planned<Plan> }>>,
 ): Record<string, Planned<Plan>> {
   return Object.fromEntries(Object.entries(components).map(([name, { plan }]) => [name, plan]));
-}
-
-/** Turns wrong input into an error that Pulumi prints without a stack. */
-function orRunError<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof InputError ? new pulumi.RunError(error.message) : error;
-  }
 }
 
 /** Whether there is no output or promise in a value. */

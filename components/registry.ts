@@ -7,6 +7,7 @@ import type {
   PushRef,
   Tls,
 } from "../delivery/registry/references.ts";
+import { refuse } from "./run-error.ts";
 
 export type { Tls } from "../delivery/registry/references.ts";
 
@@ -44,7 +45,7 @@ export class Registry extends pulumi.ComponentResource {
     const { inClusterPlainHttp = false } = args;
     const endpoints = { push, pushTls, pull, inCluster, inClusterPlainHttp, namespace };
     super("tinyolly:index:Registry", name, endpoints, opts);
-    refuse(name, endpoints);
+    refuse(problemsOf(name, endpoints));
     this.endpoints = endpoints;
     this.pullFolder = `${pull}/${namespace}`;
     this.registerOutputs({ endpoints });
@@ -66,9 +67,9 @@ export class Registry extends pulumi.ComponentResource {
   }
 }
 
-/** Ends the program at names that no registry has, with what is allowed. */
-function refuse(name: string, { push, pull, inCluster, namespace }: Endpoints): void {
-  const problems = [
+/** Names that no registry has, each with what is allowed. */
+function problemsOf(name: string, { push, pull, inCluster, namespace }: Endpoints): string[] {
+  return [
     ...Object.entries({ push, pull, inCluster }).map(
       ([arg, host]) => [arg, host, references.hostProblem(host)] as const,
     ),
@@ -76,5 +77,4 @@ function refuse(name: string, { push, pull, inCluster, namespace }: Endpoints): 
   ].flatMap(([arg, value, allowed]) =>
     allowed === undefined ? [] : `registry "${name}": ${arg} is "${value}", but must be ${allowed}`,
   );
-  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ChartArgs } from "../components/chart.ts";
+import { orRunError, refuse } from "../components/run-error.ts";
 import type { ImageArgs } from "../components/image.ts";
 import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
@@ -29,7 +30,6 @@ import {
 import type { Deployment } from "./applications.ts";
 import { ensureBuilder } from "./ensure-builder.ts";
 import { ownStack, readStackState } from "./engine-state.ts";
-import { orRunError, refuse } from "./run-error.ts";
 import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";
 
 /** Arguments of all components of a stack, known to be right. Images and charts refer to images by their names. */

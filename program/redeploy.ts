@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeployableChart } from "../components/application.ts";
+import { orRunError, refuse } from "../components/run-error.ts";
 import { deliverables } from "../deliverables.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
 import { findApplicationsAlone } from "../delivery/findings/find-all.ts";
@@ -12,7 +13,6 @@ import { type StoredRelease, requireRelease, requireWhole } from "../delivery/re
 import { type Settings, planApplications } from "../delivery/settings/settings.ts";
 import { deploy } from "./applications.ts";
 import { ownStack, readStackState } from "./engine-state.ts";
-import { orRunError, refuse } from "./run-error.ts";
 import { type StackOutputs, outputsOf } from "./stack-outputs.ts";
 
 /**
