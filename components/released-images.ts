@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import {
   type Origin,
-  keepOrigin,
+  writeOrigin,
   originFile,
   originOfSources,
 } from "../delivery/releases/origin.ts";
@@ -94,9 +94,9 @@ export function shortKeys(
 /** File in which the scripts of a release find its origin. */
 export function originOf({
   version,
-  origin = originOfSources(),
+  origin,
 }: Pick<ReleasedImagesArgs, "version" | "origin">): string {
-  if (!pulumi.runtime.isDryRun()) keepOrigin(version, origin);
+  if (!pulumi.runtime.isDryRun()) writeOrigin(version, origin ?? originOfSources());
   return originFile(version);
 }
 

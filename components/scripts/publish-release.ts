@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { moveAliases } from "../../delivery/releases/aliases.ts";
-import { keptOrigin } from "../../delivery/releases/origin.ts";
+import { readOrigin } from "../../delivery/releases/origin.ts";
 import type {
   ReleaseRegistry,
   ReleaseRecord,
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
       images,
       charts,
       tools: toolVersions(),
-      ...keptOrigin(request.origin),
+      ...readOrigin(request.origin),
     };
     const attest = attester({ registry, signing, client });
     const { digest, isNew } = await storeRelease(

@@ -10,7 +10,7 @@ import { InputError } from "../../delivery/basics/input-error.ts";
 import { askForAll } from "../../delivery/registry/drift.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { imageProblem } from "../../delivery/registry/image-platforms.ts";
-import { keptOrigin } from "../../delivery/releases/origin.ts";
+import { readOrigin } from "../../delivery/releases/origin.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../../delivery/releases/record.ts";
 import { claimTag } from "../../delivery/releases/tag.ts";
 import { attester } from "../../delivery/signing/attester.ts";
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     // Whoever finds the version finds its signatures.
     if (attest) {
       await attest(
-        { images: request.images, charts: {}, ...keptOrigin(request.origin) },
+        { images: request.images, charts: {}, ...readOrigin(request.origin) },
         { images: true },
       );
       // That took its time.

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { handOver, readHandedOver } from "../basics/handed-over.ts";
 import { factsIfAny, readGitFacts } from "../sources/git-facts.ts";
 import type { ReleaseRecord } from "./record.ts";
 
@@ -30,20 +30,22 @@ export function builderOf(env: NodeJS.ProcessEnv): string {
   return `${env["GITHUB_SERVER_URL"] ?? "https://github.com"}/${workflow}`;
 }
 
-/** File of the project that holds the origin of a release from its plan until it is recorded; one file, so that a commit alone changes no request. */
+/** Path of the file that hands the origin of a release over; a commit alone is no reason to record a release again. */
 export function originFile(release: string): string {
   return join(".tinyolly/origins", `${release}.json`);
 }
 
-/** Keeps the origin for whoever signs and records the release, when another commit may be checked out. */
-export function keepOrigin(release: string, origin: Origin): void {
-  const file = originFile(release);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(origin)}\n`);
+/** Writes the origin for whoever signs and records the release, when another commit may be checked out. */
+export function writeOrigin(release: string, origin: Origin): void {
+  handOver(originFile(release), origin);
 }
 
-/** Origin that {@link keepOrigin} kept. */
-export function keptOrigin(file: string): Origin {
-  // keepOrigin writes exactly this type.
-  return JSON.parse(readFileSync(file, "utf8")) as Origin;
+/**
+ * Reads the origin of a release.
+ *
+ * @throws InputError when nobody has written it.
+ */
+export function readOrigin(file: string): Origin {
+  // Only the function above writes it.
+  return readHandedOver(file, "which commit is released") as Origin;
 }

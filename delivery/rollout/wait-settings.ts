@@ -1,6 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { InputError } from "../basics/input-error.ts";
+import { join } from "node:path";
+import { handOver, readHandedOver } from "../basics/handed-over.ts";
 
 /** How an Application is waited for. A change of it is no reason to wait again, so it is no input of the command that waits. */
 export interface Wait {
@@ -14,10 +13,9 @@ export function waitFile(stack: string, application: string): string {
   return join(".tinyolly", "waits", stack, `${application}.json`);
 }
 
-/** Writes how to wait, before the command that reads it can run. */
+/** Writes how to wait. */
 export function writeWait(file: string, { waitSeconds, kubeconfig }: Wait): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ waitSeconds, kubeconfig })}\n`);
+  handOver(file, { waitSeconds, kubeconfig });
 }
 
 /**
@@ -26,10 +24,6 @@ export function writeWait(file: string, { waitSeconds, kubeconfig }: Wait): void
  * @throws InputError when nobody has written it.
  */
 export function readWait(file: string): Wait {
-  try {
-    // Only the function above writes it.
-    return JSON.parse(readFileSync(file, "utf8")) as Wait;
-  } catch {
-    throw new InputError(`${file} does not say how long to wait; run pulumi up, which writes it`);
-  }
+  // Only the function above writes it.
+  return readHandedOver(file, "how long to wait") as Wait;
 }

@@ -10,7 +10,7 @@ import {
 } from "../../../delivery/registry/artifact.ts";
 import { RegistryClient } from "../../../delivery/registry/client.ts";
 import { attachReferrer } from "../../../delivery/registry/referrers.ts";
-import { keepOrigin, originFile } from "../../../delivery/releases/origin.ts";
+import { writeOrigin, originFile } from "../../../delivery/releases/origin.ts";
 import type { ReleasedImage } from "../../../delivery/releases/record.ts";
 import { readRelease } from "../../../delivery/releases/store.ts";
 import { predicateTypes } from "../../../delivery/signing/sigstore-bundle.ts";
@@ -42,7 +42,7 @@ beforeEach(async () => {
     dependencies: { pulumi: "3.0.0", "@pulumi/docker-build": "0.0.1" },
   });
   enterFolderWith({ "package.json": packageJson });
-  keepOrigin("v2.1.8", { builder, source });
+  writeOrigin("v2.1.8", { builder, source });
   beforeWrite = undefined;
   beforeRead = undefined;
   registry = await startRegistry({
@@ -256,7 +256,7 @@ describe("a record", () => {
     await publish();
     const digest = await tag("shop/releases", "v2.1.8");
     enterFolderWith({ "package.json": `{"version": "9.9.9", "dependencies": {}}` });
-    keepOrigin("v2.1.8", { builder });
+    writeOrigin("v2.1.8", { builder });
     const before = writes();
     expect(await publish()).toEqual({
       status: 0,

@@ -1,7 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { originOfSources } from "../../../delivery/releases/origin.ts";
+import {
+  originFile,
+  originOfSources,
+  readOrigin,
+  writeOrigin,
+} from "../../../delivery/releases/origin.ts";
 import { enterFolderWith } from "../../folders.ts";
 
 const builder = "https://tinyolly.dev/builder/own-machine";
@@ -31,4 +36,12 @@ test.each<[what: string, name: string, value: string]>([
 ])("they have none where git %s", (_, name, value) => {
   vi.stubEnv(name, value);
   expect(originOfSources({})).toEqual({ builder });
+});
+
+test("an origin is read as it was written, and one that nobody wrote is an error with its cure", () => {
+  writeOrigin("v2.1.8", { builder });
+  expect(readOrigin(originFile("v2.1.8"))).toEqual({ builder });
+  expect(() => readOrigin(originFile("v2.1.9"))).toThrow(
+    ".tinyolly/origins/v2.1.9.json does not say which commit is released; run pulumi up, which writes it",
+  );
 });
