@@ -9,7 +9,7 @@ import {
 import type { Signer } from "../signing/signing.ts";
 import { findApplications } from "./application-findings.ts";
 import type { ApplicationFinding, Findings } from "./finding.ts";
-import { type StateResource, readRecorded } from "./recorded.ts";
+import { type Recorded, type StateResource, readRecorded } from "./recorded.ts";
 import { assumeInRegistry, findInRegistry } from "./registry-findings.ts";
 
 /** What {@link findAll} looks at. */
@@ -40,44 +40,43 @@ export interface FindArgs {
  * @throws InputError when one of them does not answer; only a 404 means that something is missing.
  */
 export async function findAll(args: FindArgs): Promise<Findings> {
-  const { plan, endpoints, release, aliases = [], signing, applications, cluster, offline } = args;
-  const live = startReading(args);
+  const { plan, endpoints, release, aliases = [], signing, offline } = args;
+  const compare = startReading(args);
   const recorded = readRecorded(await args.state);
   const question = { plan, recorded, endpoints, release, aliases, signing };
-  const [registry, found] = await Promise.all([
+  const [registry, applications] = await Promise.all([
     offline ? assumeInRegistry(question) : findInRegistry(question),
-    findApplications({
-      recorded,
-      applications: cluster && !offline ? applications : [],
-      owner: args.owner,
-      readApplications: () => live,
-    }),
+    compare(recorded),
   ]);
-  return { ...registry, applications: found };
+  return { ...registry, applications };
 }
+
+/** What {@link findApplicationsAlone} looks at. */
+type ApplicationArgs = Pick<FindArgs, "applications" | "owner" | "cluster" | "offline">;
 
 /** What state and cluster say about Applications alone, by name. */
 export async function findApplicationsAlone(
-  args: Pick<FindArgs, "state" | "applications" | "owner" | "cluster" | "offline">,
+  args: ApplicationArgs & Pick<FindArgs, "state">,
 ): Promise<Map<string, ApplicationFinding>> {
-  const { applications, owner, cluster, offline } = args;
-  const live = startReading(args);
-  const recorded = readRecorded(await args.state);
-  const asked = cluster && !offline ? applications : [];
-  return findApplications({ recorded, applications: asked, owner, readApplications: () => live });
+  const compare = startReading(args);
+  return compare(readRecorded(await args.state));
 }
 
-/** Begins to read the Applications in the cluster, where any are to be looked at. */
+/** Begins to read the Applications in the cluster, where any are to be looked at; returns what compares them with the state. */
 function startReading({
-  applications: [first],
+  applications,
+  owner,
   cluster,
   offline,
-}: Pick<FindArgs, "applications" | "cluster" | "offline">): Promise<Map<string, LiveApplication>> {
+}: ApplicationArgs): (recorded: Recorded) => Promise<Map<string, ApplicationFinding>> {
+  const asked = cluster && !offline ? applications : [];
+  const [first] = asked;
   const live =
-    cluster && first && !offline
+    cluster && first
       ? readLiveApplications(cluster, first.argocd.namespace)
       : Promise.resolve(new Map<string, LiveApplication>());
-  // Before the first run nobody awaits it.
+  // It may fail before the state is known, when nobody awaits it.
   live.catch(() => undefined);
-  return live;
+  const readApplications = (): typeof live => live;
+  return (recorded) => findApplications({ recorded, applications: asked, owner, readApplications });
 }

@@ -17,10 +17,8 @@ export async function moveAliases(
   { record, digest }: StoredRelease,
   templates: readonly string[],
 ): Promise<string[]> {
-  if (templates.length === 0) return [];
-  const known = await releaseNames(client, namespace);
   const moved: string[] = [];
-  for (const alias of takenAliases(templates, record.release, known)) {
+  for (const alias of await aliasesOf(client, namespace, record, templates)) {
     if (await moveAlias(client, alias, targetsOf(namespace, record, digest))) moved.push(alias);
   }
   return moved;
@@ -37,9 +35,7 @@ export async function findLostAliases(
   { record, digest }: StoredRelease,
   templates: readonly string[],
 ): Promise<string[]> {
-  if (templates.length === 0) return [];
-  const known = await releaseNames(client, namespace);
-  const aliases = takenAliases(templates, record.release, known);
+  const aliases = await aliasesOf(client, namespace, record, templates);
   const targets = targetsOf(namespace, record, digest);
   const answers = await askForAll(
     aliases.flatMap((alias) => targets.map((target) => ({ ...target, alias }))),
@@ -48,6 +44,17 @@ export async function findLostAliases(
   );
   const lost = [...answers].flatMap(([{ alias }, isThere]) => (isThere ? [] : [alias]));
   return [...new Set(lost)];
+}
+
+/** Aliases that a release takes among those that the registry has. */
+async function aliasesOf(
+  client: RegistryClient,
+  namespace: string,
+  { release }: ReleaseRecord,
+  templates: readonly string[],
+): Promise<string[]> {
+  if (templates.length === 0) return [];
+  return takenAliases(templates, release, await releaseNames(client, namespace));
 }
 
 function targetsOf(namespace: string, { images }: ReleaseRecord, digest: string): Tagged[] {
