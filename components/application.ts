@@ -10,10 +10,10 @@ import {
   applicationFingerprint,
   applicationSpec,
 } from "../delivery/plan/application-spec.ts";
-import { waitFile, writeWait } from "../delivery/rollout/wait-settings.ts";
 import type { ChartRef } from "../delivery/registry/references.ts";
 import type { ClusterAccess } from "../delivery/rollout/kubectl.ts";
-import { ownerAnnotation } from "../delivery/rollout/live-applications.ts";
+import { ownerAnnotation, ownerOf } from "../delivery/rollout/live-applications.ts";
+import { waitFile, writeWait } from "../delivery/rollout/wait-settings.ts";
 import { dependencies } from "./dependencies.ts";
 import { Planned } from "./planned.ts";
 import { scriptLine } from "./script-command.ts";
@@ -80,7 +80,7 @@ export class Application extends pulumi.ComponentResource {
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
     const { chart, finding = { repairs: 0 }, waitSeconds = 300 } = args;
     const { repairs, drift } = finding;
-    const plan = planOf(name, args);
+    const plan = planOf(name, args, waitSeconds);
     const again = repairs === 0 ? {} : { repairs };
     super("tinyolly:index:Application", name, { ...noted(plan), ...again }, opts);
 
@@ -97,7 +97,7 @@ export class Application extends pulumi.ComponentResource {
           annotations: {
             // What was edited by hand belongs to another field manager.
             "pulumi.com/patchForce": "true",
-            [ownerAnnotation]: `${pulumi.getProject()}/${pulumi.getStack()}`,
+            [ownerAnnotation]: ownerOf(pulumi.getProject(), pulumi.getStack()),
             ...(repairs === 0 ? {} : { [repairsAnnotation]: String(repairs) }),
           },
           finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"],
@@ -113,7 +113,7 @@ export class Application extends pulumi.ComponentResource {
           : {}),
       },
     );
-    if (waitSeconds > 0) awaitRollout(this, name, application, plan, args);
+    if (waitSeconds > 0) awaitRollout(this, name, application, plan, args, waitSeconds);
 
     this.applicationName = application.metadata.name;
     this.revision = chart.version;
@@ -122,8 +122,12 @@ export class Application extends pulumi.ComponentResource {
 }
 
 /** Decides the Application. */
-function planOf(name: string, args: ApplicationArgs): Planned<ApplicationPlan> {
-  const { chart, namespace, values, keepSecrets = [], cluster, waitSeconds = 300 } = args;
+function planOf(
+  name: string,
+  args: ApplicationArgs,
+  waitSeconds: number,
+): Planned<ApplicationPlan> {
+  const { chart, namespace, values, keepSecrets = [], cluster } = args;
   const { argocdNamespace = "argocd", project = "default" } = args;
   const { applicationName = name, destinationServer = "https://kubernetes.default.svc" } = args;
   const { chart: chartName, version, source, imageNames, plainHttp } = chart;
@@ -142,7 +146,6 @@ function planOf(name: string, args: ApplicationArgs): Planned<ApplicationPlan> {
         keepSecrets: known.keepSecrets,
         images: new Map(known.imageNames.map((image) => [image, { name: image }])),
       },
-      // Unwrapping takes the brand off.
       source: known.source,
       plainHttp,
       context: cluster?.context,
@@ -193,9 +196,9 @@ function awaitRollout(
   name: string,
   application: CustomResource,
   plan: Planned<ApplicationPlan>,
-  args: ApplicationArgs,
+  { chart, finding: { repairs } = { repairs: 0 }, cluster }: ApplicationArgs,
+  waitSeconds: number,
 ): void {
-  const { chart, finding: { repairs } = { repairs: 0 }, cluster, waitSeconds = 300 } = args;
   const { digest } = chart;
   const wait = waitFile(pulumi.getStack(), name);
   if (!pulumi.runtime.isDryRun()) writeWait(wait, { waitSeconds, kubeconfig: cluster?.kubeconfig });

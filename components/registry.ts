@@ -47,7 +47,7 @@ export class Registry extends pulumi.ComponentResource {
     super("tinyolly:index:Registry", name, endpoints, opts);
     refuse(problemsOf(name, endpoints));
     this.endpoints = endpoints;
-    this.pullFolder = `${pull}/${namespace}`;
+    this.pullFolder = references.pullFolder(endpoints);
     this.registerOutputs({ endpoints });
   }
 

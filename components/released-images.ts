@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { shortHash } from "../delivery/basics/sha256.ts";
 import {
   type Origin,
   writeOrigin,
@@ -87,7 +88,7 @@ export function shortKeys(
   parts: Readonly<Record<string, { readonly key: pulumi.Output<string> }>>,
 ): Record<string, pulumi.Output<string>> {
   return Object.fromEntries(
-    Object.entries(parts).map(([name, { key }]) => [name, key.apply((key) => key.slice(0, 12))]),
+    Object.entries(parts).map(([name, { key }]) => [name, key.apply(shortHash)]),
   );
 }
 

@@ -4,6 +4,7 @@ import { Application, type DeployableChart } from "../components/application.ts"
 import type { ApplicationFinding } from "../delivery/findings/finding.ts";
 import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
 import type { Cluster } from "../delivery/rollout/live-applications.ts";
+import { named } from "./pick.ts";
 
 /** The Applications of a stack, as they are to be. */
 export interface Deployment {
@@ -31,8 +32,7 @@ export function deploy(
   const deployed: Record<string, Deployed> = {};
   for (const { name: applicationName, chart: planned, values, argocd } of applications) {
     const { name, namespace, keepSecrets } = planned;
-    const chart = charts[name];
-    if (!chart) continue;
+    const chart = named(charts, name);
     const { namespace: argocdNamespace, ...place } = argocd;
     const args = { chart, applicationName, namespace, values, keepSecrets, argocdNamespace };
     const application = new Application(

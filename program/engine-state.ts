@@ -10,8 +10,3 @@ export async function readStackState(): Promise<StateResource[]> {
   })) as { outputs: Record<string, Omit<StateResource, "urn">> };
   return Object.entries(outputs).map(([urn, resource]) => ({ urn, ...resource }));
 }
-
-/** The stack that runs, as its Applications name it. */
-export function ownStack(): string {
-  return `${pulumi.getProject()}/${pulumi.getStack()}`;
-}

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ChartArgs } from "../components/chart.ts";
-import { orRunError, refuse } from "../components/run-error.ts";
 import type { ImageArgs } from "../components/image.ts";
 import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
+import { orRunError, refuse } from "../components/run-error.ts";
 import { deliverables } from "../deliverables.ts";
+import { noteTiming } from "../delivery/basics/timings.ts";
 import { findAll } from "../delivery/findings/find-all.ts";
 import {
   type Findings,
@@ -18,8 +19,8 @@ import { fingerprints } from "../delivery/plan/fingerprints.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, planToSave } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
-import { noteTiming } from "../delivery/basics/timings.ts";
 import { type Origin, originOfSources } from "../delivery/releases/origin.ts";
+import { ownerOf } from "../delivery/rollout/live-applications.ts";
 import { encryptedKeys, openSecrets } from "../delivery/settings/open-secrets.ts";
 import {
   type Settings,
@@ -28,8 +29,9 @@ import {
   readSettings,
 } from "../delivery/settings/settings.ts";
 import type { Deployment } from "./applications.ts";
+import { readStackState } from "./engine-state.ts";
 import { ensureBuilder } from "./ensure-builder.ts";
-import { ownStack, readStackState } from "./engine-state.ts";
+import { namesOf } from "./pick.ts";
 import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";
 
 /** Arguments of all components of a stack, known to be right. Images and charts refer to images by their names. */
@@ -78,7 +80,13 @@ export async function prepare(settings: Settings): Promise<Stack> {
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
     const look = { plan, state, endpoints, release, aliases, signing };
-    const findings = await findAll({ ...look, owner: ownStack(), applications, cluster, offline });
+    const findings = await findAll({
+      ...look,
+      owner: ownerOf(pulumi.getProject(), pulumi.getStack()),
+      applications,
+      cluster,
+      offline,
+    });
     followPlan(settings.planFile, plan, () => {
       const now = fingerprints(plan, applications, publishing, planRelease(settings));
       return planToSave(now, applications, foundToSave(findings, now));
@@ -111,8 +119,6 @@ function argsOf(
   origin: Origin | undefined,
 ): Pick<Stack, "registry" | "images" | "charts" | "release"> {
   const { endpoints, builder, registryCache } = publishing;
-  const namesOf = (needed: ReadonlyMap<string, { name: string }>): Record<string, string> =>
-    Object.fromEntries([...needed].map(([reference, { name }]) => [reference, name]));
   return {
     registry: endpoints,
     images: Object.fromEntries(

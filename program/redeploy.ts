@@ -10,9 +10,10 @@ import { RegistryClient } from "../delivery/registry/client.ts";
 import { type Endpoints, chartRef, pullRef } from "../delivery/registry/references.ts";
 import type { ReleaseRecord } from "../delivery/releases/record.ts";
 import { type StoredRelease, requireRelease, requireWhole } from "../delivery/releases/store.ts";
+import { ownerOf } from "../delivery/rollout/live-applications.ts";
 import { type Settings, planApplications } from "../delivery/settings/settings.ts";
 import { deploy } from "./applications.ts";
-import { ownStack, readStackState } from "./engine-state.ts";
+import { readStackState } from "./engine-state.ts";
 import { type StackOutputs, outputsOf } from "./stack-outputs.ts";
 
 /**
@@ -26,7 +27,13 @@ export async function redeploy(release: string, settings: Settings): Promise<Sta
     const stored = await readWhole(release, settings);
     const charts = deployedCharts(stored.record);
     const applications = planApplications(charts, withImageFolder(settings, stored.record));
-    const look = { state, applications, owner: ownStack(), cluster, offline };
+    const look = {
+      state,
+      applications,
+      owner: ownerOf(pulumi.getProject(), pulumi.getStack()),
+      cluster,
+      offline,
+    };
     const findings = await findApplicationsAlone(look);
     refuse([...findings.values()].flatMap(({ conflict }) => conflict ?? []));
     return { stored, applications, findings };

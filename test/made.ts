@@ -6,7 +6,7 @@ import type { Registry } from "../components/registry.ts";
 import type { ApplicationPlan } from "../delivery/plan/application-spec.ts";
 import type { Publishing } from "../delivery/plan/fingerprint.ts";
 import type { Plan } from "../delivery/plan/plan.ts";
-import { pick } from "../program/pick.ts";
+import { named, namesOf, pick } from "../program/pick.ts";
 import { shopPublishing } from "./shop.ts";
 
 /** What components take of a finding, by name. */
@@ -55,16 +55,16 @@ export function applicationArgs(
   { name, chart, values, argocd, context, kubeconfig }: ApplicationPlan,
   charts: Readonly<Record<string, Chart>>,
 ): ApplicationArgs {
-  const made = charts[chart.name];
-  if (!made) throw new Error(`there is no chart ${chart.name}`);
   const { namespace: argocdNamespace, ...place } = argocd;
   return {
-    ...{ chart: made, applicationName: name, values, argocdNamespace, ...place },
+    ...{
+      chart: named(charts, chart.name),
+      applicationName: name,
+      values,
+      argocdNamespace,
+      ...place,
+    },
     ...{ namespace: chart.namespace, keepSecrets: chart.keepSecrets },
     cluster: { context, kubeconfig },
   };
-}
-
-function namesOf(images: ReadonlyMap<string, { readonly name: string }>): Record<string, string> {
-  return Object.fromEntries([...images].map(([key, { name }]) => [key, name]));
 }

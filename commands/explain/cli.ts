@@ -13,11 +13,12 @@ import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
 import { type SavedPlan, planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
+import { ownerOf } from "../../delivery/rollout/live-applications.ts";
 import {
   planApplications,
   planRelease,
   readSettings,
-  ownerOf,
+  project,
 } from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
@@ -61,7 +62,7 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const question = { plan, state, endpoints, release, aliases, signing };
   const findings = await findAll({
     ...question,
-    owner: ownerOf(stack),
+    owner: ownerOf(project, stack),
     applications,
     cluster,
     offline,

@@ -1,6 +1,6 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { askForAll } from "../../delivery/registry/drift.ts";
 import type { RegistryClient } from "../../delivery/registry/client.ts";
+import { askForAll } from "../../delivery/registry/drift.ts";
 import { releaseRepository } from "../../delivery/registry/references.ts";
 import type { ReleaseRecord } from "../../delivery/releases/record.ts";
 import {

@@ -7,8 +7,8 @@
  */
 import { readFileSync } from "node:fs";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { askForAll } from "../../delivery/registry/drift.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
+import { askForAll } from "../../delivery/registry/drift.ts";
 import { imageProblem } from "../../delivery/registry/image-platforms.ts";
 import { readOrigin } from "../../delivery/releases/origin.ts";
 import type { ReleaseRegistry, ReleasedImage } from "../../delivery/releases/record.ts";

@@ -1,6 +1,6 @@
 import type { Plan } from "../plan/plan.ts";
-import { askForAll } from "../registry/drift.ts";
 import { RegistryClient } from "../registry/client.ts";
+import { askForAll } from "../registry/drift.ts";
 import { type Endpoints, chartRepository, imageRepository } from "../registry/references.ts";
 import { recordRepository } from "../releases/store.ts";
 import type { Finding, Findings } from "./finding.ts";

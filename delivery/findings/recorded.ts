@@ -1,3 +1,4 @@
+import { shortHash } from "../basics/sha256.ts";
 import {
   type ReleaseFingerprint,
   type ReleaseSettings,
@@ -69,7 +70,7 @@ export function adoption(
   reference: string,
   key: string,
 ): Adopted | undefined {
-  return existing === undefined ? undefined : { reference, key: key.slice(0, 12) };
+  return existing === undefined ? undefined : { reference, key: shortHash(key) };
 }
 
 /** An Argo CD Application that was applied. */
@@ -134,7 +135,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       const { digest = "" } = readTexts(outputs.stdout);
       charts.set(name, {
         reference: `${pushFolder}/${name}:${version}`,
-        key: key.slice(0, 12),
+        key: shortHash(key),
         digest,
         pushes: Number(outputs.environment?.[pushesVariable] ?? 0),
         ...(appVersion === undefined ? {} : { appVersion }),

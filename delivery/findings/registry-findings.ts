@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { fields, parseJson } from "../basics/json-fields.ts";
-import type { Plan } from "../plan/plan.ts";
 import type { ChartPlan } from "../plan/chart-plan.ts";
 import type { ImagePlan } from "../plan/image-plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { nextFreeVersion } from "../plan/version.ts";
 import { RegistryClient } from "../registry/client.ts";
 import { askForAll, findDrift, lostPlatforms } from "../registry/drift.ts";

@@ -1,6 +1,6 @@
 import type { ChartRef } from "../registry/references.ts";
-import type { ApplicationFingerprint } from "./fingerprint.ts";
 import type { ChartPlan } from "./chart-plan.ts";
+import type { ApplicationFingerprint } from "./fingerprint.ts";
 import type { ImagePlan } from "./image-plan.ts";
 
 /** Where and as what Argo CD runs. */

@@ -1,4 +1,10 @@
-import { type Endpoints, imageFolder, chartPushFolder } from "../registry/references.ts";
+import { shortHash } from "../basics/sha256.ts";
+import {
+  type Endpoints,
+  chartPushFolder,
+  imageFolder,
+  pullFolder,
+} from "../registry/references.ts";
 import { type SourceFile, sourceMark } from "../sources/source-tree.ts";
 import { type ChartPlan } from "./chart-plan.ts";
 import { type ImagePlan } from "./image-plan.ts";
@@ -80,12 +86,12 @@ export function imageFingerprint(plan: ImagePlan, publishing: Publishing): Image
     tag: plan.tag,
     recipe: recipes.image,
     sources: sourceMarks(plan.files),
-    dockerfile: plan.dockerfile.digest.slice(0, 12),
+    dockerfile: shortHash(plan.dockerfile.digest),
     buildArgs: plan.buildArgs,
     bases: Object.fromEntries(
       [...plan.bases].map(([base, digest]) => [base, digest || unlockedBase]),
     ),
-    needs: Object.fromEntries([...plan.needs].map(([name, { key }]) => [name, key.slice(0, 12)])),
+    needs: Object.fromEntries([...plan.needs].map(([name, { key }]) => [name, shortHash(key)])),
     settings: {
       builder,
       platforms: plan.platforms,
@@ -114,7 +120,7 @@ export function chartFingerprint(
     sources: sourceMarks(plan.files),
     images: Object.fromEntries(images),
     settings: {
-      pullFrom: `${endpoints.pull}/${endpoints.namespace}`,
+      pullFrom: pullFolder(endpoints),
       pushTo: `${chartPushFolder(endpoints)}/${plan.name}`,
       pushTls: endpoints.pushTls,
     },
@@ -129,7 +135,7 @@ export function releaseFingerprint(
   { aliases, signing }: ReleaseSettings,
 ): ReleaseFingerprint {
   const marks = (kind: string, parts: ReleasedParts["images"]): [string, string][] =>
-    [...parts].map(({ name, key }) => [`${kind} ${name}`, key.slice(0, 12)]);
+    [...parts].map(({ name, key }) => [`${kind} ${name}`, shortHash(key)]);
   return {
     version,
     parts: Object.fromEntries([...marks("image", images), ...marks("chart", charts)]),
@@ -149,7 +155,7 @@ export type ReleasedParts = Readonly<
 
 /** An image as the fingerprint of a chart that runs it has it. */
 export function imageMark({ name, key }: Pick<ImagePlan, "name" | "key">): string {
-  return `${name} ${key.slice(0, 12)}`;
+  return `${name} ${shortHash(key)}`;
 }
 
 /** Name of the image in an {@link imageMark}. */

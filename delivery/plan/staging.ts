@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
-import { sha256 } from "../basics/sha256.ts";
+import { sha256, shortHash } from "../basics/sha256.ts";
 import type { SourceFile } from "../sources/source-tree.ts";
 import type { ImagePlan } from "./image-plan.ts";
 
@@ -80,7 +80,7 @@ export function reserveContext(plan: ImagePlan): string {
 }
 
 function contextFolder({ name, key }: ImagePlan): string {
-  return join(stagingFolder, `${name}-${key.slice(0, 12)}`);
+  return join(stagingFolder, `${name}-${shortHash(key)}`);
 }
 
 /**
@@ -88,7 +88,7 @@ function contextFolder({ name, key }: ImagePlan): string {
  * files only whose size or time differs, and times are all alike here.
  */
 function contextName({ key }: ImagePlan): string {
-  return key.slice(0, 12);
+  return shortHash(key);
 }
 
 /** Removes a folder of the staging area, and those above it, as far as they are empty. */

@@ -3,6 +3,7 @@ import inc from "semver/functions/inc.js";
 import parse from "semver/functions/parse.js";
 import { fewNames } from "../basics/few-names.ts";
 import { InputError } from "../basics/input-error.ts";
+import { shortHash } from "../basics/sha256.ts";
 import type { GitFacts } from "../sources/git-facts.ts";
 
 /** Version of a chart as `Chart.yaml` holds it: semantic version 2 without build metadata, which OCI tags cannot hold. */
@@ -248,15 +249,17 @@ export function imageTag(scheme: VersionScheme, key: string): string {
 
 /** Tag under which an image is pushed: `v2.1.x-h<key>`, or `h<key>` without a line. It changes with the content and only with it. */
 export function contentTag({ line }: VersionScheme, key: string): string {
-  return line === undefined
-    ? contentTagEnd(key).slice(".x-".length)
-    : `${line}${contentTagEnd(key)}`;
+  return line === undefined ? keyTag(key) : `${line}${contentTagEnd(key)}`;
 }
 
 /** What a {@link contentTag} has after its line of releases. */
 export function contentTagEnd(key: string): string {
+  return `.x-${keyTag(key)}`;
+}
+
+function keyTag(key: string): string {
   // The letter before the key keeps an all-digit key with a leading zero a valid semantic version.
-  return `.x-h${key.slice(0, 12)}`;
+  return `h${shortHash(key)}`;
 }
 
 /** Version of a chart: its own in a release, else `<own>-v2.1.x-h<key>`. */

@@ -85,10 +85,15 @@ export function pushRef(at: Endpoints, image: string, tag: string): PushRef {
   return `${imageFolder(at)}/${image}:${tag}` as PushRef;
 }
 
+/** Folder of the registry from which nodes pull images: `host/namespace`. */
+export function pullFolder(at: Endpoints): string {
+  return `${at.pull}/${at.namespace}`;
+}
+
 /** Reference under which nodes pull `image`. */
 export function pullRef(at: Endpoints, image: string): PullRef {
   // No other place makes pull references.
-  return `${at.pull}/${at.namespace}/${image}` as PullRef;
+  return `${pullFolder(at)}/${image}` as PullRef;
 }
 
 /** Reference under which Argo CD pulls `chart`. */

@@ -17,8 +17,13 @@ export interface Cluster extends ClusterAccess {
   readonly clusterIdentifier: string;
 }
 
-/** Annotation of an Application that names the stack that made it, as `project/stack`. */
+/** Annotation of an Application that names the stack that makes it; see {@link ownerOf}. */
 export const ownerAnnotation = "tinyolly/owner";
+
+/** Name of a stack among all that share a cluster: `project/stack`. */
+export function ownerOf(project: string, stack: string): string {
+  return `${project}/${stack}`;
+}
 
 /** An Application as the cluster has it. */
 export interface LiveApplication {

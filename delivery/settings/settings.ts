@@ -18,6 +18,7 @@ import {
   chartRef,
   hostProblem,
   namespaceProblem,
+  pullFolder,
   tlsModes,
 } from "../registry/references.ts";
 import type { Cluster } from "../rollout/live-applications.ts";
@@ -110,12 +111,8 @@ const versionings: readonly Versioning[] = ["content", "git-tag"];
 /** Configuration of a stack as Pulumi hands it over: by key with namespace, all but strings as JSON. */
 export type StackConfiguration = Readonly<Record<string, string>>;
 
-const project = "tinyolly";
-
-/** A stack of this project as its Applications name it. */
-export function ownerOf(stack: string): string {
-  return `${project}/${stack}`;
-}
+/** Name of the project in Pulumi.yaml, before each key. */
+export const project = "tinyolly";
 
 /**
  * Reads a stack's configuration; the only place that does.
@@ -264,7 +261,7 @@ export function readSettings(
     plan: {
       platforms,
       versions: { line: releaseLine(own), release: chosen.release },
-      pullFolder: `${registry.pull}/${registry.namespace}`,
+      pullFolder: pullFolder(registry),
       bases,
       largestFile,
     },

@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readlinkSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { InputError } from "../basics/input-error.ts";
-import { sha256 } from "../basics/sha256.ts";
+import { sha256, shortHash } from "../basics/sha256.ts";
 import { defaultLargestFile, digestFile, notAFile, unreadable } from "./file-digest.ts";
 import { refuseClashes, requirePortableName } from "./file-names.ts";
 import type { IgnoreRules } from "./ignore-file.ts";
@@ -52,7 +52,7 @@ export function readSourceTree(
 
 /** Short text that changes with a file's content and kind, for people to compare. */
 export function sourceMark({ kind, digest }: SourceFile): string {
-  const short = digest.slice(0, 12);
+  const short = shortHash(digest);
   return kind === "file" ? short : `${short} ${kind}`;
 }
 

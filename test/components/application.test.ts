@@ -1,4 +1,3 @@
-import { applicationArgs, makeCharts, makeImages } from "../made.ts";
 import { existsSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -12,6 +11,7 @@ import type { ApplicationPlan, ArgoCd } from "../../delivery/plan/application-sp
 import { chartRef } from "../../delivery/registry/references.ts";
 import { readWait } from "../../delivery/rollout/wait-settings.ts";
 import { enterFolderWith } from "../folders.ts";
+import { applicationArgs, makeCharts, makeImages } from "../made.ts";
 import { ofType, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shopEndpoints, shopFiles } from "../shop.ts";
 

@@ -1,4 +1,3 @@
-import { makeCharts, makeImages } from "../made.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Chart, type ChartArgs } from "../../components/chart.ts";
@@ -7,6 +6,7 @@ import { Registry } from "../../components/registry.ts";
 import { scriptLine } from "../../components/script-command.ts";
 import { recipes } from "../../delivery/plan/recipes.ts";
 import { enterFolderWith, writeFiles } from "../folders.ts";
+import { makeCharts, makeImages } from "../made.ts";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shopEndpoints, shopFiles } from "../shop.ts";
 

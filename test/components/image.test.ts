@@ -1,4 +1,3 @@
-import { makeImages } from "../made.ts";
 import { chmodSync, existsSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -11,6 +10,7 @@ import { type Deliverables } from "../../delivery/plan/plan.ts";
 import { recipes } from "../../delivery/plan/recipes.ts";
 import type { BaseLock } from "../../delivery/sources/base-lock.ts";
 import { enterFolderWith, writeFiles } from "../folders.ts";
+import { makeImages } from "../made.ts";
 import { type MockProvider, digestOf, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shop, shopFiles, shopOptions, shopPublishing } from "../shop.ts";
 

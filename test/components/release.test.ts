@@ -1,10 +1,10 @@
-import { makeCharts, makeImages } from "../made.ts";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Registry } from "../../components/registry.ts";
 import { Release } from "../../components/release.ts";
 import { ReleasedImages } from "../../components/released-images.ts";
 import { scriptLine } from "../../components/script-command.ts";
 import { enterFolderWith } from "../folders.ts";
+import { makeCharts, makeImages } from "../made.ts";
 import { type Registration, digestOf, only, record, unknown } from "../mocks.ts";
 import { named, planShop, shop, shopEndpoints, shopFiles, shopOptions } from "../shop.ts";
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { InputError, readAll } from "../../delivery/basics/input-error.ts";
 import { orRunError } from "../../components/run-error.ts";
+import { InputError, readAll } from "../../delivery/basics/input-error.ts";
 
 /** A reader that fails at once, and one that fails later. */
 function failingWith(error: Error): [string, () => Promise<never> | never][] {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import type { BuilderSettings } from "../../delivery/settings/builder-nodes.ts";
-import { ensureBuilder, instanceText } from "../../program/ensure-builder.ts";
 import { builderProblem } from "../../program/builder-problem.ts";
+import { ensureBuilder, instanceText } from "../../program/ensure-builder.ts";
 import { folderWith } from "../folders.ts";
 import { record } from "../mocks.ts";
 

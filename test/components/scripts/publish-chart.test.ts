@@ -1,4 +1,3 @@
-import { readChartSources } from "../../../delivery/sources/chart-sources.ts";
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -7,6 +6,7 @@ import type { PublishRequest } from "../../../components/scripts/publish-chart.t
 import { sha256 } from "../../../delivery/basics/sha256.ts";
 import { readTimings } from "../../../delivery/basics/timings.ts";
 import { chartPushFolder } from "../../../delivery/registry/references.ts";
+import { readChartSources } from "../../../delivery/sources/chart-sources.ts";
 import { putImage } from "../../fake-image.ts";
 import { mediaTypes, sendJson } from "../../fake-registry-answers.ts";
 import { type FakeRegistry, startRegistry } from "../../fake-registry.ts";

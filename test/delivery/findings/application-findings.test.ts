@@ -5,8 +5,8 @@ import {
   findApplications,
 } from "../../../delivery/findings/application-findings.ts";
 import { nothingRecorded } from "../../../delivery/findings/recorded.ts";
-import type { LiveApplication } from "../../../delivery/rollout/live-applications.ts";
 import { applicationSpec } from "../../../delivery/plan/application-spec.ts";
+import type { LiveApplication } from "../../../delivery/rollout/live-applications.ts";
 import { enterFolderWith } from "../../folders.ts";
 import { plannedShop } from "../../planned.ts";
 import { shopFiles, shopPublishing } from "../../shop.ts";

@@ -13,13 +13,13 @@ import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
+import { outsideBases } from "../../../delivery/plan/image-plan.ts";
 import {
   type Deliverables,
   type Plan,
   type PlanOptions,
   unlockedBases,
 } from "../../../delivery/plan/plan.ts";
-import { outsideBases } from "../../../delivery/plan/image-plan.ts";
 import { recipes } from "../../../delivery/plan/recipes.ts";
 import { enterFolderWith, setUmask, writeFiles } from "../../folders.ts";
 import { type Random, seededRandom } from "../../random.ts";

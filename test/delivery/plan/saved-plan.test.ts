@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
+import type { ReleaseSettings } from "../../../delivery/plan/fingerprint.ts";
 import {
   type Found,
   type SavedPlan,
@@ -15,7 +16,6 @@ import {
   planToSave,
   savePlan,
 } from "../../../delivery/plan/saved-plan.ts";
-import type { ReleaseSettings } from "../../../delivery/plan/fingerprint.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { type Planned, plannedShop } from "../../planned.ts";
 import { shop, shopFiles, shopPublishing } from "../../shop.ts";
