@@ -1,4 +1,3 @@
-import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
@@ -6,26 +5,8 @@ import {
   hostsWithCredentials,
   registryCredentials,
 } from "../../../delivery/registry/credentials.ts";
+import { environment, olly, ollyCredentials } from "../../docker-environment.ts";
 import { folderWith } from "../../folders.ts";
-
-const base64 = (text: string): string => Buffer.from(text).toString("base64");
-const olly = { auth: base64("olly:s3cret") };
-const ollyCredentials = { username: "olly", password: "s3cret" };
-
-/** Environment of a Docker configuration and of credential helpers, which are shell scripts, by name. */
-function environment(
-  configuration: unknown,
-  helpers: Readonly<Record<string, string>> = {},
-): NodeJS.ProcessEnv {
-  const text = typeof configuration === "string" ? configuration : JSON.stringify(configuration);
-  const scripts = Object.entries(helpers).map(([name, script]): [string, string] => [
-    `docker-credential-${name}`,
-    `#!/bin/sh\n${script}\n`,
-  ]);
-  const folder = folderWith({ "config.json": text, ...Object.fromEntries(scripts) });
-  for (const [name] of scripts) chmodSync(join(folder, name), 0o755);
-  return { DOCKER_CONFIG: folder, PATH: `${folder}:/usr/bin:/bin` };
-}
 
 describe("in the environment", () => {
   const ours = { TINYOLLY_REGISTRY_HOST: "reg.test:5000", TINYOLLY_REGISTRY_TOKEN: "t0ken" };

@@ -1,28 +1,9 @@
-import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
 import { dockerCredentials } from "../../../delivery/registry/docker-credentials.ts";
+import { base64, environment, olly, ollyCredentials } from "../../docker-environment.ts";
 import { folderWith } from "../../folders.ts";
-
-const base64 = (text: string): string => Buffer.from(text).toString("base64");
-const olly = { auth: base64("olly:s3cret") };
-const ollyCredentials = { username: "olly", password: "s3cret" };
-
-/** Environment of a Docker configuration and of credential helpers, which are shell scripts, by name. */
-function environment(
-  configuration: unknown,
-  helpers: Readonly<Record<string, string>> = {},
-): NodeJS.ProcessEnv {
-  const text = typeof configuration === "string" ? configuration : JSON.stringify(configuration);
-  const scripts = Object.entries(helpers).map(([name, script]): [string, string] => [
-    `docker-credential-${name}`,
-    `#!/bin/sh\n${script}\n`,
-  ]);
-  const folder = folderWith({ "config.json": text, ...Object.fromEntries(scripts) });
-  for (const [name] of scripts) chmodSync(join(folder, name), 0o755);
-  return { DOCKER_CONFIG: folder, PATH: `${folder}:/usr/bin:/bin` };
-}
 
 /** A helper that prints what it was asked as the user name. */
 const echo = `printf '{"ServerURL":"x","Username":"%s %s","Secret":"s3cret"}' "$1" "$(cat)"`;

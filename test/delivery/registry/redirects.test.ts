@@ -1,43 +1,7 @@
-import { describe, expect, onTestFinished, test } from "vitest";
-import { sha256 } from "../../../delivery/basics/sha256.ts";
-import type { Credentials } from "../../../delivery/registry/types.ts";
-import { type Behaviour, type FakeRegistryOptions, sendJson } from "../../fake-registry-answers.ts";
-import { type FakeRegistry, manifestOf, startRegistry } from "../../fake-registry.ts";
+import { describe, expect, test } from "vitest";
+import { type Behaviour } from "../../fake-registry-answers.ts";
+import { bearer, digest, serve, unused, user, userHeader } from "../../guarded-registry.ts";
 import { clientOf, messageOf, status } from "../../registry-questions.ts";
-
-const manifest = manifestOf("one");
-const digest = `sha256:${sha256(JSON.stringify(manifest))}`;
-const user: Credentials = { username: "olly", password: "s3cret" };
-const userHeader = `Basic ${Buffer.from("olly:s3cret").toString("base64")}`;
-
-/** A registry with `a/web:v1`, closed after the test. */
-async function serve(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
-  const registry = await startRegistry({ manifests: { "a/web:v1": manifest }, ...options });
-  onTestFinished(() => registry.close());
-  return registry;
-}
-
-/** Wants a token, and gives one at `/token`: by default t1, t2 and so on, which it then takes. */
-function bearer({
-  token = (number: number): unknown => ({ token: `t${number}` }),
-  accepts = (authorization: string): boolean => authorization.startsWith("Bearer t"),
-  realm = "",
-} = {}): Behaviour {
-  let tokens = 0;
-  return ({ path, headers }, response) => {
-    const { host = "", authorization = "" } = headers;
-    if (path.startsWith("/token")) {
-      sendJson(response, 200, token(++tokens));
-      return true;
-    }
-    if (accepts(authorization)) return false;
-    const [, repository = ""] = /^\/v2\/(.+)\/manifests\//.exec(path) ?? [];
-    const challenge = `Bearer realm="${realm || `http://${host}/token`}",service="reg",scope="repository:${repository}:pull"`;
-    return status(401, { "www-authenticate": challenge })({ ...unused, path }, response, 0);
-  };
-}
-
-const unused = { method: "", path: "", headers: {}, body: "", bytes: Buffer.alloc(0) };
 
 describe("redirects", () => {
   const wantsPassword: Behaviour = ({ headers }, response) =>
