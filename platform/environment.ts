@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseDocument } from "yaml";
 import { variable } from "../delivery/basics/variable.ts";
 import { hasSecret, readStackConfiguration } from "../delivery/settings/stack-configuration.ts";
@@ -10,6 +9,7 @@ import { writeDockerConfig } from "./docker-config.ts";
 import { rehearsalEnvironment } from "./ghcr/certificates.ts";
 import { mirrorLock } from "./images/mirror-lock.ts";
 import { kindEnvironment, readKindSettings } from "./kind/settings.ts";
+import { stateUrl } from "./pulumi/local-state.ts";
 import { pulumiBin, pulumiHome } from "./pulumi/provide.ts";
 import {
   type PlatformSettings,
@@ -31,7 +31,7 @@ export function environment(settings: PlatformSettings): Record<string, string> 
   const configFile = stackConfig(settings);
   return {
     PULUMI_HOME: home,
-    PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
+    PULUMI_BACKEND_URL: stateUrl(settings),
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { variable } from "../../delivery/basics/variable.ts";
+import { stateUrl } from "../pulumi/local-state.ts";
 import {
   PlatformError,
   type PlatformSettings,
@@ -53,7 +53,7 @@ export function kubeconfigFile({ state }: PlatformSettings): string {
 /** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the kind cluster. */
 export function kindEnvironment(settings: PlatformSettings): Record<string, string> {
   return {
-    PULUMI_BACKEND_URL: pathToFileURL(join(settings.state, "pulumi")).href,
+    PULUMI_BACKEND_URL: stateUrl(settings),
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,

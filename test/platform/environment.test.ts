@@ -40,7 +40,7 @@ function config(file: string): Record<string, unknown> {
 test("a shell gets exactly these variables, with the platform's tools first on PATH", () => {
   expect(environment(settings())).toEqual({
     PULUMI_HOME: "/tools/pulumi",
-    PULUMI_BACKEND_URL: `file://${state}/pulumi`,
+    PULUMI_BACKEND_URL: `file://${state}/pulumi?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,
@@ -54,7 +54,7 @@ test("a shell gets exactly these variables, with the platform's tools first on P
 test("the state's address is right for every folder", () => {
   const odd = join(state, "50% #1?");
   const { PULUMI_BACKEND_URL: url = "" } = environment(settings({ TINYOLLY_STATE: odd }));
-  expect(url).toBe(`file://${state}/50%25%20%231%3F/pulumi`);
+  expect(url).toBe(`file://${state}/50%25%20%231%3F/pulumi?metadata=skip`);
 });
 
 test("another stack keeps its own backend, builder and cluster, and gets credentials by a helper", () => {

@@ -19,7 +19,7 @@ test("the web UI has the port that it has without kind", () => {
 test("a shell gets exactly these variables", () => {
   vi.stubEnv("PATH", "/usr/bin:/bin");
   expect(kindEnvironment(readKindSettings({ TINYOLLY_STATE: "/state" }))).toEqual({
-    PULUMI_BACKEND_URL: "file:///state/pulumi",
+    PULUMI_BACKEND_URL: "file:///state/pulumi?metadata=skip",
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,
@@ -31,7 +31,7 @@ test("a shell gets exactly these variables", () => {
 
 test("the state's address is right for every folder", () => {
   expect(kindEnvironment(readKindSettings({ TINYOLLY_STATE: "/50% #1?" }))).toMatchObject({
-    PULUMI_BACKEND_URL: "file:///50%25%20%231%3F/pulumi",
+    PULUMI_BACKEND_URL: "file:///50%25%20%231%3F/pulumi?metadata=skip",
   });
 });
 

@@ -29,7 +29,7 @@ function endedPid(): number {
 function isLeft(holder: Readonly<Record<string, unknown>> | string): boolean {
   const own = { pid: gone, username: userName(), hostname: hostname(), timestamp };
   const text = typeof holder === "string" ? holder : JSON.stringify({ ...own, ...holder });
-  writeFiles(pulumiLocks(settings), { [lock]: text, [`${lock}.attrs`]: '{"md5":"Vg=="}' });
+  writeFiles(pulumiLocks(settings), { [lock]: text });
   clearEndedLocks(settings, (line) => said.push(line));
   return existsSync(join(pulumiLocks(settings), lock));
 }
