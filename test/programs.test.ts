@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
+import { startTime } from "../platform/machine/start-time.ts";
 
 /** Defines `programs`, and `sh`, which are the arguments that run a line of shell. */
 const prelude = `
@@ -71,6 +72,17 @@ test("what a program leaves running does not keep its end from being seen", asyn
   const { lines } = await interrupted(script, "SIGINT");
   process.kill(Number(lines[0]));
   expect(lines[1]).toBe("5");
+});
+
+test("a program that hangs is killed with what it started, and counts as failed", async () => {
+  const script = `
+    new Programs(300).run(...sh("sleep 60 & echo $!; wait")).then((status) => {
+      console.log(status);
+      process.exit();
+    });`;
+  const { lines } = await interrupted(script, "SIGINT");
+  expect(lines.slice(1)).toEqual(["sh did not end within 0.3 s, and was killed", "1"]);
+  await expect.poll(() => startTime(Number(lines[0]))).toBeUndefined();
 });
 
 test("who presses Ctrl-C again does not end the clean-up", async () => {

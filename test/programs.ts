@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 
+/** No suite, and no first start, needs that long: 45 min. */
+const longestMs = 45 * 60_000;
+
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Takes what a program prints, standard output and error alike. */
@@ -12,9 +15,12 @@ export type Print = (text: string) => void;
  */
 export class Programs {
   readonly #running = new Set<ChildProcess>();
+  readonly #longestMs: number;
   #signal: NodeJS.Signals | undefined;
 
-  public constructor() {
+  /** @param longest milliseconds that a program may run, so that one that hangs is a failure and no end of everything. */
+  public constructor(longest = longestMs) {
+    this.#longestMs = longest;
     for (const signal of endingSignals)
       process.on(signal, () => {
         this.#signal ??= signal;
@@ -32,7 +38,7 @@ export class Programs {
     return this.#signal && 128 + constants.signals[this.#signal];
   }
 
-  /** Runs a program. Resolves to the exit code, which is 1 after a signal. */
+  /** Runs a program. Resolves to the exit code, which is 1 after a signal, and when it ran too long. */
   public async run(
     name: string,
     args: readonly string[],
@@ -43,9 +49,14 @@ export class Programs {
     if (this.#signal) return 1;
     const { child, ended } = start(name, args, cwd, env, print);
     this.#running.add(child);
+    const timer = setTimeout(() => {
+      print(`${name} did not end within ${this.#longestMs / 1000} s, and was killed\n`);
+      forward("SIGKILL", child.pid);
+    }, this.#longestMs);
     try {
       return await ended;
     } finally {
+      clearTimeout(timer);
       this.#running.delete(child);
     }
   }
