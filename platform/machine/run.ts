@@ -19,7 +19,8 @@ export interface RunOptions {
  * @throws PlatformError with the end of its output when it fails.
  */
 export function runTool(command: string, args: readonly string[]): Promise<void> {
-  return run([...endWithUs(), command, ...args], { name: command });
+  // What is asked to end may take its time: buildctl waits for its builder.
+  return run([...endWithUs("KILL"), command, ...args], { name: command });
 }
 
 /**

@@ -125,7 +125,8 @@ test("a base image that a killed make up was making is made by the next one", as
   const base = "library/redis:8-alpine";
   await forgetBase(base);
   const run = start(makeUp);
-  await expect.poll(() => programs(run).some(({ name }) => name === "buildctl")).toBe(true);
+  // The builder is asked for its state before.
+  await expect.poll(() => programs(run).some(({ words }) => words.includes("build"))).toBe(true);
   kill(pidOf(run.child), "SIGKILL");
   await run.ended;
   await expectNothingOf(run);
@@ -194,7 +195,7 @@ function processes(id: string): number[] {
 }
 
 /** The processes of a run, each with the name of its program; for Node that of the script, without its ending. */
-function programs({ id }: Started): { pid: number; name: string }[] {
+function programs({ id }: Started): { pid: number; name: string; words: string[] }[] {
   return processes(id).map((pid) => {
     const words = fileOf(pid, "cmdline").split("\0");
     const word = words.find((one) => one.includes("/cmd/run")) ?? words[0] ?? "";
@@ -203,7 +204,7 @@ function programs({ id }: Started): { pid: number; name: string }[] {
         .replace(/\/index\.js$/, "")
         .split("/")
         .at(-1) ?? "";
-    return { pid, name };
+    return { pid, name, words };
   });
 }
 
