@@ -26,10 +26,16 @@ export const platformModule: GoModule = {
       // No states, secrets and logs in the services of cloud providers, whose libraries are a third of the CLI.
       without: ["aws", "cloud_aws", "gcp"].map((name) => `operations/operations_${name}.go`),
       edits: {
+        // Nor the agent and the viewer of traces, which nothing here has a use for.
+        "cmd/pulumi/pulumi.go": [
+          [String.raw`\n\t"[^"\n]*/cmd/pulumi/(neo|trace)"`, ""],
+          [String.raw`\n\t+(neo|trace)\.New\w+\(\),`, ""],
+        ],
         "operations/resources.go": [["return \\w+OperationsProvider\\(.*\\)", "return nil, nil"]],
         "backend/diy/backend.go": [
           [String.raw`\n\t(_ )?"(gocloud\.dev/blob/(azure|gcs|s3)blob|[^"\n]*/authhelpers)".*`, ""],
           [String.raw`\n\tif p\.Scheme == \w+\.Scheme \{[^]*?\n\t\}`, ""],
+          [String.raw`\n\t_ "[^"\n]*/diy/postgres".*`, ""],
         ],
         "backend/diy/bucket.go": [
           [String.raw`\n\t(awss3 .*|"net/url")`, ""],
@@ -45,6 +51,17 @@ export const platformModule: GoModule = {
         ],
       },
     },
+    ...["ccojocar", "nbutton23"].map((owner): Patch => ({
+      module: `github.com/${owner}/zxcvbn-go`,
+      // Lists of passwords, which take a third of the start of each `pulumi`, are read when a secret is looked for.
+      edits: {
+        "frequency/frequency.go": [["func init\\(\\) \\{", "func Load() {"]],
+        "matching/matching.go": [
+          ["func init\\(\\) \\{[^]*?\\n\\}\\n", ""],
+          ["func loadFrequencyList\\(\\) \\{", "func loadFrequencyList() {\n\tfrequency.Load()"],
+        ],
+      },
+    })),
     {
       module: "github.com/pulumi/pulumi/sdk/v3",
       edits: { "go/pulumi/provider/main.go": [endWithEngine] },

@@ -109,7 +109,8 @@ export function goEnvironment(cache: string): NodeJS.ProcessEnv {
     GOTMPDIR: temporary,
     CGO_ENABLED: "0",
     // Fewer collections of the compiler take less processor time, for more memory.
-    GOGC: "200",
+    GOGC: "400",
+    GOMEMLIMIT: "3GiB",
   };
 }
 
