@@ -14,7 +14,7 @@ import { moveAliases } from "../../delivery/releases/aliases.ts";
 import { readRecord } from "../../delivery/releases/record.ts";
 import { type StoredRelease, recordText, releaseParts } from "../../delivery/releases/store.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
-import type { Authority } from "../../delivery/signing/authority.ts";
+import type { Authority } from "../../delivery/signing/verify-signature.ts";
 import { enterReleaseTools } from "../../platform/tools/release-tools.ts";
 import { OciLayout } from "./oci-layout.ts";
 import { readTls } from "./reference.ts";

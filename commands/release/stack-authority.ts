@@ -1,5 +1,5 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { type Authority, readPublicKey } from "../../delivery/signing/authority.ts";
+import { type Authority, readPublicKey } from "../../delivery/signing/verify-signature.ts";
 
 /** Options of commands that check signatures; what is left out is what the stack says. */
 export const authorityOptions = {

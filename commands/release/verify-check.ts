@@ -1,6 +1,6 @@
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
 import type { Attachments } from "../../delivery/signing/attachments.ts";
-import { type Authority, judge } from "../../delivery/signing/authority.ts";
+import { type Authority, verifySignature } from "../../delivery/signing/verify-signature.ts";
 import type { SpdxDocument } from "../../delivery/signing/sbom.ts";
 import type { Attached, Statement } from "../../delivery/signing/sigstore-bundle.ts";
 
@@ -53,7 +53,7 @@ export async function checkAttached<Value>(
 ): Promise<{ check: Check; value: Value | undefined }> {
   const problems = new Set<string>();
   for (const bundle of attachments[kind]) {
-    const judged = await judge(bundle, kind, digest, authority, env);
+    const judged = await verifySignature(bundle, kind, digest, authority, env);
     const reading = judged.problem === undefined ? read(judged.statement) : judged;
     if (reading.problem === undefined) {
       const { value, detail } = reading;
@@ -88,12 +88,12 @@ export async function checkTag(
   { repository, tag, digest }: { repository: string; tag: string; digest: string | undefined },
 ): Promise<{ check: Check; digest: string | undefined }> {
   const found = (await reader.getManifest(repository, tag))?.digest;
-  const judge = (result: Result, detail: string) => ({
+  const verifySignature = (result: Result, detail: string) => ({
     check: { subject, check: "tag", result, detail } as const,
     digest: found,
   });
-  if (found === undefined) return judge("absent", `the registry has no ${repository}:${tag}`);
+  if (found === undefined) return verifySignature("absent", `the registry has no ${repository}:${tag}`);
   if (digest !== undefined && digest !== found)
-    return judge("failed", `${tag} leads to ${found}, not to ${digest}`);
-  return judge("ok", `${tag} is ${found}`);
+    return verifySignature("failed", `${tag} leads to ${found}, not to ${digest}`);
+  return verifySignature("ok", `${tag} is ${found}`);
 }

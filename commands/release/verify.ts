@@ -3,7 +3,7 @@ import { chartConfigType } from "../../delivery/registry/media-types.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import { releaseRecordType } from "../../delivery/releases/record.ts";
 import type { ArtifactReader } from "../../delivery/signing/artifact-reader.ts";
-import type { Authority } from "../../delivery/signing/authority.ts";
+import type { Authority } from "../../delivery/signing/verify-signature.ts";
 import { type Licences, describeLicences, licencesOf } from "../../delivery/signing/sbom.ts";
 import { type ArtifactReference, readReference, writeReference } from "./reference.ts";
 import { verifyArtifact } from "./verify-artifact.ts";

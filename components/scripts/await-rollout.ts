@@ -16,7 +16,7 @@ import {
   installKubectl,
   kubectl,
 } from "../../delivery/rollout/kubectl.ts";
-import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/rollout.ts";
+import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/completion.ts";
 import { readWait } from "../../delivery/rollout/wait-settings.ts";
 import { runScript } from "./script.ts";
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JsonStream } from "../basics/json-stream.ts";
 import { type ClusterAccess, KubectlError, accessFlags, lastLine, notOnPath } from "./kubectl.ts";
-import type { LiveApplication } from "./rollout.ts";
+import type { LiveApplication } from "./completion.ts";
 
 /** Kind of an Argo CD Application, as kubectl is told it. */
 export const applicationKind = "application.argoproj.io";

@@ -1,4 +1,4 @@
-import { type LiveApplication, type WantedRollout, isCompared } from "./rollout.ts";
+import { type LiveApplication, type WantedRollout, isCompared } from "./completion.ts";
 import {
   type Pod,
   type Workload,

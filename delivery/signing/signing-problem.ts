@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { publicKeyOf } from "./authority.ts";
+import { publicKeyOf } from "./verify-signature.ts";
 import { cosignReason } from "./cosign.ts";
 import { installTools } from "./run-tool.ts";
 import type { KeySigning, Signing } from "./signing.ts";

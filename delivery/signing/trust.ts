@@ -7,7 +7,7 @@ import { Limiter } from "../registry/limiter.ts";
 import type { RegistryAddress } from "../registry/types.ts";
 import type { ArtifactReader } from "./artifact-reader.ts";
 import { readAttachments } from "./attachments.ts";
-import { type Authority, judge } from "./authority.ts";
+import { type Authority, verifySignature } from "./verify-signature.ts";
 import { Cosign, publicKey } from "./cosign.ts";
 import type { Signer } from "./signing.ts";
 import { type Attached, keyHint } from "./sigstore-bundle.ts";
@@ -140,7 +140,7 @@ async function lacksOf(
     const refusals: string[] = [];
     let counts = false;
     for (const bundle of attachments[kind]) {
-      const { problem } = await judge(bundle, kind, digest, authority, env);
+      const { problem } = await verifySignature(bundle, kind, digest, authority, env);
       counts = problem === undefined;
       if (problem === undefined) break;
       refusals.push(problem);

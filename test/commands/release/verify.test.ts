@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { type VerifyReport, verify } from "../../../commands/release/verify.ts";
 import { InputError } from "../../../delivery/basics/input-error.ts";
-import type { KeyAuthority } from "../../../delivery/signing/authority.ts";
+import type { KeyAuthority } from "../../../delivery/signing/verify-signature.ts";
 import { imageProvenance } from "../../../delivery/signing/provenance.ts";
 import { imageSbom } from "../../../delivery/signing/sbom.ts";
 import { MemoryRegistry, keyPair } from "../../delivery/signing/memory-registry.ts";

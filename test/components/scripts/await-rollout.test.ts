@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { RolloutRequest } from "../../../components/scripts/await-rollout.ts";
 import { readTimings } from "../../../delivery/basics/timings.ts";
-import type { LiveApplication } from "../../../delivery/rollout/rollout.ts";
+import type { LiveApplication } from "../../../delivery/rollout/completion.ts";
 import { type Wait, writeWait } from "../../../delivery/rollout/wait-settings.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
 import { runScript } from "../../run-script.ts";

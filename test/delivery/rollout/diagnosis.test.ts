@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ReadCluster, diagnose } from "../../../delivery/rollout/diagnosis.ts";
-import type { ApplicationStatus } from "../../../delivery/rollout/rollout.ts";
+import type { ApplicationStatus } from "../../../delivery/rollout/completion.ts";
 
 const digest = `sha256:${"1".repeat(64)}`;
 const older = `sha256:${"0".repeat(64)}`;

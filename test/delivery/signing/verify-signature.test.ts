@@ -4,10 +4,10 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../../delivery/basics/input-error.ts";
 import {
   type IdentityAuthority,
-  judge,
+  verifySignature,
   publicKeyOf,
   readPublicKey,
-} from "../../../delivery/signing/authority.ts";
+} from "../../../delivery/signing/verify-signature.ts";
 import { predicateTypes, readBundle } from "../../../delivery/signing/sigstore-bundle.ts";
 import { pathWith } from "../../commands/release/programs.ts";
 import { selfSigned } from "../../fake-registry.ts";
@@ -65,35 +65,35 @@ describe("by a key, a bundle", () => {
   const other = { ...authority, key: keyPair().publicKey };
 
   test("that it signed counts", async () => {
-    expect(await judge(bundle(), "sbom", digest, authority, {})).toEqual({
+    expect(await verifySignature(bundle(), "sbom", digest, authority, {})).toEqual({
       statement: { predicateType: predicateTypes.sbom, subjects: [digest], predicate: {} },
     });
   });
 
   test("that another key or an identity signed does not", async () => {
-    expect(await judge(bundle(), "sbom", digest, other, {})).toEqual({
+    expect(await verifySignature(bundle(), "sbom", digest, other, {})).toEqual({
       problem: "it is signed by another key than cosign.pub",
     });
     const { cert } = selfSigned();
     const signature = { ...signer, certificate: cert };
     const byIdentity = bundle(bundleOf(predicateTypes.sbom, digest, {}, signature));
-    expect(await judge(byIdentity, "sbom", digest, other, {})).toEqual({
+    expect(await verifySignature(byIdentity, "sbom", digest, other, {})).toEqual({
       problem: "it is signed by IP Address:127.0.0.1, not by cosign.pub",
     });
   });
 
   test("that was changed does not", async () => {
     const changed = { ...bundle(), payload: Buffer.from("{}") };
-    expect(await judge(changed, "sbom", digest, authority, {})).toEqual({
+    expect(await verifySignature(changed, "sbom", digest, authority, {})).toEqual({
       problem: "it was changed after cosign.pub signed it",
     });
   });
 
   test("of another kind, or about something else, does not", async () => {
-    expect(await judge(bundle(), "provenance", digest, authority, {})).toEqual({
+    expect(await verifySignature(bundle(), "provenance", digest, authority, {})).toEqual({
       problem: "it states https://spdx.dev/Document",
     });
-    expect(await judge(bundle(), "sbom", "sha256:b", authority, {})).toEqual({
+    expect(await verifySignature(bundle(), "sbom", "sha256:b", authority, {})).toEqual({
       problem: `it is about ${digest}`,
     });
   });
@@ -110,7 +110,9 @@ describe("by an identity, a bundle", () => {
   test("counts when cosign accepts it, which gets the bundle and who must have signed it", async () => {
     const env = { PATH: pathWith({ cosign }) };
     const trusting = { ...authority, trustedRoot: "root.json" };
-    expect(await judge(bundle(), "sbom", digest, trusting, env)).toHaveProperty("statement");
+    expect(await verifySignature(bundle(), "sbom", digest, trusting, env)).toHaveProperty(
+      "statement",
+    );
     expect(readFileSync("bundle.json", "utf8")).toBe(text);
     const [command, file, ...rest] = readFileSync("arguments", "utf8").trim().split("\n");
     expect(command).toBe("verify-blob-attestation");
@@ -128,14 +130,16 @@ describe("by an identity, a bundle", () => {
   test("does not when cosign refuses it, whose last words are told", async () => {
     const refusing = `${cosign} echo "Error: a" >&2; echo "error during command execution: b" >&2; exit 1`;
     const env = { PATH: pathWith({ cosign: refusing }) };
-    expect(await judge(bundle(), "sbom", digest, authority, env)).toEqual({
+    expect(await verifySignature(bundle(), "sbom", digest, authority, env)).toEqual({
       problem: "cosign does not accept it: b",
     });
     expect(readFileSync("arguments", "utf8")).not.toContain("trusted-root");
   });
 
   test("cannot be judged without cosign", async () => {
-    await expect(judge(bundle(), "sbom", digest, authority, { PATH: "" })).rejects.toThrow(
+    await expect(
+      verifySignature(bundle(), "sbom", digest, authority, { PATH: "" }),
+    ).rejects.toThrow(
       new InputError(
         `cosign is not on PATH; install it, or run eval "$(make -s release-tools)" to build it`,
       ),

@@ -6,7 +6,7 @@ import {
   type Verdict,
   type WantedRollout,
   describeState,
-} from "../../../delivery/rollout/rollout.ts";
+} from "../../../delivery/rollout/completion.ts";
 
 const digest = `sha256:${"1".repeat(64)}`;
 const older = `sha256:${"0".repeat(64)}`;

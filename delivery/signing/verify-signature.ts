@@ -74,7 +74,7 @@ export function publicKeyOf(pem: string): KeyObject | undefined {
 }
 
 /** Judges a bundle that is attached to `digest`: who signed it, whether it was changed since, and what it is about. */
-export async function judge(
+export async function verifySignature(
   bundle: Bundle,
   kind: Attached,
   digest: string,
