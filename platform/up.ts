@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { provideArgoCdObjects } from "./cluster/argocd.ts";
-import { apply } from "./cluster/kubectl.ts";
+import { apply, applyOnce } from "./cluster/kubectl.ts";
 import { cniFolder, node } from "./cluster/node-servers.ts";
 import { clusterObjects } from "./cluster/objects.ts";
 import {
@@ -156,7 +156,10 @@ async function startCluster(
   await tools(clusterTools);
   await images;
   await startAll(settings, clusterFactories, log);
-  apply(settings, ["--filename=-"], JSON.stringify(clusterObjects(settings)));
+  const objects = JSON.stringify(clusterObjects(settings));
+  await applyOnce(settings, "cluster", objects, () => {
+    apply(settings, ["--filename=-"], objects);
+  });
   await tools(nodeTools);
   await tools(cniPlugins, cniFolder(settings));
   await startAll(settings, nodeFactories, log);

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, sep } from "node:path";
 import { requireOwn } from "../machine/ownership.ts";
 import { PlatformError } from "../settings.ts";
 import { type GoModule, type GoProgram, goRecipe, moduleRecipe } from "./go-module.ts";
@@ -52,7 +52,7 @@ export interface Places {
 /** Reports what is there already, and returns what is not. */
 export function findTools(tools: readonly Tool[], { cache, releases, onFound }: Places): Tool[] {
   return tools.filter((tool) => {
-    const path = findOnPath(tool);
+    const path = findOnPath(tool, cache);
     const release = releases(tool.name);
     const cached = [
       ...(release ? [releasePath(tool, release, cache)] : []),
@@ -96,12 +96,19 @@ function shortHash(...parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
 }
 
-/** Path of a program on PATH, or among Debian's servers, whose version fits. */
-export function findOnPath(tool: Tool): string | undefined {
+/**
+ * Path of a program on PATH, or among Debian's servers, whose version fits. Links into `cache`, which a shell may have for an earlier
+ * checkout, are left out: what stands there is found by all that decides its build.
+ */
+export function findOnPath(tool: Tool, cache?: string): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter).concat("/usr/sbin", "/sbin");
-  const candidates = folders.map((folder) => join(folder, tool.name)).filter(isExecutable);
-  const path = candidates.find((candidate) => fits(tool, candidate));
-  // PATH may hold the platform's own folder of links, which is made anew.
+  const made =
+    cache !== undefined && existsSync(cache) ? join(realpathSync(cache), sep) : undefined;
+  const path = folders
+    .map((folder) => join(folder, tool.name))
+    .filter(isExecutable)
+    .filter((file) => made === undefined || !realpathSync(file).startsWith(made))
+    .find((file) => fits(tool, file));
   return path === undefined ? undefined : realpathSync(path);
 }
 

@@ -117,11 +117,18 @@ describe("a tool is taken", () => {
     await expect(provide(any)).rejects.toThrow("that needs Go 1.21");
   });
 
-  test("from where a link on PATH leads, since PATH may hold the platform's own links", async () => {
+  test("from where a link on PATH leads", async () => {
     const program = join(folderWith({}), "program");
     addProgram(program, "echo tool 1.9");
     symlinkSync(program, join(path, tool.name));
     expect((await provide(tool))?.path).toBe(program);
+  });
+
+  test("never from where a link on PATH leads into the cache, as in the shell of an earlier checkout", async () => {
+    const other = join(cache, "tools/tool-1.2.3-another-recipe/tool");
+    addProgram(other, "echo tool 1.9");
+    symlinkSync(other, join(path, tool.name));
+    await expect(provide(tool)).rejects.toThrow("that needs Go 1.21");
   });
 
   test("from Debian's folder of servers, which a user's PATH may lack", async () => {
