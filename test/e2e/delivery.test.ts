@@ -252,6 +252,36 @@ test("a stack that only publishes needs no cluster", async () => {
   });
 });
 
+test("a second stack on the same Argo CD says whose the Applications are, and has its own beside them", async () => {
+  const second = (...args: string[]): Run =>
+    run("pulumi", [...args, "--stack=second", "--non-interactive", "--color=never"]);
+  const names = (): string[] => {
+    const { items } = kubectl("get", "applications.argoproj.io", "--namespace=argocd") as {
+      items: { metadata: { name: string } }[];
+    };
+    return items.map(({ metadata }) => metadata.name).filter((name) => name.includes("tinyolly"));
+  };
+  const before = names();
+  expect(second("stack", "init").status).toBe(0);
+  try {
+    const refused = second("up", "--yes", "--skip-preview");
+    expect(refused.output).toContain(
+      'Application "tinyolly" in argocd is of the stack tinyolly/local; give this one names of its own: pulumi config set namePrefix second-',
+    );
+    expect(refused.status).not.toBe(0);
+    await withConfig({ namePrefix: "second-", waitSeconds: 0 }, () => {
+      const { status, output } = second("up", "--yes", "--skip-preview");
+      expect(status, output).toBe(0);
+      expect(names().sort()).toEqual([...before, ...before.map((name) => `second-${name}`)].sort());
+      expect(second("destroy", "--yes", "--skip-preview").status).toBe(0);
+    });
+    expect(names()).toEqual(before);
+    expect(previewChanges()).toEqual([]);
+  } finally {
+    second("stack", "rm", "--yes", "--force");
+  }
+});
+
 test("the platform's status says that every server is ready", () => {
   const args = ["platform/cli.ts", "status", "--json"];
   const { stdout, status } = spawnSync("node", args, { cwd: checkout, encoding: "utf8" });

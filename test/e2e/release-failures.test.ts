@@ -1,6 +1,14 @@
 // What goes wrong when a release is made, on the real CLI, builder and registries: each time with a clear error, nothing half
 // released, and a next run that does the rest.
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, extract } from "tar";
@@ -14,6 +22,7 @@ import {
   emptyDescriptor,
 } from "../../delivery/registry/artifact.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
+import { readRelease } from "../../delivery/releases/store.ts";
 import { rehearsalAuthority, rehearsalCertificate } from "../../platform/ghcr/certificates.ts";
 import { airgapRegistryHost, rehearsalRegistryHost } from "../../platform/ghcr/settings.ts";
 import { readPlatformSettings } from "../../platform/settings.ts";
@@ -299,6 +308,59 @@ describe("a release that is interrupted", () => {
     expect(next.status).toBe(0);
     const tagged = proxy.writes.slice(before).map(({ path }) => path);
     expect(tagged.filter((path) => path.includes("/manifests/v2.1.x-h"))).toEqual([]);
+  });
+});
+
+describe("a release whose sources change while it is made", () => {
+  const pushOfAnImage = /^PUT .*\/web\/manifests\/v2\.1\.x-h/;
+  let proxy: FaultyProxy;
+  let client: RegistryClient;
+
+  beforeEach(async () => {
+    const target = airgapRegistryHost(settings);
+    proxy = await FaultyProxy.start({ target: `http://${target}` });
+    client = new RegistryClient({ host: target, tls: "plain-http" });
+  });
+
+  afterEach(async () => {
+    client.close();
+    await proxy.close();
+  });
+
+  /** A stage on the proxy, and what is done in it while its images are pushed. */
+  function changedMeanwhile(name: string, change: (stage: Stage) => void): Stage {
+    const endpoint = { registryPush: proxy.host, registryPushTls: "plain-http" };
+    const stage = makeStage(name, endpoint);
+    stage.tag(release);
+    proxy.before(pushOfAnImage, () => {
+      change(stage);
+    });
+    return stage;
+  }
+
+  test("by another commit is recorded as one of the commit that was planned", async () => {
+    const stage = changedMeanwhile("commit", (stage) => {
+      stage.git("commit", "--quiet", "--allow-empty", "--message", "next");
+    });
+    const planned = stage.git("rev-parse", "HEAD").trim();
+    const { status, output } = await stage.up();
+    expect(status, output).toBe(0);
+    expect(stage.git("rev-parse", "HEAD").trim()).not.toBe(planned);
+    const stored = await readRelease(client, stage.namespace, release);
+    expect(stored?.record.source?.commit).toBe(planned);
+  });
+
+  test("by a chart that is edited ends, names the file, and releases nothing", async () => {
+    const [chart = ""] = small.charts;
+    const stage = changedMeanwhile("edited", ({ checkout }) => {
+      appendFileSync(join(checkout, `charts/${chart}/values.yaml`), "# later\n");
+    });
+    expect(refusal(await stage.up())).toContain(
+      `charts/${chart}/values.yaml changed since it was planned`,
+    );
+    expect(
+      releasedOf(await published(stage, client)).filter((tag) => /^charts|^releases/.test(tag)),
+    ).toEqual([]);
   });
 });
 
