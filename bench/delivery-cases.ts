@@ -24,7 +24,7 @@ export function deliveryCases(
     for (const contender of Object.values(contenders)) await deliverUntimed(contender, log);
   });
   const short = { rounds: rounds.short, setUp };
-  const noChange = { formula: "1.5 × floor", limit: (median: Median) => 1.5 * median("floor") };
+  const noChange = { formula: "1.4 × floor", limit: (median: Median) => 1.4 * median("floor") };
 
   const firstBuild: Case = {
     id: "first-build",

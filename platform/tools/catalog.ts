@@ -51,10 +51,12 @@ export const platformModule: GoModule = {
         ],
       },
     },
-    ...["ccojocar", "nbutton23"].map((owner): Patch => ({
-      module: `github.com/${owner}/zxcvbn-go`,
+    ...["github.com/ccojocar/zxcvbn-go", "github.com/nbutton23/zxcvbn-go"].map((module): Patch => ({
+      module,
       // Lists of passwords, which take a third of the start of each `pulumi`, are read when a secret is looked for.
       edits: {
+        // One of them has none, which a copy needs.
+        "go.mod": [["^[^]*$", `module ${module}\n\ngo 1.21\n`]],
         "frequency/frequency.go": [["func init\\(\\) \\{", "func Load() {"]],
         "matching/matching.go": [
           ["func init\\(\\) \\{[^]*?\\n\\}\\n", ""],
