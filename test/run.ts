@@ -1,9 +1,9 @@
 /**
- * Runs the suites, on a platform and a checkout of their own, and sums them up: `make test`, or `make test SUITE=truth` for those
+ * Runs the suites, on platforms and checkouts of their own, and sums them up: `make test`, or `make test SUITE=truth` for those
  * whose names have that in them. They run in an order that `SEED` repeats, several at a time. `SUITE=official` runs on the official
  * kubernetes plugin what asks most of it.
  *
- * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed. Ctrl-C ends what runs, and then the platform. What
+ * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed. Ctrl-C ends what runs, and then the platforms. What
  * an earlier run could not end is ended first.
  */
 import { randomInt } from "node:crypto";
@@ -18,7 +18,8 @@ import { type Print, Programs } from "./programs.ts";
 import { seededRandom } from "./random.ts";
 import type { Result } from "./results.ts";
 import { schedule } from "./schedule.ts";
-import { type Suite, startPlatform, suitesOf } from "./suites.ts";
+import { type Suite, platformOf, startPlatform, suitesOf } from "./suites.ts";
+import type { TestPlatform } from "./test-platform.ts";
 import { TestRun } from "./test-run.ts";
 
 const logs = resolve(import.meta.dirname, "../.tinyolly/test-logs");
@@ -34,7 +35,7 @@ async function main(): Promise<number> {
   const seed = readSeed(variable(process.env, "SEED"));
   const programs = new Programs();
   for (const left of TestRun.leftBehind()) {
-    say(`a run of the tests that was killed has left ${left.checkout}; ending it\n`);
+    say(`a run of the tests that was killed has left ${left.main.checkout}; ending it\n`);
     await left.kill();
     await left.end(programs, say);
   }
@@ -51,7 +52,7 @@ async function main(): Promise<number> {
     if (failures) run.saveLogs(logs);
     const clean = await timed("clean-up", outcomes, async (print) => {
       const done = await run.end(programs, print);
-      const reason = "the platform of the tests could not be reset; its output stands above";
+      const reason = "a platform of the tests could not be reset; its output stands above";
       return { passed: done ? 1 : 0, failed: done ? 0 : 1, failures: done ? [] : [reason] };
     });
     say(summary(outcomes));
@@ -70,32 +71,43 @@ async function runSuites(
   programs: Programs,
   outcomes: Outcome[],
 ): Promise<void> {
-  const state = { users: 0, broken: false };
-  const start = async (print: Print): Promise<Result> => {
-    const result = await startPlatform(run, programs, print);
-    state.broken = result.failed > 0;
+  let broken = false;
+  const start = async (platform: TestPlatform, print: Print): Promise<Result> => {
+    const result = await startPlatform(platform, programs, print);
+    broken ||= result.failed > 0;
     return result;
   };
-  const onPlatform = (suite: Suite) => async (print: Print) => {
-    // Whoever is there already has checked it, and stops nothing.
-    const checked = state.users++ === 0 ? await start(print) : undefined;
-    try {
-      return checked && checked.failed > 0 ? checked : await suite.run(print);
-    } finally {
-      state.users--;
-    }
-  };
+  const users = new Map<TestPlatform, number>();
+  const onPlatform =
+    ({ uses, run: body }: Suite) =>
+    async (print: Print) => {
+      const platform = platformOf(uses, run);
+      const beside = users.get(platform) ?? 0;
+      users.set(platform, beside + 1);
+      // Whoever is there already has checked it, and stops nothing.
+      const checked = beside === 0 ? await start(platform, print) : undefined;
+      try {
+        return checked && checked.failed > 0 ? checked : await body(print);
+      } finally {
+        users.set(platform, (users.get(platform) ?? 0) - 1);
+      }
+    };
   const suites = chosen.map((suite) =>
     ["nothing", "tools"].includes(suite.uses) ? suite : { ...suite, run: onPlatform(suite) },
   );
-  const platform: Suite = { name: "platform", uses: "start", run: start };
+  const platform: Suite = {
+    name: "platform",
+    uses: "start",
+    run: (print) => start(run.main, print),
+  };
   const left = await schedule(
     suites.some(({ uses }) => uses !== "nothing") ? [platform, ...suites] : suites,
-    availableParallelism(),
+    // One more than can compute, since pods are waited for.
+    availableParallelism() + 1,
     async ({ name, run: body }) => {
       await timed(name, outcomes, body);
     },
-    () => state.broken || programs.signal !== undefined,
+    () => broken || programs.signal !== undefined,
   );
   if (left.length > 0) say(`\nnot run: ${left.map(({ name }) => name).join(", ")}\n`);
 }

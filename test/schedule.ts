@@ -1,6 +1,6 @@
 /**
- * What a suite needs of the test platform while it runs: `alone` is what stops servers, `stack` what changes the local stack, and `tools`
- * what only needs that the platform was there once; `start` is what starts it.
+ * What a suite needs of the test platforms while it runs: `stack` changes the local stack of the main one, `platform` leaves that alone,
+ * `tools` only needs that it was there once, and `start` starts it; `alone` stops servers, so it has the spare one for itself.
  */
 export type Use = "nothing" | "tools" | "platform" | "stack" | "alone" | "start";
 
@@ -41,5 +41,5 @@ function fit(one: Use, other: Use): boolean {
   if (uses.includes("nothing")) return true;
   if (uses.includes("start")) return false;
   if (uses.includes("tools")) return true;
-  return !uses.includes("alone") && uses.includes("platform");
+  return one !== other || one === "platform";
 }

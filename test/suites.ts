@@ -8,6 +8,7 @@ import { provideTools } from "../platform/tools/provide.ts";
 import type { Print, Programs } from "./programs.ts";
 import { type Result, goResult, vitestResult } from "./results.ts";
 import type { Use } from "./schedule.ts";
+import type { TestPlatform } from "./test-platform.ts";
 import type { TestRun } from "./test-run.ts";
 
 const project = resolve(import.meta.dirname, "..");
@@ -77,7 +78,7 @@ export function suitesOf(run: TestRun, programs: Programs): Suite[] {
     },
     { name: "node", uses: "nothing", run: goTest("platform/cluster/node") },
     { name: "stand-ins", uses: "nothing", run: goTest("platform/pulumi/stand-ins") },
-    { name: "contract", uses: "platform", run: vitest("contract", () => run.served) },
+    { name: "contract", uses: "platform", run: vitest("contract", () => run.main.served) },
     ...Object.entries(deliverables.images).map(([name, image]): Suite => ({
       name: image.path,
       uses: "platform",
@@ -86,20 +87,25 @@ export function suitesOf(run: TestRun, programs: Programs): Suite[] {
     ...Object.entries(endToEnd).map(([name, uses]): Suite => ({
       name: `end to end: ${name}`,
       uses,
-      run: vitest("e2e", () => run.served, `test/e2e/${name}.test.ts`),
+      run: vitest("e2e", () => platformOf(uses, run).served, `test/e2e/${name}.test.ts`),
     })),
   ];
 }
 
-/** Starts what of the platform does not run. Resolves to one failure where it cannot. */
+/** The platform on which a suite runs. */
+export function platformOf(uses: Use, run: TestRun): TestPlatform {
+  return uses === "alone" ? run.spare : run.main;
+}
+
+/** Starts what of a platform does not run. Resolves to one failure where it cannot. */
 export async function startPlatform(
-  run: TestRun,
+  { checkout, chosen }: TestPlatform,
   programs: Programs,
   print: Print,
 ): Promise<Result> {
   const args = ["platform/cli.ts", "up"];
   let end = "";
-  const status = await programs.run("node", args, run.checkout, run.platform, (text) => {
+  const status = await programs.run("node", args, checkout, chosen, (text) => {
     print(text);
     end = `${end}${text}`.slice(-2000);
   });
@@ -125,17 +131,18 @@ async function appTests(
   print: Print,
 ): Promise<Result> {
   const images: Readonly<Record<string, ImageDeliverable>> = deliverables.images;
-  const { ports } = readPlatformSettings(run.platform);
+  const { checkout, chosen, served } = run.main;
+  const { ports } = readPlatformSettings(chosen);
   const build = async (folder: string, ...flags: string[]) => {
     const context = join(run.sources, folder);
     let log = "";
     const args = [
-      `--addr=unix://${join(run.checkout, ".tinyolly/platform/buildkitd.sock")}`,
+      `--addr=unix://${join(checkout, ".tinyolly/platform/buildkitd.sock")}`,
       ...["build", "--progress=plain", "--frontend=dockerfile.v0"],
       ...[`--local=context=${context}`, `--local=dockerfile=${context}`],
       ...flags,
     ];
-    const status = await programs.run("buildctl", args, project, run.served, (text) => {
+    const status = await programs.run("buildctl", args, project, served, (text) => {
       log += text;
     });
     if (status !== 0) print(log.split("\n").slice(-60).join("\n"));

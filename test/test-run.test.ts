@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,10 @@ import { TestRun } from "./test-run.ts";
 function haveRuns(owners: Readonly<Record<string, { pid: number; startTime?: string }>>): string {
   const files = Object.entries(owners).map(
     ([name, owner]) =>
-      [`tinyolly-test-${name}/owner`, JSON.stringify({ ...owner, portOffset: 1100 })] as const,
+      [
+        `tinyolly-test-${name}/owner`,
+        JSON.stringify({ ...owner, portOffsets: [1100, 1200] }),
+      ] as const,
   );
   const folder = folderWith({
     ...Object.fromEntries(files),
@@ -34,7 +37,7 @@ test("a run is left behind once its process has ended, also where the pid is ano
     ended: { pid, startTime: "5" },
     again: { ...own, startTime: "5" },
   });
-  const left = TestRun.leftBehind().map(({ checkout }) => checkout);
+  const left = TestRun.leftBehind().map(({ main }) => main.checkout);
   expect(left.sort()).toEqual(
     ["again", "ended"].map((name) => join(folder, `tinyolly-test-${name}/checkout`)),
   );
@@ -45,7 +48,7 @@ test("a folder of another user, and a link to one, is nobody's run", () => {
   const folder = haveRuns({ ended: { pid, startTime: "5" }, theirs: { pid, startTime: "5" } });
   chownSync(join(folder, "tinyolly-test-theirs"), 65534, 65534);
   symlinkSync("tinyolly-test-ended", join(folder, "tinyolly-test-link"));
-  expect(TestRun.leftBehind().map(({ checkout }) => checkout)).toEqual([
+  expect(TestRun.leftBehind().map(({ main }) => main.checkout)).toEqual([
     join(folder, "tinyolly-test-ended/checkout"),
   ]);
 });
@@ -61,11 +64,15 @@ test("what a killed run has started is killed, and nothing else", async () => {
     });
     return child;
   };
-  const ours = start(join(folder, "tinyolly-test-killed/checkout"));
-  const others = start(join(folder, "tinyolly-test-killed/checkout2"));
-  await Promise.all([once(ours, "spawn"), once(others, "spawn")]);
-  const ended = once(ours, "exit");
+  const [main, spare, others] = ["checkout", "spare", "checkout2"].map((name) =>
+    start(join(folder, `tinyolly-test-killed/${name}`)),
+  ) as [ChildProcess, ChildProcess, ChildProcess];
+  await Promise.all([main, spare, others].map((child) => once(child, "spawn")));
+  const ended = Promise.all([once(main, "exit"), once(spare, "exit")]);
   await left?.kill();
-  expect(await ended).toEqual([null, "SIGKILL"]);
+  expect(await ended).toEqual([
+    [null, "SIGKILL"],
+    [null, "SIGKILL"],
+  ]);
   expect(others.exitCode).toBeNull();
 });

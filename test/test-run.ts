@@ -1,6 +1,5 @@
 import {
   chmodSync,
-  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -15,12 +14,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { copyProject } from "../commands/rehearse/stage.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
-import { environment } from "../platform/environment.ts";
 import { accepts } from "../platform/machine/http.ts";
 import { unmountBelow } from "../platform/machine/mounts.ts";
 import { startTime } from "../platform/machine/start-time.ts";
-import { raisedPorts, readPlatformSettings } from "../platform/settings.ts";
+import { raisedPorts } from "../platform/settings.ts";
 import type { Print, Programs } from "./programs.ts";
+import { TestPlatform } from "./test-platform.ts";
 
 const prefix = "tinyolly-test-";
 
@@ -28,37 +27,41 @@ const prefix = "tinyolly-test-";
 interface Owner {
   readonly pid: number;
   readonly startTime: string | undefined;
-  readonly portOffset: number;
+  /** Of the two platforms. */
+  readonly portOffsets: readonly [main: number, spare: number];
 }
 
-/** A folder in which everything of one run of the tests is: sources, platform, temporary files. */
+/** A folder in which everything of one run of the tests is: sources, platforms, temporary files. */
 export class TestRun {
   /** The sources as they are; nothing changes them. */
   public readonly sources: string;
-  /** A copy of the sources in which tests edit files, with the platform's data. */
-  public readonly checkout: string;
+  /** The platform of most suites. */
+  public readonly main: TestPlatform;
+  /** That of suites that stop servers, for which no other one has to wait. */
+  public readonly spare: TestPlatform;
   readonly #folder: string;
-  readonly #portOffset: number;
 
-  private constructor(folder: string, portOffset: number) {
+  private constructor(folder: string, [main, spare]: Owner["portOffsets"]) {
     this.#folder = folder;
-    this.#portOffset = portOffset;
     this.sources = join(folder, "sources");
-    this.checkout = join(folder, "checkout");
+    const folders = { sources: this.sources, temporary: this.#temporary };
+    this.main = new TestPlatform(join(folder, "checkout"), main, folders);
+    this.spare = new TestPlatform(join(folder, "spare"), spare, folders);
   }
 
   /** Makes a folder, and copies the sources. */
   public static async make(): Promise<TestRun> {
-    const portOffset = await freeOffset();
+    const portOffsets = await freeOffsets();
     const folder = mkdtempSync(join(tmpdir(), prefix));
     // Some tests are another user.
     chmodSync(folder, 0o711);
-    const owner: Owner = { pid: process.pid, startTime: startTime(process.pid), portOffset };
+    const owner: Owner = { pid: process.pid, startTime: startTime(process.pid), portOffsets };
     writeFileSync(join(folder, "owner"), JSON.stringify(owner));
-    const run = new TestRun(folder, portOffset);
-    mkdirSync(join(folder, "tmp"));
-    chmodSync(join(folder, "tmp"), 0o1777);
-    for (const copy of [run.sources, run.checkout]) copyProject(copy);
+    const run = new TestRun(folder, portOffsets);
+    mkdirSync(run.#temporary);
+    chmodSync(run.#temporary, 0o1777);
+    copyProject(run.sources);
+    for (const platform of run.platforms) platform.make();
     return run;
   }
 
@@ -70,32 +73,18 @@ export class TestRun {
         const folder = join(tmpdir(), name);
         const owner = readOwner(folder);
         const left = owner && startTime(owner.pid) !== owner.startTime;
-        return left ? [new TestRun(folder, owner.portOffset)] : [];
+        return left ? [new TestRun(folder, owner.portOffsets)] : [];
       });
+  }
+
+  /** Both platforms. */
+  public get platforms(): readonly TestPlatform[] {
+    return [this.main, this.spare];
   }
 
   /** Variables for what needs no platform. */
   public get basics(): NodeJS.ProcessEnv {
-    return { ...process.env, TMPDIR: join(this.#folder, "tmp") };
-  }
-
-  /** Variables that choose the platform of the tests. */
-  public get platform(): NodeJS.ProcessEnv {
-    return {
-      ...this.basics,
-      ...raisedPorts(this.#portOffset),
-      TINYOLLY_STATE: join(this.checkout, ".tinyolly/platform"),
-      TINYOLLY_TEST_CHECKOUT: this.checkout,
-      TINYOLLY_TEST_SOURCES: this.sources,
-      // Registries on which releases are made.
-      TINYOLLY_REHEARSAL: "1",
-      CONTRACT_KUBECONFIG: join(this.checkout, ".tinyolly/platform/kubeconfig"),
-    };
-  }
-
-  /** The same with what the platform offers once it is up. */
-  public get served(): NodeJS.ProcessEnv {
-    return { ...this.platform, ...environment(readPlatformSettings(this.platform)) };
+    return { ...process.env, TMPDIR: this.#temporary };
   }
 
   /** A new folder for a report. */
@@ -103,38 +92,42 @@ export class TestRun {
     return mkdtempSync(join(this.#folder, `${name}-`));
   }
 
-  /** Copies the logs of the platform and of its pods to a folder, in the place of those of earlier runs. */
+  /** Copies the logs of the platforms to folders below `target`, in the place of those of earlier runs. */
   public saveLogs(target: string): void {
-    rmSync(target, { recursive: true, force: true });
-    for (const logs of ["logs", "node/logs"]) {
-      const from = join(this.checkout, ".tinyolly/platform", logs);
-      if (existsSync(from)) cpSync(from, join(target, logs), { recursive: true });
-    }
+    this.main.saveLogs(join(target, "main"));
+    this.spare.saveLogs(join(target, "spare"));
   }
 
-  /** Stops the platform and removes the folder. Resolves to whether nothing was left. */
+  /** Stops the platforms and removes the folder. Resolves to whether nothing was left. */
   public async end(programs: Programs, print: Print): Promise<boolean> {
-    const reset = ["platform/cli.ts", "reset"];
-    const status = await programs.finish("node", reset, process.cwd(), this.platform, print);
+    const ends = await Promise.all(
+      this.platforms.map((platform) => platform.reset(programs, print)),
+    );
     await this.kill();
     // A builder that is killed leaves mounts in its folder for temporary files.
     unmountBelow(this.#folder);
     rmSync(this.#folder, { recursive: true, force: true });
-    return status === 0;
+    return ends.every(Boolean);
   }
 
   /** Kills all processes that this run has started. */
   public async kill(): Promise<void> {
-    const mark = `TINYOLLY_TEST_CHECKOUT=${this.checkout}`;
+    const marks = this.platforms.map(({ checkout }) => `TINYOLLY_TEST_CHECKOUT=${checkout}`);
     const marked = (): string[] =>
       readdirSync("/proc").filter(
         (name) =>
-          /^\d+$/.test(name) && Number(name) !== process.pid && environmentOf(name).includes(mark),
+          /^\d+$/.test(name) &&
+          Number(name) !== process.pid &&
+          environmentOf(name).some((variable) => marks.includes(variable)),
       );
     for (let found = marked(); found.length > 0; found = marked()) {
       for (const pid of found) kill(Number(pid));
       await sleep(20);
     }
+  }
+
+  get #temporary(): string {
+    return join(this.#folder, "tmp");
   }
 }
 
@@ -147,14 +140,17 @@ function readOwner(folder: string): Owner | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Owner) : undefined;
 }
 
-/** The first offset at whose ports nobody listens; others may test as well. */
-async function freeOffset(): Promise<number> {
+/** The first two offsets at whose ports nobody listens; others may test as well. */
+async function freeOffsets(): Promise<Owner["portOffsets"]> {
+  const free: number[] = [];
   for (let offset = 1100; offset < 2200; offset += 100) {
     const ports = Object.values(raisedPorts(offset)).map(Number);
     const taken = await Promise.all(ports.map((port) => accepts({ host: "127.0.0.1", port })));
-    if (!taken.includes(true)) return offset;
+    if (!taken.includes(true)) free.push(offset);
+    const [main, spare] = free;
+    if (main !== undefined && spare !== undefined) return [main, spare];
   }
-  throw new InputError("eleven platforms of other tests run here; end one of them");
+  throw new InputError("ten platforms of other tests run here; end some of them");
 }
 
 function kill(pid: number): void {
