@@ -741,6 +741,12 @@ replace k8s.io/streaming => k8s.io/streaming v0.37.2
 
 replace github.com/pulumi/pulumi-java => ./tools/stubs/pulumi-java
 
+replace github.com/bradleyfalzon/ghinstallation/v2 => ./tools/stubs/ghinstallation
+
+replace github.com/google/go-github/v69 => ./tools/stubs/go-github
+
+replace github.com/google/go-jsonnet => ./tools/stubs/go-jsonnet
+
 replace github.com/pulumi/pulumi-dotnet/pulumi-language-dotnet/v3 => ./tools/stubs/pulumi-dotnet/pulumi-language-dotnet
 
 tool (

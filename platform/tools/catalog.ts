@@ -18,8 +18,40 @@ export const platformModule: GoModule = {
     },
     {
       module: "github.com/moby/buildkit",
-      // No caches in the stores of cloud providers, whose libraries are large.
-      edits: { "cmd/buildkitd/main.go": [["\\n.*\\b(?:azblob|s3remotecache)\\b.*", ""]] },
+      // No caches in the stores of cloud providers, whose libraries are large, and no traces for Jaeger.
+      edits: {
+        "cmd/buildctl/main.go": [["\\n.*\\bjaeger\\b.*", ""]],
+        "cmd/buildkitd/main.go": [
+          ["\\n.*\\b(?:azblob|gha|jaeger|s3remotecache)\\b.*", ""],
+          [String.raw`\n\tvar verifierProvider [^]*?\n\t\}\n`, ""],
+        ],
+      },
+    },
+    {
+      module: "github.com/docker/buildx",
+      // Nor a login for them.
+      edits: {
+        "build/opt.go": [
+          [String.raw`\n\tawsconfig .*`, ""],
+          [String.raw`\n\tctx := context\.TODO\(\)\n\tawsConfig[^]*?(?=\n\}\n)`, ""],
+        ],
+      },
+    },
+    {
+      module: "helm.sh/helm/v4",
+      // No plugins in WebAssembly, which bring a compiler.
+      without: ["internal/plugin/runtime_extismv1.go"],
+      edits: {
+        "internal/plugin/loader.go": [
+          [
+            String.raw`\n\t(extism )?"(github\.com/(extism|tetratelabs)/|helm.sh/helm/v4/pkg/helmpath").*`,
+            "",
+          ],
+          [String.raw`\n\tcc, err := wazero[^]*?\n\t\}\n`, ""],
+          [String.raw`\n\t\t\t"extism/v1": [^]*?\n\t\t\t\},`, ""],
+        ],
+        "internal/plugin/metadata.go": [[String.raw`\n\tcase "extism/v1":\n.*`, ""]],
+      },
     },
     {
       module: "github.com/pulumi/pulumi/pkg/v3",

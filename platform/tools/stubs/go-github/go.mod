@@ -1,0 +1,3 @@
+module github.com/google/go-github/v69
+
+go 1.24
