@@ -6,7 +6,7 @@ import type { ReleaseArgs } from "../components/release.ts";
 import { orRunError, refuse } from "../components/run-error.ts";
 import { deliverables } from "../deliverables.ts";
 import { noteTiming } from "../delivery/basics/timings.ts";
-import { findAll } from "../delivery/findings/find-all.ts";
+import { findAll, startReading } from "../delivery/findings/find-all.ts";
 import {
   type Findings,
   conflicts,
@@ -72,6 +72,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
   const { release } = settings.plan.versions;
   refuse(settings.releaseProblems);
   await requireSigner(signing);
+  const live = startReading(settings);
 
   const { plan, origin, applications, findings } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
@@ -79,7 +80,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
     const origin = release === undefined ? undefined : originOfSources();
     if (settings.releasesFromGit) refuse(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
-    const look = { plan, state, endpoints, release, aliases, signing };
+    const look = { plan, state, live, endpoints, release, aliases, signing };
     const findings = await findAll({
       ...look,
       owner: ownerOf(pulumi.getProject(), pulumi.getStack()),

@@ -7,7 +7,7 @@
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { findAll } from "../../delivery/findings/find-all.ts";
+import { findAll, startReading } from "../../delivery/findings/find-all.ts";
 import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
 import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
@@ -52,6 +52,7 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const settings = readSettings(readStackConfiguration(stack));
   const { publishing, cluster, aliases, signing, offline } = settings;
   const { releaseProblems, releasesFromGit } = settings;
+  const live = startReading(settings);
   const plan = planDeliverables(deliverables, settings.plan);
   const applications = planApplications(plan.charts, settings);
   const now = fingerprints(plan, applications, publishing, planRelease(settings));
@@ -59,7 +60,7 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const problems = [...releaseProblems, ...uncommitted];
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
-  const question = { plan, state, endpoints, release, aliases, signing };
+  const question = { plan, state, live, endpoints, release, aliases, signing };
   const findings = await findAll({
     ...question,
     owner: ownerOf(project, stack),

@@ -31,6 +31,24 @@ export interface FindArgs {
   readonly cluster: Cluster | undefined;
   /** Whether registry and cluster are left alone. */
   readonly offline: boolean;
+  /** What {@link startReading} began before the sources were read. @default - it begins now */
+  readonly live?: LiveApplications | undefined;
+}
+
+type LiveApplications = Promise<ReadonlyMap<string, LiveApplication>>;
+
+/** Begins to read the Applications of Argo CD's namespace, where they are asked for. */
+export function startReading({
+  cluster,
+  offline,
+  argocd,
+}: Pick<FindArgs, "cluster" | "offline"> & Pick<ApplicationPlan, "argocd">):
+  LiveApplications | undefined {
+  if (!cluster || offline) return undefined;
+  const live = readLiveApplications(cluster, argocd.namespace);
+  // It may fail before anybody awaits it.
+  live.catch(() => undefined);
+  return live;
 }
 
 /**
@@ -41,7 +59,7 @@ export interface FindArgs {
  */
 export async function findAll(args: FindArgs): Promise<Findings> {
   const { plan, endpoints, release, aliases = [], signing, offline } = args;
-  const compare = startReading(args);
+  const compare = startComparing(args);
   const recorded = readRecorded(await args.state);
   const question = { plan, recorded, endpoints, release, aliases, signing };
   const [registry, applications] = await Promise.all([
@@ -52,31 +70,30 @@ export async function findAll(args: FindArgs): Promise<Findings> {
 }
 
 /** What {@link findApplicationsAlone} looks at. */
-type ApplicationArgs = Pick<FindArgs, "applications" | "owner" | "cluster" | "offline">;
+type ApplicationArgs = Pick<FindArgs, "applications" | "owner" | "cluster" | "offline" | "live">;
 
 /** What state and cluster say about Applications alone, by name. */
 export async function findApplicationsAlone(
   args: ApplicationArgs & Pick<FindArgs, "state">,
 ): Promise<Map<string, ApplicationFinding>> {
-  const compare = startReading(args);
+  const compare = startComparing(args);
   return compare(readRecorded(await args.state));
 }
 
-/** Begins to read the Applications in the cluster, where any are to be looked at; returns what compares them with the state. */
-function startReading({
+/** Reads the Applications in the cluster, where any are to be looked at; returns what compares them with the state. */
+function startComparing({
   applications,
   owner,
   cluster,
   offline,
+  live: begun,
 }: ApplicationArgs): (recorded: Recorded) => Promise<Map<string, ApplicationFinding>> {
   const asked = cluster && !offline ? applications : [];
   const [first] = asked;
   const live =
-    cluster && first
-      ? readLiveApplications(cluster, first.argocd.namespace)
-      : Promise.resolve(new Map<string, LiveApplication>());
-  // It may fail before the state is known, when nobody awaits it.
-  live.catch(() => undefined);
-  const readApplications = (): typeof live => live;
+    begun ??
+    (first && startReading({ cluster, offline, argocd: first.argocd })) ??
+    Promise.resolve(new Map<string, LiveApplication>());
+  const readApplications = (): LiveApplications => live;
   return (recorded) => findApplications({ recorded, applications: asked, owner, readApplications });
 }

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from "node:http";
 import { fields, parseJson } from "../basics/json-fields.ts";
 import type { RegistryRequest, RegistryResponse, Scope, Source } from "./types.ts";
 
@@ -50,7 +49,7 @@ export function isSource(body: RegistryRequest["body"]): body is Source {
 
 /** Status with its reason: `403 Forbidden`. */
 export function withReason(status: number): string {
-  return `${status} ${STATUS_CODES[status] ?? ""}`.trim();
+  return `${status} ${process.getBuiltinModule("node:http").STATUS_CODES[status] ?? ""}`.trim();
 }
 
 /** Failure of a request that `close()` ended. */

@@ -1,6 +1,5 @@
 import { once, setMaxListeners } from "node:events";
-import * as http from "node:http";
-import * as https from "node:https";
+import type { Agent, ClientRequest } from "node:http";
 import { InputError } from "../basics/input-error.ts";
 import {
   RegistryFailure,
@@ -13,6 +12,10 @@ import {
 } from "./failure.ts";
 import type { RegistryServer } from "./server.ts";
 import type { RegistryRequest, RegistryResponse, ResponseHead, Source } from "./types.ts";
+
+// An import of node:http loads fetch and WebSocket with it.
+const http = process.getBuiltinModule("node:http");
+const https = process.getBuiltinModule("node:https");
 
 /** Most bytes of a response that are kept in memory. */
 export const mostBytes = 8 * 1024 * 1024;
@@ -75,7 +78,7 @@ export class HttpClient {
     for (const agent of [this.plain, this.verifying, this.trusting]) agent.destroy();
   }
 
-  private agent(url: URL): http.Agent {
+  private agent(url: URL): Agent {
     if (url.protocol === "http:") return this.plain;
     return this.server.isOwn(url) && this.server.tls !== "verify" ? this.trusting : this.verifying;
   }
@@ -83,7 +86,7 @@ export class HttpClient {
 
 /** Connection and limits of one request. */
 interface ExchangeOptions {
-  readonly agent: http.Agent;
+  readonly agent: Agent;
   /** Longest time until the response is there; of a streamed body, longest time between two pieces. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -161,7 +164,7 @@ function exchange(request: RegistryRequest, options: ExchangeOptions): Promise<R
 /** Sends all pieces of a body, until `signal` tells that the response is there. */
 async function send(
   source: Source,
-  outgoing: http.ClientRequest,
+  outgoing: ClientRequest,
   signal: AbortSignal,
   progress: () => void,
 ): Promise<void> {

@@ -57,16 +57,19 @@ export async function listApplications(
   namespace: string,
   instead = "",
 ): Promise<unknown[]> {
-  const args = ["get", "applications.argoproj.io", `--namespace=${namespace}`, "--output=json"];
+  // By their path, since kubectl would look for the kind first, and keep what it finds in the user's folders.
+  const path = `/apis/argoproj.io/v1alpha1/namespaces/${encodeURIComponent(namespace)}/applications`;
   const where = `the Applications in the cluster "${cluster.context}"`;
-  const json = await kubectl([...args, ...accessFlags(cluster)]).catch((error: unknown) => {
-    if (!(error instanceof KubectlError)) throw error;
-    throw new InputError(
-      error.missing
-        ? `${error.message}, so ${where} cannot be read; ${installKubectl}${instead}`
-        : `${where} cannot be read: ${error.message}; start it (make platform-up starts the platform's)${instead}`,
-    );
-  });
+  const json = await kubectl(["get", `--raw=${path}`, ...accessFlags(cluster)]).catch(
+    (error: unknown) => {
+      if (!(error instanceof KubectlError)) throw error;
+      throw new InputError(
+        error.missing
+          ? `${error.message}, so ${where} cannot be read; ${installKubectl}${instead}`
+          : `${where} cannot be read: ${error.message}; start it (make platform-up starts the platform's)${instead}`,
+      );
+    },
+  );
   const { items } = fields(parseJson(Buffer.from(json)));
   if (Array.isArray(items)) return items as unknown[];
   throw new InputError(`${where} cannot be read: kubectl printed no list; run it by hand`);

@@ -48,9 +48,7 @@ describe("the live Applications", () => {
     );
     expect(readFileSync("arguments", "utf8").trim().split("\n")).toEqual([
       "get",
-      "applications.argoproj.io",
-      "--namespace=argocd",
-      "--output=json",
+      "--raw=/apis/argoproj.io/v1alpha1/namespaces/argocd/applications",
       "--context=town",
       "--request-timeout=10s",
     ]);
