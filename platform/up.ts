@@ -157,8 +157,10 @@ async function startCluster(
   await images;
   await startAll(settings, clusterFactories, log);
   const objects = JSON.stringify(clusterObjects(settings));
-  await applyOnce(settings, "cluster", objects, () => {
-    apply(settings, ["--filename=-"], objects);
+  const files = ["--filename=-"];
+  const wanted = { name: "cluster", text: objects, get: files, input: objects };
+  await applyOnce(settings, wanted, () => {
+    apply(settings, files, objects);
   });
   await tools(nodeTools);
   await tools(cniPlugins, cniFolder(settings));

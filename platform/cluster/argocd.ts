@@ -11,24 +11,31 @@ const settingsFile = join(project, "platform/cluster/argocd.yaml");
 /** CRDs and settings that Argo CD needs before it starts. */
 export async function provideArgoCdObjects(settings: PlatformSettings): Promise<void> {
   const folder = filesPath(argocdObjects, settings.cache);
-  const text = readFileSync(settingsFile, "utf8");
-  // The folder's name stands for what is in it.
-  await applyOnce(settings, "argocd", `${basename(folder)} ${text}`, async () => {
-    await applyObjects(settings, folder);
+  const crds = {
+    name: "argocd-crds",
+    // It stands for what is in the folder.
+    text: basename(folder),
+    get: ["crds", ...["applications", "applicationsets", "appprojects"].map(crdName)],
+  };
+  await applyOnce(settings, crds, () => {
+    const files = readdirSync(folder).filter((name) => name !== "kustomization.yaml");
+    apply(
+      settings,
+      files.map((name) => `--filename=${join(folder, name)}`),
+    );
+  });
+  const files = [`--filename=${settingsFile}`];
+  const wanted = { name: "argocd", text: readFileSync(settingsFile, "utf8"), get: files };
+  await applyOnce(settings, wanted, async () => {
+    // A CRD that was just made is served a moment later.
+    for (let tries = 0; tries < 40; tries++) {
+      if (tryApply(settings, files).done) return;
+      await sleep(250);
+    }
+    apply(settings, files);
   });
 }
 
-async function applyObjects(settings: PlatformSettings, folder: string): Promise<void> {
-  const files = readdirSync(folder).filter((name) => name !== "kustomization.yaml");
-  apply(
-    settings,
-    files.map((name) => `--filename=${join(folder, name)}`),
-  );
-  const objects = [`--filename=${settingsFile}`];
-  // A CRD that was just made is served a moment later.
-  for (let tries = 0; tries < 40; tries++) {
-    if (tryApply(settings, objects).done) return;
-    await sleep(250);
-  }
-  apply(settings, objects);
+function crdName(plural: string): string {
+  return `${plural}.argoproj.io`;
 }

@@ -36,23 +36,36 @@ export function tryApply(
   return { done: run.status === 0, message: run.stderr.trim() };
 }
 
+/** Objects that are applied where they are not there. */
+export interface Wanted {
+  /** Name of the note that they were applied. */
+  readonly name: string;
+  /** Text that stands for all that they say. */
+  readonly text: string;
+  /** Arguments by which kubectl gets all of them. */
+  readonly get: readonly string[];
+  /** Standard input of that. @default - none */
+  readonly input?: string;
+}
+
 /**
- * Calls `applied`, which applies objects, unless this API server has got them from here before: to apply them again takes it a second. One that
- * was started since gets them anew, and with them what somebody has deleted.
- *
- * @param objects text that stands for all that they say.
+ * Calls `apply` unless this API server has got these objects from here before and they are still there: to apply what did not change takes a
+ * second.
  */
 export async function applyOnce(
-  { state }: PlatformSettings,
-  name: string,
-  objects: string,
-  applied: () => void | Promise<void>,
+  settings: PlatformSettings,
+  { name, text, get, input = "" }: Wanted,
+  apply: () => void | Promise<void>,
 ): Promise<void> {
+  const { state } = settings;
   const note = join(state, "applied", name);
   const pid = servicePid(state, "kube-apiserver") ?? 0;
-  const stamp = sha256(JSON.stringify([objects, pid, startTime(pid)]));
-  if (existsSync(note) && readFileSync(note, "utf8") === stamp) return;
-  await applied();
+  const stamp = sha256(JSON.stringify([text, pid, startTime(pid)]));
+  if (existsSync(note) && readFileSync(note, "utf8") === stamp) {
+    const args = [`--kubeconfig=${kubeconfigFile(settings)}`, "get", "--no-headers", ...get];
+    if (spawnSync("kubectl", args, { input }).status === 0) return;
+  }
+  await apply();
   mkdirSync(join(state, "applied"), { recursive: true });
   writeFileSync(note, stamp);
 }
