@@ -135,7 +135,10 @@ beforeAll(async () => {
   asRoot("mount", "-o", "bind,ro", tools, cache);
   copyProject(checkout);
   rmSync(join(checkout, "node_modules"));
-  asRoot("cp", "--recursive", join(tools, "pulumi"), join(home, "pulumi"));
+  mkdirSync(join(home, "pulumi"));
+  // Not its logs, which come and go with each run of others.
+  for (const part of ["plugins", "versions"])
+    asRoot("cp", "--recursive", join(tools, "pulumi", part), join(home, "pulumi", part));
   copyBases(readPlatformSettings().state);
   asRoot("chown", "--recursive", "--no-dereference", `${user}:`, home);
 });
