@@ -6,7 +6,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -452,9 +451,14 @@ async function put(repository: string, tag: string, body: string, type: string):
 
 /** Files of the checkout without those of the platform. */
 function files(): string[] {
-  return readdirSync(checkout, { recursive: true, encoding: "utf8" })
-    .filter((file) => !/^(?:node_modules|\.tinyolly\/platform)(?:\/|$)/.test(file))
-    .sort();
+  const left = ["node_modules", ".tinyolly/platform"].flatMap((path) => [
+    "-path",
+    `./${path}`,
+    "-o",
+  ]);
+  const args = ["-ignore_readdir_race", "(", ...left.slice(0, -1), ")", "-prune", "-o", "-printf"];
+  const { output } = run("find", [...args, "%P\\n"]);
+  return output.split("\n").filter(Boolean).sort();
 }
 
 function sources(): string[] {
