@@ -1,10 +1,10 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 
 /**
- * Puts a program of `bench/programs` in the place of index.ts in a clone. It runs as the real one does: Pulumi.yaml keeps
- * its runtime options and loses its configuration.
+ * Puts a program of `bench/programs` in the place of index.ts in a clone. It runs as anybody's does: without what this program loads
+ * before the SDK, and Pulumi.yaml loses its configuration.
  *
  * @returns the name of its Pulumi project.
  */
@@ -15,6 +15,8 @@ export function replaceProgram(checkout: string, program: string): string {
   const document = parseDocument(readFileSync(file, "utf8"));
   document.set("name", name);
   document.delete("config");
+  document.deleteIn(["runtime", "options", "nodeargs"]);
+  rmSync(join(checkout, "program/preload.ts"));
   writeFileSync(file, document.toString());
   return name;
 }
