@@ -31,7 +31,7 @@ export async function makeCatalog(workplace: Workplace, size: number): Promise<S
     `export const deliverables = ${deliverables};\n`,
   );
 
-  const { stack } = configureOurs(workplace, checkout, name);
+  const { stack } = configureOurs(workplace, checkout, name, { chartValues: {} });
   await stack.renew();
   return stack;
 }

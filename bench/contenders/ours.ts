@@ -33,18 +33,19 @@ export function ours(workplace: Workplace, checkout: string): Ours {
   };
 }
 
-/** Gives a checkout the local stack's settings with another registry folder and Argo CD namespace. */
+/** Gives a checkout the local stack's settings, but for `settings`, with another registry folder and Argo CD namespace. */
 export function configureOurs(
   workplace: Workplace,
   checkout: string,
   name: string,
+  settings: Readonly<Record<string, unknown>> = {},
 ): { namespace: Namespace; stack: Stack } {
   const local = workplace.env["PULUMI_OPTION_CONFIG_FILE"] ?? join(checkout, "Pulumi.local.yaml");
   const document = parseDocument(readFileSync(local, "utf8"));
-  document.setIn(["config", "tinyolly:registryNamespace"], name);
-  document.setIn(["config", "tinyolly:argocdNamespace"], name);
   // Argo CD does not look at that namespace, and no other contender waits for pods.
-  document.setIn(["config", "tinyolly:waitSeconds"], 0);
+  const changed = { registryNamespace: name, argocdNamespace: name, waitSeconds: 0, ...settings };
+  for (const [key, value] of Object.entries(changed))
+    document.setIn(["config", `tinyolly:${key}`], value);
   writeFileSync(join(checkout, "Pulumi.bench.yaml"), document.toString());
   return {
     namespace: new Namespace(name, workplace),
