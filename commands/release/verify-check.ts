@@ -92,7 +92,8 @@ export async function checkTag(
     check: { subject, check: "tag", result, detail } as const,
     digest: found,
   });
-  if (found === undefined) return verifySignature("absent", `the registry has no ${repository}:${tag}`);
+  if (found === undefined)
+    return verifySignature("absent", `the registry has no ${repository}:${tag}`);
   if (digest !== undefined && digest !== found)
     return verifySignature("failed", `${tag} leads to ${found}, not to ${digest}`);
   return verifySignature("ok", `${tag} is ${found}`);
