@@ -88,13 +88,12 @@ export async function checkTag(
   { repository, tag, digest }: { repository: string; tag: string; digest: string | undefined },
 ): Promise<{ check: Check; digest: string | undefined }> {
   const found = (await reader.getManifest(repository, tag))?.digest;
-  const verifySignature = (result: Result, detail: string) => ({
+  const judge = (result: Result, detail: string) => ({
     check: { subject, check: "tag", result, detail } as const,
     digest: found,
   });
-  if (found === undefined)
-    return verifySignature("absent", `the registry has no ${repository}:${tag}`);
+  if (found === undefined) return judge("absent", `the registry has no ${repository}:${tag}`);
   if (digest !== undefined && digest !== found)
-    return verifySignature("failed", `${tag} leads to ${found}, not to ${digest}`);
-  return verifySignature("ok", `${tag} is ${found}`);
+    return judge("failed", `${tag} leads to ${found}, not to ${digest}`);
+  return judge("ok", `${tag} is ${found}`);
 }
