@@ -9,7 +9,7 @@ import { runMain } from "../delivery/basics/command-line.ts";
 import { InputError } from "../delivery/basics/input-error.ts";
 import { project } from "../platform/settings.ts";
 import { type Command, endCommandsOnSignals, run } from "./command.ts";
-import { measure } from "./measure.ts";
+import { measure, readRounds } from "./measure.ts";
 import { markdownTable, sections } from "./report.ts";
 
 const stack = ["--stack=local", "--non-interactive"];
@@ -27,6 +27,7 @@ async function main(): Promise<number> {
   const [folder, ...variables] = positionals;
   if (folder === undefined)
     throw new InputError("name the folder of the other checkout: node bench/before.ts FOLDER");
+  const rounds = readRounds(values.rounds);
   endCommandsOnSignals();
   const checkouts = [
     { name: "this", cwd: project, env: await environmentOf(project, []) },
@@ -42,7 +43,6 @@ async function main(): Promise<number> {
       formula: "0.8 × before",
       limit: (median: (name: string) => number) => 0.8 * median("before"),
     };
-    const rounds = Number(values.rounds);
     // The first run of each is not timed: it may have caches to fill.
     const setUp = async (): Promise<void> => {
       for (const { prepare } of entries) await run(prepare());
@@ -61,15 +61,19 @@ async function environmentOf(
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(?:TINYOLLY_|PULUMI_|KUBECONFIG|BUILDX_|NODE_COMPILE_CACHE)/.test(name),
   );
-  const given = variables.map((variable) => variable.split("=", 2));
-  const env = Object.fromEntries([...own, ...given]) as NodeJS.ProcessEnv;
+  const env = { ...Object.fromEntries(own), ...readVariables(variables) };
   const { stdout } = await run({
     program: "sh",
     args: ["-c", 'eval "$(make --silent env)" && env -0'],
     ...{ cwd, env },
   });
+  return readVariables(stdout.split("\0").filter(Boolean));
+}
+
+/** Variables of lines such as `NAME=VALUE`. */
+function readVariables(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    stdout.split("\0").map((line) => {
+    lines.map((line) => {
       const at = line.indexOf("=");
       return [line.slice(0, at), line.slice(at + 1)];
     }),

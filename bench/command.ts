@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { InputError } from "../delivery/basics/input-error.ts";
 
 /** A program to run, as a shell would be told. */
 export interface Command {
@@ -12,7 +13,7 @@ export interface Command {
 }
 
 /** A command that failed; its message ends with what the command printed last. */
-export class CommandError extends Error {
+export class CommandError extends InputError {
   public override readonly name = "CommandError";
 }
 

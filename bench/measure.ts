@@ -1,3 +1,4 @@
+import { PlatformError } from "../platform/settings.ts";
 import { type Command, run } from "./command.ts";
 
 /** What is timed for one contender in one case. */
@@ -62,6 +63,13 @@ export async function measure(
   if (!target) return { id, title, results };
   const limit = target.limit((contender) => medianOf(results, contender));
   return { id, title, results, target: { formula: target.formula, limit } };
+}
+
+/** Reads how often each case is timed. */
+export function readRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds > 0) return rounds;
+  throw new PlatformError(`--rounds is "${text}", but must be a whole number above 0`);
 }
 
 /** Middle value; the mean of the two middle ones of an even number. */

@@ -12,7 +12,7 @@ import { CommandError, allowCommands, endCommandsOnSignals } from "./command.ts"
 import { type Contenders, makeContenders } from "./contenders/all.ts";
 import { deliveryCases } from "./delivery-cases.ts";
 import { machineFacts } from "./machine.ts";
-import { type Case, type CaseResult, measure } from "./measure.ts";
+import { type Case, type CaseResult, measure, readRounds } from "./measure.ts";
 import { benchmarkPage } from "./page.ts";
 import { barPlot } from "./plot.ts";
 import { type Section, markdownTable, sections } from "./report.ts";
@@ -56,12 +56,7 @@ function readOptions(): Options {
       project: { type: "string", default: project },
     },
   });
-  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
-    throw new PlatformError(
-      `--rounds is "${values.rounds ?? ""}", but must be a whole number above 0`,
-    );
-  }
+  const rounds = values.rounds === undefined ? undefined : readRounds(values.rounds);
   return { only: values.only, rounds, project: resolve(values.project) };
 }
 

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runMain } from "../delivery/basics/command-line.ts";
 import { formatBytes, table } from "../platform/report/table.ts";
-import { PlatformError, project } from "../platform/settings.ts";
-import { type Command, CommandError, allowCommands, endCommandsOnSignals, run } from "./command.ts";
+import { project } from "../platform/settings.ts";
+import { type Command, allowCommands, endCommandsOnSignals, run } from "./command.ts";
 import { readyPart } from "./ready-part.ts";
 
 /** Ports that neither the platform of a checkout nor that of tests has. */
@@ -107,8 +107,4 @@ function processorSeconds(): number {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-runMain("bench-start", () =>
-  main().catch((error: unknown) => {
-    throw error instanceof CommandError ? new PlatformError(error.message) : error;
-  }),
-);
+runMain("bench-start", main);
