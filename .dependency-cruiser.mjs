@@ -8,6 +8,7 @@ export const floors = [
   "delivery/releases",
   "delivery/signing",
   "delivery/findings",
+  "delivery/objects",
   "delivery/settings",
   "components",
   "program",

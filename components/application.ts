@@ -46,6 +46,12 @@ export interface ApplicationArgs {
   readonly waitSeconds?: number | undefined;
   /** Cluster of the provider, which the wait asks by kubectl. @default - the current context */
   readonly cluster?: ClusterAccess | undefined;
+  /**
+   * What was last done to each object of the chart, by kind and name, so that `pulumi preview --diff` names those that change.
+   *
+   * @default - none is noted
+   */
+  readonly objects?: Readonly<Record<string, string>> | undefined;
   /** How it is put right without a change of its own; see {@link ApplicationFinding}. @default - it is not */
   readonly finding?: ApplicationFinding | undefined;
 }
@@ -78,11 +84,12 @@ export class Application extends pulumi.ComponentResource {
   public readonly revision: pulumi.Output<string>;
 
   public constructor(name: string, args: ApplicationArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { chart, finding = { repairs: 0 }, waitSeconds = 300 } = args;
+    const { chart, finding = { repairs: 0 }, objects, waitSeconds = 300 } = args;
     const { repairs, drift } = finding;
     const plan = planOf(name, args, waitSeconds);
     const again = repairs === 0 ? {} : { repairs };
-    super("tinyolly:index:Application", name, { ...noted(plan), ...again }, opts);
+    const marks = objects && Object.keys(objects).length > 0 ? { objects } : {};
+    super("tinyolly:index:Application", name, { ...noted(plan), ...again, ...marks }, opts);
 
     const namespace = plan.apply((plan) => plan.argocd.namespace);
     const repository = chart.plainHttp ? [plainHttpRepository(this, name, plan, chart)] : [];
@@ -117,7 +124,8 @@ export class Application extends pulumi.ComponentResource {
 
     this.applicationName = application.metadata.name;
     this.revision = chart.version;
-    this.registerOutputs({ applicationName: this.applicationName, revision: this.revision });
+    const { applicationName, revision } = this;
+    this.registerOutputs({ applicationName, revision, ...marks });
   }
 }
 

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "../delivery/findings/finding.ts";
 import { type Adopted, adoption } from "../delivery/findings/recorded.ts";
+import type { ImageValue } from "../delivery/plan/chart-package.ts";
 import { type ChartPlan, planChart } from "../delivery/plan/chart-plan.ts";
 import { chartFingerprint } from "../delivery/plan/fingerprint.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
@@ -11,7 +12,7 @@ import { knownDigest } from "./known-digest.ts";
 import { Planned, plansOf } from "./planned.ts";
 import type { Registry } from "./registry.ts";
 import { printed, scriptCommand } from "./script-command.ts";
-import type { ImageValue, PublishRequest, PublishedChart } from "./scripts/publish-chart.ts";
+import type { PublishRequest, PublishedChart } from "./scripts/publish-chart.ts";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {

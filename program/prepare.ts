@@ -5,8 +5,9 @@ import type { RegistryArgs } from "../components/registry.ts";
 import type { ReleaseArgs } from "../components/release.ts";
 import { orRunError, refuse } from "../components/run-error.ts";
 import { deliverables } from "../deliverables.ts";
+import { InputError } from "../delivery/basics/input-error.ts";
 import { noteTiming } from "../delivery/basics/timings.ts";
-import { findAll, startReading } from "../delivery/findings/find-all.ts";
+import { type FindArgs, findAll, startReading } from "../delivery/findings/find-all.ts";
 import {
   type Findings,
   conflicts,
@@ -15,6 +16,9 @@ import {
   warnings,
 } from "../delivery/findings/finding.ts";
 import { requirePushRight } from "../delivery/findings/push-right.ts";
+import { readRecorded } from "../delivery/findings/recorded.ts";
+import { forecastObjects, forecastWarnings } from "../delivery/objects/forecast.ts";
+import { objectMarks } from "../delivery/objects/marks.ts";
 import { fingerprints } from "../delivery/plan/fingerprints.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, planToSave } from "../delivery/plan/saved-plan.ts";
@@ -32,7 +36,7 @@ import type { Deployment } from "./applications.ts";
 import { readStackState } from "./engine-state.ts";
 import { ensureBuilder } from "./ensure-builder.ts";
 import { namesOf } from "./pick.ts";
-import { requireSigner, warnAboutBases, warnAboutBuilder, warnAboutFindings } from "./warnings.ts";
+import { requireSigner, warn, warnAboutBases, warnAboutBuilder } from "./warnings.ts";
 
 /** Arguments of all components of a stack, known to be right. Images and charts refer to images by their names. */
 export interface Stack extends Deployment {
@@ -60,41 +64,44 @@ export async function readStackSettings(): Promise<Settings> {
 }
 
 /**
- * Plans everything, looks at what is there, and refuses what cannot be done while nothing is made yet. An update also needs
- * somebody who signs and the right to push; a preview only says what would be missing.
+ * Plans everything, looks at what is there, and refuses what cannot be done while nothing is made yet. A preview refuses wrong
+ * sources alone; of what stands in the way of an update, it warns.
  *
  * @throws pulumi.RunError that says what stands in the way, with what to do.
  */
 export async function prepare(settings: Settings): Promise<Stack> {
   const state = readStackState();
-  const { publishing, cluster, aliases, signing, offline } = settings;
+  const { publishing, cluster, aliases, signing, offline, chartValues } = settings;
   const { endpoints } = publishing;
   const { release } = settings.plan.versions;
-  refuse(settings.releaseProblems);
+  requireNone(settings.releaseProblems);
   await requireSigner(signing);
   const live = startReading(settings);
 
-  const { plan, origin, applications, findings } = await orRunError(async () => {
+  const { plan, origin, applications, findings, forecasts, marks } = await orRunError(async () => {
     const plan = planDeliverables(deliverables, settings.plan);
     // Before others are asked, since somebody may check out another commit meanwhile.
     const origin = release === undefined ? undefined : originOfSources();
-    if (settings.releasesFromGit) refuse(findUncommitted(plan));
+    if (settings.releasesFromGit) requireNone(findUncommitted(plan));
     const applications = planApplications(plan.charts, settings);
-    const look = { plan, state, live, endpoints, release, aliases, signing };
-    const findings = await findAll({
-      ...look,
-      owner: ownerOf(pulumi.getProject(), pulumi.getStack()),
-      applications,
-      cluster,
-      offline,
-    });
+    const owner = ownerOf(pulumi.getProject(), pulumi.getStack());
+    const look = { plan, state, live, endpoints, release, aliases, signing, owner, applications };
+    const findings = await findOrAssume({ ...look, cluster, offline });
     followPlan(settings.planFile, plan, () => {
       const now = fingerprints(plan, applications, publishing, planRelease(settings));
       return planToSave(now, applications, foundToSave(findings, now));
     });
-    return { plan, origin, applications, findings };
+    const recorded = readRecorded(await state);
+    const told = { plan, recorded, findings, endpoints, applications, chartValues };
+    const forecasts = await forecastObjects({ ...told, cluster, offline });
+    const marks = applications.map((application) => {
+      const { name } = application.chart;
+      const before = recorded.applications.get(name)?.marks ?? {};
+      return [name, objectMarks(application, before, forecasts.get(name))] as const;
+    });
+    return { plan, origin, applications, findings, forecasts, marks: new Map(marks) };
   });
-  refuse(conflicts(findings));
+  requireNone(conflicts(findings));
   const pushes = !offline && !pulumi.runtime.isDryRun();
   await orRunError(async () => {
     if (pushes) await requirePushRight({ plan, findings, endpoints, release });
@@ -104,13 +111,31 @@ export async function prepare(settings: Settings): Promise<Stack> {
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, settings.baseLock);
   void warnAboutBuilder(publishing.builder);
-  void warnAboutFindings([...driftMessages(findings), ...warnings(findings)]);
+  void warn([...driftMessages(findings), ...warnings(findings), ...forecastWarnings(forecasts)]);
   return {
     applications,
     cluster,
     findings: findings.applications,
+    marks,
     ...argsOf(plan, findings, settings, origin),
   };
+}
+
+/** Ends an update for what stands in its way; a preview shows the chain all the same, and warns. */
+function requireNone(problems: readonly string[]): void {
+  if (!pulumi.runtime.isDryRun()) refuse(problems);
+  void warn(problems.map((problem) => `up is refused: ${problem}`));
+}
+
+/** Where registry or cluster do not answer, an update ends, and a preview goes on by what is recorded. */
+async function findOrAssume(args: FindArgs): Promise<Findings> {
+  try {
+    return await findAll(args);
+  } catch (error) {
+    if (!pulumi.runtime.isDryRun() || !(error instanceof InputError)) throw error;
+    void warn([`this preview goes by what is recorded: ${error.message}`]);
+    return findAll({ ...args, offline: true });
+  }
 }
 
 function argsOf(

@@ -49,7 +49,7 @@ export async function redeploy(release: string, settings: Settings): Promise<Sta
     // Each entry has the fields of an image.
     images: Object.fromEntries(images) as StackOutputs["images"],
     charts,
-    applications: deploy(charts, { applications, cluster, findings }),
+    applications: deploy(charts, { applications, cluster, findings, marks: new Map() }),
     release: { version: record.release, digest },
   });
 }

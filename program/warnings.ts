@@ -25,7 +25,7 @@ export async function requireSigner(signing: Signing | undefined): Promise<void>
   await pulumi.log.warn(`Nothing could be signed: ${problem}`);
 }
 
-/** Warns of what is not in registry or cluster as the state says, and of what may still fail. */
-export async function warnAboutFindings(messages: readonly string[]): Promise<void> {
+/** Warns of each, one after another. */
+export async function warn(messages: readonly string[]): Promise<void> {
   for (const message of messages) await pulumi.log.warn(message);
 }

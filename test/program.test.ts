@@ -2,18 +2,22 @@ import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
+  mkdirSync,
+  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { PublishRequest } from "../components/scripts/publish-chart.ts";
 import { deliverables } from "../deliverables.ts";
-import { keyAnnotation } from "../delivery/findings/registry-findings.ts";
+import { keyAnnotation } from "../delivery/plan/chart-package.ts";
 import { fingerprints } from "../delivery/plan/fingerprints.ts";
 import { outsideBases } from "../delivery/plan/image-plan.ts";
 import { planDeliverables } from "../delivery/plan/plan.ts";
@@ -46,6 +50,25 @@ const applicationType = "kubernetes:argoproj.io/v1alpha1:Application";
 
 const lock = "bases.lock.yaml";
 
+let shared: string;
+
+beforeAll(() => {
+  shared = mkdtempSync(join(tmpdir(), "tinyolly-helm-"));
+  // Every chart has one object.
+  const object = [
+    "---",
+    "# Source: chart/templates/web.yaml",
+    "kind: Deployment",
+    "metadata: {name: web}",
+  ];
+  const helm = `#!/bin/sh\nprintf '%s\n' ${object.map((line) => `'${line}'`).join(" ")}\n`;
+  writeFiles(shared, { helm, "renderings/.keep": "" });
+  chmodSync(join(shared, "helm"), 0o755);
+  return () => {
+    rmSync(shared, { recursive: true });
+  };
+});
+
 beforeEach(() => {
   enterCheckout();
   const bases = Object.entries(deliverables.images).flatMap(([name, image]) =>
@@ -56,6 +79,10 @@ beforeEach(() => {
     kubeconfig: "contexts: [{name: tinyolly}]",
     "buildx/instances/tinyolly": '{"Driver": "docker-container"}',
   });
+  mkdirSync(".tinyolly");
+  // Equal charts are rendered once.
+  symlinkSync(join(shared, "renderings"), ".tinyolly/renderings");
+  vi.stubEnv("PATH", [resolve("bin"), shared, process.env["PATH"]].join(":"));
   vi.stubEnv("KUBECONFIG", "kubeconfig");
   vi.stubEnv("BUILDX_CONFIG", "buildx");
   for (const name of ["BASE_LOCK", "PLAN", "RELEASE"]) vi.stubEnv(`TINYOLLY_${name}`, undefined);
@@ -219,10 +246,12 @@ describe.each([true, false])("with preview: %s", (preview) => {
     expect(failure instanceof pulumi.RunError).toBe(!preview);
   });
 
-  test("without a tag for it no release is made", async () => {
-    const failure = await failureOf(run({ preview, stack: "prod" }));
-    expect(failure).toBeInstanceOf(pulumi.RunError);
-    expect(String(failure)).toContain("a release takes its version from a Git tag");
+  test("without a tag for it no release is made; a preview shows what would be built", async () => {
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const ended = await failureOf(run({ preview, stack: "prod" }));
+    expect(ended instanceof pulumi.RunError).toBe(!preview);
+    const told = preview ? warn.mock.calls.map(([message]) => message).join("\n") : String(ended);
+    expect(told).toContain("a release takes its version from a Git tag");
   });
 
   test("without a commit that holds all that is shipped no release is made", async () => {
@@ -239,9 +268,11 @@ describe.each([true, false])("with preview: %s", (preview) => {
     const released = await run({ preview, ...prod, changes: named });
     expect(hierarchy(released)).toEqual([...publishing, ...releasing].sort());
     writeFiles(".", { "charts/tinyolly/extra-1.0.0.tgz": "" });
-    const failure = await failureOf(run({ preview, ...prod, changes: named }));
-    expect(failure).toBeInstanceOf(pulumi.RunError);
-    expect(String(failure)).toContain("shipped: charts/tinyolly/extra-1.0.0.tgz; commit and tag");
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const ended = await failureOf(run({ preview, ...prod, changes: named }));
+    expect(ended instanceof pulumi.RunError).toBe(!preview);
+    const told = preview ? warn.mock.calls.map(([message]) => message).join("\n") : String(ended);
+    expect(told).toContain("shipped: charts/tinyolly/extra-1.0.0.tgz; commit and tag");
   });
 
   test("the provider is told its context, and everything in the cluster is made by it", async () => {
@@ -516,10 +547,34 @@ test("base images that no lock holds are named, in a preview too", async () => {
   );
 });
 
-test("a preview leaves nothing behind once the program has ended", async () => {
+test("a preview leaves nothing behind but renderings once the program has ended", async () => {
   const before = readdirSync(".");
   await run({ preview: true });
   expect(readdirSync(".")).toEqual(before);
+  expect(readdirSync(".tinyolly")).toEqual(["renderings"]);
+});
+
+test("an Application notes its objects, and a preview names those that change", async () => {
+  const { registrations } = await local(true);
+  const [application] = ofType(registrations, "tinyolly:index:Application");
+  expect(application?.inputs["objects"]).toEqual({
+    "Deployment web": expect.stringMatching(/^create at 0\.3\.0-v2\.1\.x-h[0-9a-f]{12}/) as string,
+  });
+});
+
+test("a template that fails ends the program before anything is made, also a preview", async () => {
+  writeFiles(".", {
+    "bin/helm": "#!/bin/sh\necho 'Error: shop/templates/web.yaml:3:5' >&2; exit 1\n",
+  });
+  chmodSync("bin/helm", 0o755);
+  for (const preview of [true, false]) {
+    const failure = await failureOf(run({ preview }));
+    expect(failure).toBeInstanceOf(pulumi.RunError);
+    expect(String(failure)).toContain(
+      'chart "tinyolly" cannot be rendered: helm template failed: Error: shop/templates/web.yaml:3:5\n' +
+        'chart "tinyolly-demos" cannot be rendered',
+    );
+  }
 });
 
 describe("after a run before", () => {
@@ -855,7 +910,6 @@ describe("after a run before", () => {
       const script = `#!/bin/sh\ncat <<'END'\n${JSON.stringify({ items })}\nEND\n`;
       writeFiles(".", { "bin/kubectl": script });
       chmodSync("bin/kubectl", 0o755);
-      vi.stubEnv("PATH", `${resolve("bin")}:${process.env["PATH"] ?? ""}`);
     }
 
     test.each<
@@ -976,7 +1030,7 @@ describe("wrong input ends the program before anything is made:", () => {
     expect(pulumi.RunError.isInstance(error)).toBe(true);
     expect(error).toHaveProperty("message", message);
     expect(made).not.toHaveBeenCalled();
-    expect(readdirSync(".")).not.toContain(".tinyolly");
+    expect(readdirSync(".tinyolly")).toEqual(["renderings"]);
   });
 });
 

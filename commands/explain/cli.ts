@@ -1,6 +1,6 @@
 /**
  * Says what the next `pulumi up` of a stack would do and why, without the engine:
- * `node commands/explain/cli.ts [--stack local] [--json | --markdown] [--save FILE] [--exit-code] [--platform]`.
+ * `node commands/explain/cli.ts [--stack local] [--json | --markdown | --detail] [--save FILE] [--exit-code] [--platform]`.
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
  */
@@ -9,6 +9,8 @@ import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { findAll, startReading } from "../../delivery/findings/find-all.ts";
 import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
+import { readRecorded } from "../../delivery/findings/recorded.ts";
+import { forecastObjects } from "../../delivery/objects/forecast.ts";
 import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
 import { type SavedPlan, planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
@@ -30,6 +32,7 @@ const declared = {
   stack: { type: "string", default: "local" },
   json: { type: "boolean", default: false },
   markdown: { type: "boolean", default: false },
+  detail: { type: "boolean", default: false },
   save: { type: "string" },
   "exit-code": { type: "boolean", default: false },
   platform: { type: "boolean", default: false },
@@ -68,10 +71,14 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
     cluster,
     offline,
   });
+  const recorded = readRecorded(await state);
+  const { chartValues } = settings;
+  const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
+  const forecasts = await forecastObjects(told);
   if (save !== undefined)
     writePlan(save, planToSave(now, applications, foundToSave(findings, now)));
   return explain({
-    ...{ stack, plan, applications, now, state: await state, findings },
+    ...{ stack, plan, applications, now, state: await state, findings, forecasts },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
 }
@@ -88,10 +95,10 @@ function writePlan(file: string, plan: SavedPlan): void {
 
 function render(
   explanation: Explanation,
-  { json, markdown }: { json: boolean; markdown: boolean },
+  { json, markdown, detail }: { json: boolean; markdown: boolean; detail: boolean },
 ): string {
   if (json) return `${JSON.stringify(explanation, undefined, 2)}\n`;
-  return markdown ? renderMarkdown(explanation) : renderText(explanation);
+  return markdown ? renderMarkdown(explanation) : renderText(explanation, detail);
 }
 
 runMain("explain", main);

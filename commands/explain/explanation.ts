@@ -15,6 +15,7 @@ import {
   resourceName,
   rolledOut,
 } from "../../delivery/findings/recorded.ts";
+import type { ObjectForecast } from "../../delivery/objects/forecast.ts";
 import type { ApplicationPlan } from "../../delivery/plan/application-spec.ts";
 import type {
   ApplicationFingerprint,
@@ -33,9 +34,10 @@ import {
   releaseReasons,
   waitReasons,
 } from "../../delivery/plan/reasons.ts";
+import { type ExplainedObjects, explainObjects } from "./objects.ts";
 
 /** What the next `up` does to one image, chart, release or Application, and why. */
-export interface ExplainedItem {
+export interface ExplainedItem extends ExplainedObjects {
   readonly kind: "image" | "chart" | "release" | "application";
   readonly name: string;
   /**
@@ -53,7 +55,7 @@ export interface ExplainedItem {
 
 /** What the next `up` of a stack does; docs/explain.schema.json describes it for machines. */
 export interface Explanation {
-  readonly version: 3;
+  readonly version: 4;
   readonly stack: string;
   /** Images first, then charts, then the release, then Applications: each after what causes it. */
   readonly items: readonly ExplainedItem[];
@@ -74,6 +76,8 @@ export interface ExplainArgs {
   readonly now: Fingerprints;
   readonly state: readonly StateResource[];
   readonly findings: Findings;
+  /** What becomes of objects, by chart. @default - nothing is told */
+  readonly forecasts?: ReadonlyMap<string, ObjectForecast>;
   readonly checked: boolean;
   /** Why none can be made. @default - nothing is in the way */
   readonly problems?: readonly string[];
@@ -126,26 +130,39 @@ export function explain(args: ExplainArgs): Explanation {
       };
     }),
   ];
+  const [madeImages, madeCharts] = (["image", "chart"] as const).map(
+    (kind) =>
+      new Map(made.filter((one) => one.kind === kind).map(({ name, reasons }) => [name, reasons])),
+  );
   const waits = new Set(state.filter(isRollout).map(rolledOut));
   const applied = args.applications.map(({ chart: { name }, argocd }): Compared => {
     const [noted, after] = [applications.get(name), required(now.applications, name)];
     const from = versions.application.get(name);
+    const reasons = [
+      ...applicationReasons(withRevision(noted?.fingerprint, from), after),
+      // A wait in vain is gone from the state, and is made again with what it waits for.
+      ...(noted?.finished === true ? waitReasons(waits.has(name), argocd.waitSeconds) : []),
+    ];
+    const forecast = args.forecasts?.get(name);
+    const chart = plan.charts.find((one) => one.name === name);
+    const causes = {
+      application: reasons,
+      chart: madeCharts?.get(name) ?? [],
+      images: madeImages ?? new Map<string, readonly Reason[]>(),
+    };
     return {
       kind: "application",
       name,
       noted,
       from,
       to: after.revision,
-      reasons: [
-        ...applicationReasons(withRevision(noted?.fingerprint, from), after),
-        // A wait in vain is gone from the state, and is made again with what it waits for.
-        ...(noted?.finished === true ? waitReasons(waits.has(name), argocd.waitSeconds) : []),
-      ],
+      reasons,
+      objects: forecast && chart && explainObjects(forecast, chart, causes),
       drift: findings.applications.get(name)?.drift,
     };
   });
   return {
-    version: 3,
+    version: 4,
     stack,
     checked,
     problems,
@@ -178,6 +195,8 @@ interface Compared {
   /** `sha256:…` that is taken from the registry now. @default - none */
   readonly adopted?: string | undefined;
   readonly drift: Drift | undefined;
+  /** What becomes of the objects of an Application. @default - nothing is told */
+  readonly objects?: ExplainedObjects | undefined;
 }
 
 /** What a component noted before its artifact was made. */
@@ -188,7 +207,7 @@ interface Noted<Fingerprint> {
 }
 
 function explained(compared: Compared): ExplainedItem {
-  const { kind, name, noted, from, to, adopted, drift } = compared;
+  const { kind, name, noted, from, to, adopted, drift, objects } = compared;
   const reasons = [
     ...compared.reasons,
     ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
@@ -204,6 +223,7 @@ function explained(compared: Compared): ExplainedItem {
       ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
       ...(drift ? [{ cause: causeOf(kind, drift), subject: drift.detail }] : []),
     ],
+    ...objects,
   };
 }
 

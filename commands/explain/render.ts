@@ -1,5 +1,6 @@
 import type { Reason } from "../../delivery/plan/reasons.ts";
 import { type ExplainedItem, type Explanation, isChanged } from "./explanation.ts";
+import { objectLines } from "./objects.ts";
 
 const mostReasons = 20;
 const mostRows = 100;
@@ -49,10 +50,13 @@ const deeds: Readonly<Record<Kind, Readonly<Record<ExplainedItem["action"], stri
   },
 };
 
-/** An explanation for people: what changed with its reasons, and one line for all that did not. */
-export function renderText(explanation: Explanation): string {
+/** An explanation for people: what changed with its reasons, and one line for all that did not; with `detail`, each field of objects. */
+export function renderText(explanation: Explanation, detail = false): string {
   const blocks = explanation.items.filter(isChanged).map((item) => {
-    const lines = reasonLines(item.reasons).map((line) => `    ${line}`);
+    const lines = [
+      ...reasonLines(item.reasons),
+      ...objectLines(item, { detail, value: shown }),
+    ].map((line) => `    ${line}`);
     const heading = `${deed(item, label(item, visible))}  ${move(item, visible)}`;
     return [heading, ...lines].join("\n");
   });
@@ -95,9 +99,14 @@ function markdownDetails(item: ExplainedItem): string {
   return [
     `<details><summary>${summary}</summary>`,
     // No line of it can close the fence: each one starts with a sign.
-    ["```diff", ...reasonLines(item.reasons), "```"].join("\n"),
+    ["```diff", ...reasonLines(item.reasons), ...fencedObjects(item), "```"].join("\n"),
     "</details>",
   ].join("\n\n");
+}
+
+/** Objects with their fields, each line with a sign. */
+function fencedObjects(item: ExplainedItem): string[] {
+  return objectLines(item, { detail: true, value: shown }).map((line) => `! ${visible(line)}`);
 }
 
 function summary({ stack, items, problems }: Explanation): string {
@@ -109,6 +118,10 @@ function summary({ stack, items, problems }: Explanation): string {
   const parts = [...counts.values()].map(({ item, count }) =>
     deed(item, `${count} ${item.kind}${count === 1 ? "" : "s"}`),
   );
+  const restarts = items.flatMap(({ objects = [] }) =>
+    objects.filter(({ fate }) => fate === "restart"),
+  ).length;
+  if (restarts > 0) parts.push(`restart ${restarts} workload${restarts === 1 ? "" : "s"}`);
   const deeds = parts.length === 0 ? "change nothing" : parts.join(", ");
   return problems.length === 0
     ? `stack ${stack}: up would ${deeds}`

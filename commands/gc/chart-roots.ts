@@ -1,13 +1,11 @@
 import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { InputError } from "../../delivery/basics/input-error.ts";
-import { chartConfigType } from "../../delivery/registry/media-types.ts";
+import { chartConfigType, chartPackageType } from "../../delivery/registry/media-types.ts";
 import type { Manifest } from "../../delivery/registry/types.ts";
 import type { Root } from "./garbage.ts";
 import { mentions } from "./mentions.ts";
 import type { Registry } from "./registry.ts";
-
-const packageType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /** Longest unpacked chart that is read. */
 const mostBytes = 64 * 1024 * 1024;
@@ -30,7 +28,7 @@ export async function chartRoots(
   by: string,
 ): Promise<Root[]> {
   const where = `${registry.host}/${repository}@${chart.digest}`;
-  const descriptor = chart.blobs.find(({ mediaType }) => mediaType === packageType);
+  const descriptor = chart.blobs.find(({ mediaType }) => mediaType === chartPackageType);
   const archive = descriptor && (await registry.getBlob(repository, descriptor));
   const tar = archive && unzip(archive);
   const values = tar && valuesFiles(tar)?.map((text) => parseDocument(text));

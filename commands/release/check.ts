@@ -5,6 +5,11 @@ import { once } from "../../delivery/basics/once.ts";
 import { type Finding, conflicts } from "../../delivery/findings/finding.ts";
 import { nothingRecorded } from "../../delivery/findings/recorded.ts";
 import { assumeInRegistry, findInRegistry } from "../../delivery/findings/registry-findings.ts";
+import {
+  type ForecastArgs,
+  forecastObjects,
+  forecastWarnings,
+} from "../../delivery/objects/forecast.ts";
 import { planDeliverables, unlockedProblem } from "../../delivery/plan/plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
 import { expectedRelease, isRelease } from "../../delivery/plan/version.ts";
@@ -68,6 +73,11 @@ export async function check(args: string[]): Promise<number> {
   });
   const question = { plan, recorded: nothingRecorded, endpoints, release };
   const found = settings.offline ? assumeInRegistry(question) : await findInRegistry(question);
+  const { chartValues, offline } = settings;
+  const rendered = await renderCharts({
+    ...{ plan, findings: found, recorded: nothingRecorded, endpoints, chartValues, offline },
+    ...{ applications: [], cluster: undefined },
+  });
   const unlocked = unlockedProblem(plan, settings.baseLock, options.stack);
   // make release provides the tools with the platform.
   const unsigned = signingProblem(settings.signing, process.env, options.platform);
@@ -83,8 +93,14 @@ export async function check(args: string[]): Promise<number> {
         ...{ kind: "chart", name, version, status: statusOf(found.charts.get(name)) },
       })),
     ],
-    problems: [...settings.releaseProblems, ...uncommitted, ...conflicts(found)],
+    problems: [
+      ...settings.releaseProblems,
+      ...uncommitted,
+      ...conflicts(found),
+      ...rendered.problems,
+    ],
     warnings: [
+      ...rendered.warnings,
       ...(unsigned === undefined ? [] : [`here nothing could be signed: ${unsigned}`]),
       ...(unlocked === undefined ? [] : [unlocked]),
       ...(settings.offline ? ["the registry was not asked what it has"] : []),
@@ -92,6 +108,18 @@ export async function check(args: string[]): Promise<number> {
   };
   process.stdout.write(render(result, options));
   return result.problems.length === 0 ? 0 : 1;
+}
+
+/** Renders every chart by the stack's values, so that none is published that Argo CD could not render. */
+async function renderCharts(
+  args: ForecastArgs,
+): Promise<Readonly<Record<"problems" | "warnings", readonly string[]>>> {
+  try {
+    return { problems: [], warnings: forecastWarnings(await forecastObjects(args)) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { problems: error.message.split(/\n(?=chart ")/), warnings: [] };
+  }
 }
 
 function statusOf(finding: Finding | undefined): CheckedItem["status"] {

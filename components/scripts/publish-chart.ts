@@ -5,52 +5,26 @@
  * chart's sources as they are. An existing version is left alone when its bytes are the same, and never overwritten.
  * Credentials come from helm's and Docker's own configuration.
  */
-import { type ExecFileException, execFile, spawnSync } from "node:child_process";
-import {
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { parseDocument } from "yaml";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { sha256 } from "../../delivery/basics/sha256.ts";
 import { noteTiming } from "../../delivery/basics/timings.ts";
-import { keyAnnotation } from "../../delivery/findings/registry-findings.ts";
-import { sourceDateEpoch, stageFiles } from "../../delivery/plan/staging.ts";
+import { helm, lastLines } from "../../delivery/objects/helm.ts";
+import { type ChartPackage, writeChartPackage } from "../../delivery/plan/chart-package.ts";
+import { sourceDateEpoch } from "../../delivery/plan/staging.ts";
 import { RegistryClient, RegistryError } from "../../delivery/registry/client.ts";
 import { askForAll } from "../../delivery/registry/drift.ts";
 import { imageProblem } from "../../delivery/registry/image-platforms.ts";
 import type { PushRef, Tls } from "../../delivery/registry/references.ts";
-import type { SourceFile } from "../../delivery/sources/source-tree.ts";
 import { runScript } from "./script.ts";
 
-/** An image as a chart's values hold it. */
-export interface ImageValue {
-  readonly repository: string;
-  readonly tag: string;
-  readonly digest: string;
-}
-
 /** What to package and where to push it. */
-export interface PublishRequest {
+export interface PublishRequest extends ChartPackage {
   readonly chart: string;
-  /** Folder of the chart's sources. */
-  readonly path: string;
-  readonly version: string;
-  readonly appVersion: string;
-  /** Key of the plan, so that a changed key publishes even where nothing else of the request changed. */
-  readonly key: string;
-  /** Files of the sources as they were planned; those that changed meanwhile are refused. */
-  readonly files: readonly SourceFile[];
-  /** Image by its path in values.yaml. */
-  readonly images: Readonly<Record<string, ImageValue>>;
   /** Platforms that each image must have. */
   readonly platforms: readonly string[];
   /** `oci://host/folder` to which helm appends the chart's name. */
@@ -123,16 +97,8 @@ function pathOf(repository: string): string {
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
 async function packageChart(request: PublishRequest, folder: string): Promise<string> {
   const copy = join(folder, request.chart);
-  stageFiles(request.path, request.files, copy);
-  edit(join(copy, "Chart.yaml"), {
-    version: request.version,
-    appVersion: request.appVersion,
-    annotations: { [keyAnnotation]: request.key },
-  });
-  edit(join(copy, "values.yaml"), request.images);
-  utimesSync(copy, sourceDateEpoch, sourceDateEpoch);
-
-  await runHelm(["package", copy, "--destination", folder], folder);
+  writeChartPackage(request, copy);
+  await helm(["package", copy, "--destination", folder], { folder });
   const name = readdirSync(folder).find((entry) => entry.endsWith(".tgz"));
   if (name === undefined)
     throw new InputError("helm package wrote no archive; run helm package on the chart to see why");
@@ -141,21 +107,6 @@ async function packageChart(request: PublishRequest, folder: string): Promise<st
   // Helm puts the archive's own time into the manifest.
   utimesSync(archive, sourceDateEpoch, sourceDateEpoch);
   return archive;
-}
-
-/** Sets values at dotted paths, or some keys of maps there, and keeps comments, order and all else of a YAML file. */
-function edit(
-  file: string,
-  changes: Readonly<Record<string, string | ImageValue | Readonly<Record<string, string>>>>,
-): void {
-  const document = parseDocument(readFileSync(file, "utf8"));
-  for (const [path, value] of Object.entries(changes)) {
-    const at = path.split(".");
-    if (typeof value === "string") document.setIn(at, value);
-    else for (const [key, field] of Object.entries(value)) document.setIn([...at, key], field);
-  }
-  writeFileSync(file, document.toString({ lineWidth: 0 }), { mode: 0o644 });
-  utimesSync(file, sourceDateEpoch, sourceDateEpoch);
 }
 
 /** Digest of the version when the registry has it with the same bytes; undefined when it does not have it. */
@@ -178,9 +129,9 @@ async function push(request: PublishRequest, archive: string, folder: string): P
   process.stderr.write(
     `pushing ${request.pushFolder}/${request.chart}:${request.version} (${statSync(archive).size} bytes)\n`,
   );
-  return digestOf(
-    await runHelm(["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]], folder),
-  );
+  const args = ["push", archive, request.pushFolder, ...tlsFlags[request.pushTls]];
+  const { stdout, stderr } = await helm(args, { folder });
+  return digestOf(`${stdout}${stderr}`);
 }
 
 /** Helm 3 stamps the clock on each file of a package, where Helm 4 keeps its time. */
@@ -196,36 +147,10 @@ function requireHelm4(archive: string): void {
   );
 }
 
-/** Runs helm with caches of its own, since charts are published side by side. Resolves to what it prints. */
-function runHelm(args: readonly string[], folder: string): Promise<string> {
-  const env = {
-    ...process.env,
-    HELM_CACHE_HOME: join(folder, "cache"),
-    HELM_DATA_HOME: join(folder, "data"),
-  };
-  return new Promise((resolve, reject) => {
-    const child = execFile("helm", args, { env }, (error, stdout, stderr) => {
-      if (!error) resolve(`${stdout}${stderr}`);
-      else reject(new InputError(helmProblem(args, error, `${stdout}${stderr}`)));
-    });
-    child.stdin?.end();
-  });
-}
-
-function helmProblem(args: readonly string[], error: ExecFileException, output: string): string {
-  return error.code === "ENOENT"
-    ? `helm is not on PATH; install Helm 4, or run eval "$(make -s env)" to use the platform's`
-    : `helm ${args[0] ?? ""} failed: ${lastLines(output)}`;
-}
-
 function digestOf(output: string): string {
   const digest = /^Digest:\s*(sha256:[0-9a-f]{64})/m.exec(output)?.[1];
   if (digest === undefined) throw new InputError(`helm printed no digest: ${lastLines(output)}`);
   return digest;
-}
-
-function lastLines(output: string): string {
-  return output.trim().split("\n").slice(-5).join("\n");
 }
 
 runScript(main);

@@ -79,7 +79,12 @@ export interface RecordedApplication {
   readonly spec: unknown;
   /** How often it was put right without a change of its own. */
   readonly repairs: number;
+  /** What the component noted of its objects. @default - nothing */
+  readonly marks?: ObjectMarks;
 }
+
+/** What was last done to each object of an Application, by kind and name such as `Deployment web`. */
+export type ObjectMarks = Readonly<Record<string, string>>;
 
 /** A release whose record was stored. */
 export interface RecordedRelease {
@@ -113,6 +118,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
   const images = new Map<string, RecordedArtifact>();
   const charts = new Map<string, RecordedArtifact>();
   const applications = new Map<string, RecordedApplication>();
+  const marks = new Map<string, ObjectMarks>();
   let release: RecordedRelease | undefined;
   for (const resource of resources) {
     const name = resourceName(resource);
@@ -146,6 +152,8 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       addAdopted(images, name, outputs);
     } else if (resource.type === "tinyolly:index:Chart") {
       addAdopted(charts, name, outputs);
+    } else if (resource.type === "tinyolly:index:Application") {
+      if (outputs.objects) marks.set(name, outputs.objects);
     } else if (resource.type === "kubernetes:argoproj.io/v1alpha1:Application") {
       applications.set(name, {
         revision: outputs.spec?.source?.targetRevision ?? "",
@@ -153,6 +161,10 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         repairs: Number(outputs.metadata?.annotations?.[repairsAnnotation] ?? 0),
       });
     }
+  }
+  for (const [name, noted] of marks) {
+    const application = applications.get(name);
+    if (application) applications.set(name, { ...application, marks: noted });
   }
   return { images, charts, applications, ...(release ? { release } : {}) };
 }
@@ -216,5 +228,6 @@ interface PluginOutputs {
   readonly stdout?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly spec?: { readonly source?: { readonly targetRevision?: string } };
+  readonly objects?: ObjectMarks;
   readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { fields, parseJson } from "../basics/json-fields.ts";
+import { keyAnnotation } from "../plan/chart-package.ts";
 import type { ChartPlan } from "../plan/chart-plan.ts";
 import type { ImagePlan } from "../plan/image-plan.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -25,9 +26,6 @@ import { hasSignature } from "../signing/attachments.ts";
 import { type Signer, signer } from "../signing/signing.ts";
 import type { Finding, Findings, ReleaseFinding } from "./finding.ts";
 import type { Recorded, RecordedArtifact, RecordedRelease } from "./recorded.ts";
-
-/** Annotation of a chart's manifest, and of its `Chart.yaml`, that holds the key that it was made from. */
-export const keyAnnotation = "dev.tinyolly.key";
 
 /** What registry and state say about images, charts and the release. */
 export type RegistryFindings = Pick<Findings, "images" | "charts" | "release">;

@@ -7,6 +7,9 @@ export const imageIndexType = "application/vnd.oci.image.index.v1+json";
 /** Media type of a chart's configuration. */
 export const chartConfigType = "application/vnd.cncf.helm.config.v1+json";
 
+/** Media type of a chart's package. */
+export const chartPackageType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
 /** Media type of an image's configuration. */
 export const imageConfigType = "application/vnd.oci.image.config.v1+json";
 

@@ -84,7 +84,7 @@ describe("an explanation", () => {
   test("after a good up names each thing with what is deployed, and no reason", async () => {
     const planned = plannedShop();
     const explanation = await explained(stateAfter(planned), planned);
-    expect(explanation).toMatchObject({ version: 3, stack: "test", checked: true });
+    expect(explanation).toMatchObject({ version: 4, stack: "test", checked: true });
     expect(explanation.items.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       "image web",
       "image api",

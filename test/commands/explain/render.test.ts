@@ -6,7 +6,7 @@ import type { Reason } from "../../../delivery/plan/reasons.ts";
 type Kind = ExplainedItem["kind"];
 
 function explanation(items: readonly ExplainedItem[], checked = true): Explanation {
-  return { version: 3, stack: "local", items, checked, problems: [], warnings: [] };
+  return { version: 4, stack: "local", items, checked, problems: [], warnings: [] };
 }
 
 function unchanged(kind: Kind, name: string): ExplainedItem {

@@ -34,7 +34,7 @@ const item: ExplainedItem = {
   reasons: [{ cause: "source", subject: "apps/web/index.html", from: "1", to: "2" }],
 };
 const explanation: Explanation = {
-  version: 3,
+  version: 4,
   stack: "local",
   items: [item],
   checked: true,

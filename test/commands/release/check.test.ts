@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { check, type ReleaseCheck } from "../../../commands/release/check.ts";
 import { openStack } from "../../../commands/release/stack.ts";
 import { deliverables } from "../../../deliverables.ts";
-import { keyAnnotation } from "../../../delivery/findings/registry-findings.ts";
+import { keyAnnotation } from "../../../delivery/plan/chart-package.ts";
 import { planDeliverables } from "../../../delivery/plan/plan.ts";
 import { stackEnvironment } from "../../../platform/environment.ts";
 import { enterCheckout } from "../../checkout.ts";

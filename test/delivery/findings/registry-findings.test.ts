@@ -11,8 +11,8 @@ import {
   type RegistryQuestion,
   assumeInRegistry,
   findInRegistry,
-  keyAnnotation,
 } from "../../../delivery/findings/registry-findings.ts";
+import { keyAnnotation } from "../../../delivery/plan/chart-package.ts";
 import { type ReleaseSettings, releaseFingerprint } from "../../../delivery/plan/fingerprint.ts";
 import { chartConfigType } from "../../../delivery/registry/media-types.ts";
 import { type Endpoints, referrersTag } from "../../../delivery/registry/references.ts";

@@ -1,0 +1,250 @@
+import { fewNames } from "../basics/few-names.ts";
+import { InputError } from "../basics/input-error.ts";
+import type { Findings } from "../findings/finding.ts";
+import type { Recorded, RecordedApplication } from "../findings/recorded.ts";
+import {
+  type ApplicationPlan,
+  type ChartValues,
+  applicationSpec,
+} from "../plan/application-spec.ts";
+import type { DeployableChartPlan, Plan } from "../plan/plan.ts";
+import { shortHash } from "../basics/sha256.ts";
+import { RegistryClient } from "../registry/client.ts";
+import { type Endpoints, chartRepository, pullFolder } from "../registry/references.ts";
+import { KubectlError } from "../rollout/kubectl.ts";
+import { type Cluster, editedPaths } from "../rollout/live-applications.ts";
+import {
+  type Capabilities,
+  type ReadApi,
+  asksCluster,
+  clusterReader,
+  readCapabilities,
+} from "./capabilities.ts";
+import { type ObjectFate, objectFates } from "./fate.ts";
+import { HelmError } from "./helm.ts";
+import { chartTexts, digestSymbol, renderPlannedChart } from "./planned-chart.ts";
+import { LostChart, unpackPushedChart } from "./recorded-chart.ts";
+import { type RenderedObject } from "./rendered-object.ts";
+import { renderChart } from "./rendering.ts";
+import { schemaProblems } from "./schema-problems.ts";
+import { fields } from "../basics/json-fields.ts";
+
+/** What {@link forecastObjects} looks at. */
+export interface ForecastArgs {
+  readonly plan: Plan;
+  readonly recorded: Recorded;
+  readonly findings: Pick<Findings, "images" | "charts">;
+  readonly endpoints: Endpoints;
+  readonly applications: readonly ApplicationPlan[];
+  /** Values by chart, where no Application takes them. */
+  readonly chartValues: Readonly<Record<string, ChartValues>>;
+  /** Where Argo CD runs; undefined where nothing is deployed. */
+  readonly cluster: Cluster | undefined;
+  /** Whether registry and cluster are left alone. */
+  readonly offline: boolean;
+}
+
+/** What becomes of the objects of one chart. */
+export interface ObjectForecast {
+  /** Objects that do not stay as they are; undefined where that cannot be told. */
+  readonly objects?: readonly ObjectFate[];
+  /** What was not known or not checked, and why; empty where all was. */
+  readonly gaps: readonly string[];
+}
+
+/** What of forecasts wants a word before anything is done, with what to do. */
+export function forecastWarnings(forecasts: ReadonlyMap<string, ObjectForecast>): string[] {
+  return [...forecasts].flatMap(([chart, { objects = [], gaps }]) => [
+    ...objects.flatMap(({ fate, kind, name, fields, cure = "" }) =>
+      fate === "refused"
+        ? [
+            `chart "${chart}": the cluster will refuse ${kind} ${name}, since ` +
+              `${fewNames(fields.map(({ path }) => path)) || "it"} cannot change; ${cure}`,
+          ]
+        : [],
+    ),
+    ...gaps.map((gap) => `chart "${chart}": ${gap}`),
+  ]);
+}
+
+/** Argo CD's own name of the cluster that it runs in. */
+const ownCluster = "https://kubernetes.default.svc";
+
+/**
+ * Renders the charts that change, before and after, and says what becomes of each object, by chart. Nothing is written but
+ * renderings on this machine. Charts whose Applications stay as they are, are left out.
+ *
+ * @throws InputError with every template, value and object that is wrong.
+ */
+export async function forecastObjects(args: ForecastArgs): Promise<Map<string, ObjectForecast>> {
+  const { plan, endpoints, cluster, offline } = args;
+  const changed = plan.charts.filter((chart) => isChanged(chart, args));
+  if (changed.length === 0) return new Map();
+  const read = cluster && !offline ? clusterReader(cluster) : undefined;
+  const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
+  const look: Look = { ...args, read, client };
+  try {
+    const told = await Promise.all(
+      changed.map(async (chart) => [chart.name, await orProblem(forecast(chart, look))] as const),
+    );
+    const problems = told.flatMap(([, one]) => (typeof one === "string" ? [one] : []));
+    if (problems.length > 0) throw new InputError(problems.join("\n"));
+    return new Map(told.flatMap(([name, one]) => (typeof one === "string" ? [] : [[name, one]])));
+  } finally {
+    client.close();
+  }
+}
+
+/** All that is wrong is told at once. */
+function orProblem(forecast: Promise<ObjectForecast>): Promise<ObjectForecast | string> {
+  return forecast.catch((error: unknown) => {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  });
+}
+
+interface Look extends ForecastArgs {
+  readonly read: ReadApi | undefined;
+  readonly client: RegistryClient;
+}
+
+function isChanged(chart: DeployableChartPlan, { recorded, applications }: ForecastArgs): boolean {
+  const application = applications.find((one) => one.chart.name === chart.name);
+  const { revision, spec } = recorded.applications.get(chart.name) ?? {};
+  if (application) {
+    if (revision !== chart.version) return true;
+    return editedPaths(applicationSpec(application), spec).length > 0;
+  }
+  return !(recorded.charts.get(chart.name)?.reference.endsWith(`:${chart.version}`) ?? false);
+}
+
+async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectForecast> {
+  const { endpoints, findings, applications, chartValues } = look;
+  const application = applications.find((one) => one.chart.name === chart.name);
+  const { name: release } = application ?? chart;
+  const { namespace } = application?.chart ?? chart;
+  const values = application ? application.values : chartValues[chart.name];
+  const texts = chartTexts(chart);
+  const gaps: string[] = [];
+  const isOwn = application?.argocd.destinationServer === ownCluster;
+  if (application && !isOwn)
+    gaps.push(`the cluster ${application.argocd.destinationServer} was not asked what it takes`);
+  const read = isOwn ? look.read : undefined;
+  const capabilities =
+    read && asksCluster(texts) ? await orGap(readCapabilities(read, texts), gaps) : undefined;
+  const how = { release, namespace, capabilities };
+  const planned = {
+    plan: chart,
+    pullFolder: pullFolder(endpoints),
+    digests: knownDigests(look),
+    since: findings.charts.get(chart.name)?.since,
+  };
+  const [rendered, before] = await Promise.all([
+    renderPlannedChart(planned, { ...how, values }, texts).catch((error: unknown) => {
+      if (!(error instanceof HelmError)) throw error;
+      if (!error.missing)
+        throw new InputError(`chart "${chart.name}" cannot be rendered: ${error.message}`);
+      gaps.push(`it was not rendered: ${error.message}`);
+      return undefined;
+    }),
+    application && renderRecorded(chart, capabilities, look, gaps),
+  ]);
+  if (!rendered) return { gaps };
+  const { objects: after, other } = rendered;
+  if (read) {
+    const problems = (await orGap(schemaProblems(read, after), gaps)) ?? [];
+    if (problems.length > 0)
+      throw new InputError(problems.map((one) => `chart "${chart.name}": ${one}`).join("\n"));
+  }
+  if (!application || (before === undefined && look.recorded.applications.has(chart.name)))
+    return { gaps };
+  const { keepSecrets } = application.chart;
+  const objects = objectFates({ before, after, other, namespace, keepSecrets });
+  return { objects: named(objects, chart), gaps };
+}
+
+/** Renders what the Application was last pointed at; undefined where there is no such thing, or it cannot be had. */
+async function renderRecorded(
+  { name }: DeployableChartPlan,
+  capabilities: Capabilities | undefined,
+  { recorded, endpoints, client, offline, applications }: Look,
+  gaps: string[],
+): Promise<readonly RenderedObject[] | undefined> {
+  const application = recorded.applications.get(name);
+  if (!application) return undefined;
+  const { revision, values, namespace } = recordedSource(application);
+  const { digest, reference = "" } = recorded.charts.get(name) ?? {};
+  const at = digest !== undefined && reference.endsWith(`:${revision}`) ? digest : revision;
+  const repository = chartRepository(endpoints, name);
+  const release = applications.find(({ chart }) => chart.name === name)?.name ?? name;
+  try {
+    return await renderChart({
+      ...{ release, namespace, values, capabilities },
+      identity: ["pushed", repository, at],
+      unpack: (folder) => {
+        if (offline) throw new LostChart("the registry was not asked for what is deployed");
+        return unpackPushedChart(client, repository, at, folder);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    gaps.push(`what becomes of the objects is not known: ${error.message}`);
+    return undefined;
+  }
+}
+
+function recordedSource({ revision, spec }: RecordedApplication): {
+  revision: string;
+  values: unknown;
+  namespace: string;
+} {
+  const { source, destination } = fields(spec);
+  const { valuesObject } = fields(fields(source)["helm"]);
+  return { revision, values: valuesObject, namespace: String(fields(destination)["namespace"]) };
+}
+
+/** What is there, or is taken from the registry, or will be pushed with the same bytes. */
+function knownDigests({ plan, recorded, findings }: Look): ReadonlyMap<string, string> {
+  return new Map(
+    plan.images.flatMap(({ name, key }) => {
+      const finding = findings.images.get(name);
+      const known = recorded.images.get(name);
+      const mine = known?.key === shortHash(key) ? known.digest : undefined;
+      const digest = finding?.existing ?? finding?.lost ?? mine;
+      return digest === undefined ? [] : [[name, digest] as const];
+    }),
+  );
+}
+
+/** Puts names in place of symbols, and leaves out what is open otherwise. */
+function named(objects: readonly ObjectFate[], chart: DeployableChartPlan): ObjectFate[] {
+  const symbols = [...chart.images.values()].map(
+    (image) => [digestSymbol(image), image.name] as const,
+  );
+  return objects.map((object) => ({
+    ...object,
+    fields: object.fields.map(({ to, ...field }) => {
+      if (field.open !== true) return { ...field, ...(to === undefined ? {} : { to }) };
+      const text = JSON.stringify(to ?? null);
+      const images = symbols.filter(([symbol]) => text.includes(symbol));
+      if (images.length === 0) return field;
+      const shown = images.reduce(
+        (json, [symbol, name]) => json.replaceAll(symbol, `<digest of ${name}>`),
+        text,
+      );
+      return { ...field, to: JSON.parse(shown) as unknown };
+    }),
+  }));
+}
+
+/** Notes that a cluster did not tell something; it may be still to come. */
+async function orGap<T>(asked: Promise<T>, gaps: string[]): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error;
+    const gap = `the cluster was not asked what it takes: ${error.message}`;
+    if (!gaps.includes(gap)) gaps.push(gap);
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sha256 } from "../basics/sha256.ts";
+import { writeChartPackage } from "../plan/chart-package.ts";
+import type { ChartPlan } from "../plan/chart-plan.ts";
+import { type RenderArgs, renderChart } from "./rendering.ts";
+import type { RenderedObject } from "./rendered-object.ts";
+
+/** A planned chart, and what is known of its images. */
+export interface PlannedChart {
+  readonly plan: ChartPlan;
+  /** Prefix of every image that nodes pull: `host/namespace`. */
+  readonly pullFolder: string;
+  /** `sha256:…` by name of the image, of those that are built already. */
+  readonly digests: ReadonlyMap<string, string>;
+  /** Release that the chart was made for, where it is taken as it is. @default - the one that is made */
+  readonly since?: string | undefined;
+}
+
+/** Renderings of a planned chart. */
+export interface PlannedRendering {
+  readonly objects: readonly RenderedObject[];
+  /** The same with other digests where only builds will tell them, and other chance; undefined where all is known. */
+  readonly other: readonly RenderedObject[] | undefined;
+}
+
+/** Functions of templates that give something else each time. */
+const impure =
+  /\b(?:rand(?:AlphaNum|Alpha|Numeric|Ascii|Bytes|Int)|shuffle|uuidv4|now|bcrypt|htpasswd|encryptAES|gen(?:CA|PrivateKey|\w+Cert)\w*)\b/;
+
+/** Texts of a planned chart that decide what it asks for: its description and its templates, those of its own charts too. */
+export function chartTexts({ path, files }: ChartPlan): string {
+  const texts = files.filter(
+    ({ path, kind }) => kind !== "link" && /(?:^|\/)(?:Chart\.yaml$|templates\/)/.test(path),
+  );
+  return texts.map((file) => readFileSync(join(path, file.path), "utf8")).join("\n");
+}
+
+/**
+ * Renders a chart as it would be packaged. Digests that only a build will tell are symbols.
+ *
+ * @throws HelmError with the template's line or the value's path where it fails.
+ */
+export async function renderPlannedChart(
+  chart: PlannedChart,
+  args: Omit<RenderArgs, "identity" | "unpack">,
+  texts: string,
+): Promise<PlannedRendering> {
+  const { plan, digests } = chart;
+  const isOpen =
+    impure.test(texts) || [...plan.images.values()].some(({ name }) => !digests.has(name));
+  const [objects, other] = await Promise.all(
+    (isOpen ? ([0, 1] as const) : ([0] as const)).map((variant) => render(chart, args, variant)),
+  );
+  return { objects: objects ?? [], other };
+}
+
+/** The symbol of an image's digest, which has the form of one. */
+export function digestSymbol({ name, key }: { name: string; key: string }, variant = 0): string {
+  return `sha256:${sha256(`digest ${variant} of ${name} ${key}`)}`;
+}
+
+function render(
+  { plan, pullFolder, digests, since }: PlannedChart,
+  args: Omit<RenderArgs, "identity" | "unpack">,
+  variant: number,
+): Promise<readonly RenderedObject[]> {
+  const { name: chart, path, files, version, key } = plan;
+  const appVersion = since ?? plan.appVersion;
+  const images = Object.fromEntries(
+    [...plan.images].map(([at, image]) => {
+      const { name, tag } = image;
+      const digest = digests.get(name) ?? digestSymbol(image, variant);
+      return [at, { repository: `${pullFolder}/${name}`, tag: since ?? tag, digest }];
+    }),
+  );
+  return renderChart({
+    ...args,
+    identity: ["planned", key, version, appVersion, images, variant],
+    unpack: (folder) => {
+      const copy = join(folder, chart);
+      writeChartPackage({ path, files, version, appVersion, key, images }, copy);
+      return copy;
+    },
+  });
+}
