@@ -23,6 +23,7 @@ export interface Suite {
 /** End-to-end suites, and what each of them needs for itself. */
 const endToEnd: Readonly<Record<string, Use>> = {
   delivery: "stack",
+  objects: "stack",
   cluster: "stack",
   releases: "stack",
   truth: "stack",
