@@ -54,17 +54,24 @@ export interface ObjectForecast {
 
 /** What of forecasts wants a word before anything is done, with what to do. */
 export function forecastWarnings(forecasts: ReadonlyMap<string, ObjectForecast>): string[] {
-  return [...forecasts].flatMap(([chart, { objects = [], gaps }]) => [
-    ...objects.flatMap(({ fate, kind, name, fields, cure = "" }) =>
-      fate === "refused"
-        ? [
-            `chart "${chart}": the cluster will refuse ${kind} ${name}, since ` +
-              `${fewNames(fields.map(({ path }) => path)) || "it"} cannot change; ${cure}`,
-          ]
-        : [],
-    ),
-    ...gaps.map((gap) => `chart "${chart}": ${gap}`),
-  ]);
+  const refusals = [...forecasts].flatMap(([chart, { objects = [] }]) =>
+    objects.flatMap(({ fate, kind, name, fields, cure = "" }) => {
+      if (fate !== "refused") return [];
+      const what = fewNames(fields.map(({ path }) => path)) || "it";
+      return [
+        `chart "${chart}": the cluster will refuse ${kind} ${name}, since ${what} cannot change; ${cure}`,
+      ];
+    }),
+  );
+  const gaps = Map.groupBy(
+    [...forecasts].flatMap(([chart, { gaps }]) => gaps.map((gap) => ({ chart, gap }))),
+    ({ gap }) => gap,
+  );
+  const told = [...gaps].map(([gap, charts]) => {
+    const names = charts.map(({ chart }) => `"${chart}"`).join(", ");
+    return `chart${charts.length === 1 ? "" : "s"} ${names}: ${gap}`;
+  });
+  return [...refusals, ...told];
 }
 
 /** Argo CD's own name of the cluster that it runs in. */
@@ -144,7 +151,7 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
       if (!(error instanceof HelmError)) throw error;
       if (!error.missing)
         throw new InputError(`chart "${chart.name}" cannot be rendered: ${error.message}`);
-      gaps.push(`it was not rendered: ${error.message}`);
+      gaps.push(`not rendered: ${error.message}`);
       return undefined;
     }),
     application && renderRecorded(chart, capabilities, look, gaps),

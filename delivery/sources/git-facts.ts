@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { InputError } from "../basics/input-error.ts";
+import { isSameStack, isStackFile } from "./stack-file.ts";
 
 /**
  * Asks Git about the sources in the current folder; undefined where they are in no repository, or in one without commit.
@@ -39,7 +42,8 @@ export function readGitFacts(): GitFacts | undefined {
       .split("\0")
       .filter((entry) => entry !== "")
       // Two letters of state and a blank before each path.
-      .map((entry) => entry.slice(3)),
+      .map((entry) => entry.slice(3))
+      .filter((path) => !isStackFile(path) || isEdited(path)),
     tags: lines(tags).map((line): GitTag => {
       const [type = "", name = ""] = line.split(" ");
       return { name, annotated: type === "tag" };
@@ -47,6 +51,19 @@ export function readGitFacts(): GitFacts | undefined {
     known: lines(output(["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"])),
     repository: withoutCredentials(git(["config", "remote.origin.url"]).stdout.trim()),
   };
+}
+
+/** Whether the file of a stack holds more than what Pulumi itself has added to that of HEAD. */
+function isEdited(path: string): boolean {
+  const root = output(["rev-parse", "--show-toplevel"]).trim();
+  const { status, stdout } = git(["show", `HEAD:${path}`]);
+  try {
+    // HEAD may not know a stack yet.
+    const before = status === 0 ? stdout : "";
+    return !isSameStack(before, readFileSync(join(root, path), "utf8"));
+  } catch {
+    return true;
+  }
 }
 
 /** What Git keeps of some files. */

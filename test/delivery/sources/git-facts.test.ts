@@ -46,6 +46,30 @@ test("a commit has its hash, its time and no tag", () => {
   });
 });
 
+test("a salt that Pulumi writes into a stack's file is no edit of it, and a setting is", () => {
+  writeFileSync(
+    "Pulumi.prod.yaml",
+    "config:\n  shop:deploy: false # never\n  shop:sizes: [1, 2]\n",
+  );
+  commit();
+  const written = 'config:\n  shop:deploy: "false" # never\n  shop:sizes: [1, 2]\n';
+  writeFileSync("Pulumi.prod.yaml", `${written}encryptionsalt: v1:salt\n`);
+  expect(readGitFacts()?.dirty).toEqual([]);
+  for (const edited of [
+    written.replace("false", "true"),
+    written.replace("2]", "3]"),
+    "config: [",
+  ]) {
+    writeFileSync("Pulumi.prod.yaml", `${edited}encryptionsalt: v1:salt\n`);
+    expect(readGitFacts()?.dirty).toEqual(["Pulumi.prod.yaml"]);
+  }
+  writeFileSync("Pulumi.prod.yaml", written);
+  writeFileSync("Pulumi.dev.yaml", "encryptionsalt: v1:salt\n");
+  expect(readGitFacts()?.dirty).toEqual([]);
+  writeFileSync("Pulumi.dev.yaml", "config: {shop:deploy: true}\n");
+  expect(readGitFacts()?.dirty).toEqual(["Pulumi.dev.yaml"]);
+});
+
 test("a signed commit has its time, also where Git shows signatures", () => {
   // Git fails where what it hands over is not read.
   const signature = "cat >/dev/null\necho -----BEGIN PGP SIGNATURE-----\n";
