@@ -303,64 +303,68 @@ function images(cluster: Cluster): ReadonlyMap<string, readonly string[]> {
   );
 }
 
-test(`what is foretold of ${rounds} random edits is what the cluster shows`, async () => {
-  process.stdout.write(`SEED=${seed} ROUNDS=${rounds}\n`);
-  const random = seededRandom(seed);
-  const tree = new Tree();
-  const told = { objects: 0, restarts: 0, refused: 0, sameBytes: 0 };
-  try {
-    for (let round = 0; round < rounds; round++) {
-      if (random.below(4) === 0) tree.revert();
-      const chosen = random.shuffle(Object.keys(edits)).slice(0, 1 + random.below(3));
-      for (const name of chosen) edits[name]?.(tree, random);
-      tree.writeValues();
-      const what = `round ${round} of SEED=${seed}: ${chosen.join(", ")}`;
-      const { explanation, output } = explain();
-      if (!explanation) throw new Error(`${what}: ${output}`);
-      const objects = objectsOf(explanation);
-      const isRefused = foretold(objects, "refused");
-      if (isRefused.length > 0 || chosen.some((name) => /selector|service of/.test(name))) {
-        expect(sorted(refused(tree)), what).toEqual(isRefused);
-        told.refused += isRefused.length;
-        tree.revert();
+test(
+  `what is foretold of ${rounds} random edits is what the cluster shows`,
+  { timeout: (rounds + 5) * 60_000 },
+  async () => {
+    process.stdout.write(`SEED=${seed} ROUNDS=${rounds}\n`);
+    const random = seededRandom(seed);
+    const tree = new Tree();
+    const told = { objects: 0, restarts: 0, refused: 0, sameBytes: 0 };
+    try {
+      for (let round = 0; round < rounds; round++) {
+        if (random.below(4) === 0) tree.revert();
+        const chosen = random.shuffle(Object.keys(edits)).slice(0, 1 + random.below(3));
+        for (const name of chosen) edits[name]?.(tree, random);
         tree.writeValues();
-        continue;
+        const what = `round ${round} of SEED=${seed}: ${chosen.join(", ")}`;
+        const { explanation, output } = explain();
+        if (!explanation) throw new Error(`${what}: ${output}`);
+        const objects = objectsOf(explanation);
+        const isRefused = foretold(objects, "refused");
+        if (isRefused.length > 0 || chosen.some((name) => /selector|service of/.test(name))) {
+          expect(sorted(refused(tree)), what).toEqual(isRefused);
+          told.refused += isRefused.length;
+          tree.revert();
+          tree.writeValues();
+          continue;
+        }
+        const old = observe();
+        const run = up();
+        expect(run.status, `${what}\n${run.output}`).toBe(0);
+        // Old pods are still ending, and jobs come and go.
+        const open = objects.filter(({ openName }) => openName);
+        await until(what, () => {
+          const seen = differences(old, observe());
+          const known = (name: string): boolean =>
+            !open.some((object) => name.startsWith(label(object)));
+          const same = sameDigests(objects, old, observe());
+          const expected = {
+            written: foretold(objects, "create", "patch", "restart", "replace", "labels").filter(
+              known,
+            ),
+            pruned: foretold(objects, "prune"),
+            restarted: foretold(objects, "restart").filter((name) => !same.includes(name)),
+          };
+          const shown = { ...seen, written: seen.written.filter(known) };
+          if (JSON.stringify(shown) !== JSON.stringify(expected))
+            throw new Error(
+              `${what}: ${JSON.stringify(shown)} instead of ${JSON.stringify(expected)}`,
+            );
+          told.objects += expected.written.length + expected.pruned.length;
+          told.restarts += expected.restarted.length;
+          told.sameBytes += same.length;
+          return true;
+        });
       }
-      const old = observe();
-      const run = up();
-      expect(run.status, `${what}\n${run.output}`).toBe(0);
-      // Old pods are still ending, and jobs come and go.
-      const open = objects.filter(({ openName }) => openName);
-      await until(what, () => {
-        const seen = differences(old, observe());
-        const known = (name: string): boolean =>
-          !open.some((object) => name.startsWith(label(object)));
-        const same = sameDigests(objects, old, observe());
-        const expected = {
-          written: foretold(objects, "create", "patch", "restart", "replace", "labels").filter(
-            known,
-          ),
-          pruned: foretold(objects, "prune"),
-          restarted: foretold(objects, "restart").filter((name) => !same.includes(name)),
-        };
-        const shown = { ...seen, written: seen.written.filter(known) };
-        if (JSON.stringify(shown) !== JSON.stringify(expected))
-          throw new Error(
-            `${what}: ${JSON.stringify(shown)} instead of ${JSON.stringify(expected)}`,
-          );
-        told.objects += expected.written.length + expected.pruned.length;
-        told.restarts += expected.restarted.length;
-        told.sameBytes += same.length;
-        return true;
-      });
+    } finally {
+      tree.revert();
+      tree.writeValues();
     }
-  } finally {
-    tree.revert();
-    tree.writeValues();
-  }
-  process.stdout.write(`${JSON.stringify(told)}\n`);
-  expect(up().status).toBe(0);
-});
+    process.stdout.write(`${JSON.stringify(told)}\n`);
+    expect(up().status).toBe(0);
+  },
+);
 
 /** Workloads that would restart for a digest that the build did not change after all. */
 function sameDigests(objects: readonly ExplainedObject[], old: Cluster, now: Cluster): string[] {
