@@ -88,7 +88,8 @@ export class Image extends pulumi.ComponentResource {
       .all([reference, this.key])
       .apply(([pushed, key]) => adoption(existing, pushed, key));
     const { repository, tag, adopted } = this;
-    this.registerOutputs({ repository, tag, digest, adopted });
+    const result = plan.apply(({ steps }) => steps.result);
+    this.registerOutputs({ repository, tag, digest, result, adopted });
   }
 }
 
@@ -113,8 +114,9 @@ function noted(plan: Planned<ImagePlan>, args: ImageArgs): pulumi.Inputs {
   const fingerprint = plan.with(builder, (plan, builder) =>
     imageFingerprint(plan, { endpoints: registry.endpoints, builder, registryCache }),
   );
-  const { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings } = fingerprint;
-  return { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, settings };
+  const { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs } = fingerprint;
+  const { steps, settings } = fingerprint;
+  return { key, tag, recipe, sources, dockerfile, buildArgs, bases, needs, steps, settings };
 }
 
 /** Builds and pushes the image; returns its digest. */

@@ -34,6 +34,7 @@ import {
   releaseReasons,
   waitReasons,
 } from "../../delivery/plan/reasons.ts";
+import { type ExplainedBuild, explainBuild } from "./build.ts";
 import { type ExplainedObjects, explainObjects } from "./objects.ts";
 
 /** What the next `up` does to one image, chart, release or Application, and why. */
@@ -51,6 +52,8 @@ export interface ExplainedItem extends ExplainedObjects {
   readonly to?: string;
   /** Empty where nothing is done. */
   readonly reasons: readonly Reason[];
+  /** What the build of an image does; left out where nothing is built, or nothing is known of the build before. */
+  readonly build?: ExplainedBuild;
 }
 
 /** What the next `up` of a stack does; docs/explain.schema.json describes it for machines. */
@@ -100,8 +103,19 @@ export function explain(args: ExplainArgs): Explanation {
     application: mapValues(recorded.applications, ({ revision }) => revision || undefined),
   };
   const made = [
-    ...plan.images.map(({ name, path, dockerfile }): Compared => {
+    ...plan.images.map((image): Compared => {
+      const { name, path, dockerfile } = image;
       const [noted, after] = [images.get(name), required(now.images, name)];
+      const reasons = imageReasons(noted?.fingerprint, after, {
+        path,
+        dockerfile: dockerfile.path,
+      });
+      const changed = reasons.flatMap(({ cause, subject }) =>
+        cause === "source" ? [subject.slice(path.length + 1)] : [],
+      );
+      // A run that ended early noted what it did not build.
+      const { steps } = (noted?.finished === true ? noted.fingerprint : undefined) ?? {};
+      const { result } = recorded.images.get(name) ?? {};
       return {
         kind: "image",
         name,
@@ -110,7 +124,8 @@ export function explain(args: ExplainArgs): Explanation {
           (noted?.finished === true ? noted.fingerprint.tag : undefined) ??
           versions.image.get(name),
         to: after.tag,
-        reasons: imageReasons(noted?.fingerprint, after, { path, dockerfile: dockerfile.path }),
+        reasons,
+        build: explainBuild(image, { steps, result }, new Set(changed)),
         retagged: noted?.fingerprint.key === after.key,
         adopted: adoptedAs(recorded.images.get(name), findings.images.get(name)),
         drift: findings.images.get(name)?.drift,
@@ -197,6 +212,8 @@ interface Compared {
   readonly drift: Drift | undefined;
   /** What becomes of the objects of an Application. @default - nothing is told */
   readonly objects?: ExplainedObjects | undefined;
+  /** What the build of an image would do. @default - nothing is told */
+  readonly build?: ExplainedBuild | undefined;
 }
 
 /** What a component noted before its artifact was made. */
@@ -207,15 +224,16 @@ interface Noted<Fingerprint> {
 }
 
 function explained(compared: Compared): ExplainedItem {
-  const { kind, name, noted, from, to, adopted, drift, objects } = compared;
+  const { kind, name, noted, from, to, adopted, drift, objects, build } = compared;
   const reasons = [
     ...compared.reasons,
     ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
   ];
+  const action = actionOf(compared, reasons);
   return {
     kind,
     name,
-    action: actionOf(compared, reasons),
+    action,
     ...(from === undefined ? {} : { from }),
     to,
     reasons: [
@@ -223,6 +241,7 @@ function explained(compared: Compared): ExplainedItem {
       ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
       ...(drift ? [{ cause: causeOf(kind, drift), subject: drift.detail }] : []),
     ],
+    ...(build && action === "update" ? { build } : {}),
     ...objects,
   };
 }

@@ -111,7 +111,7 @@ export function objectLines(
     ...single.flatMap((object) => [objectLine(object, width), ...details(object)]),
     ...(labelled > 0
       ? [
-          `${words.labels}  ${labelled} ${single.length > 0 ? "more get" : labelled === 1 ? "gets" : "get"} the version of the chart as a label`,
+          `${words.labels}  ${labelled}${single.length > 0 ? " more" : ""} get${labelled === 1 ? "s" : ""} the version of the chart as a label`,
         ]
       : []),
     ...gaps,
@@ -125,7 +125,7 @@ export function objectLines(
           ? undefined
           : show.value(typeof value === "string" ? value : JSON.stringify(value)),
       );
-      const [was, becomes = open ? "what follows from the build" : undefined] = values;
+      const [was, becomes = open ? "what only the build tells" : undefined] = values;
       const change = [was, becomes].filter((value) => value !== undefined).join(" → ");
       const sign = was === undefined ? "+" : becomes === undefined ? "-" : "~";
       return `  ${sign} ${show.value(path)}  (${change})`;

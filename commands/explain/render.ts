@@ -1,5 +1,6 @@
 import type { Reason } from "../../delivery/plan/reasons.ts";
 import { type ExplainedItem, type Explanation, isChanged } from "./explanation.ts";
+import { buildLines } from "./build.ts";
 import { objectLines } from "./objects.ts";
 
 const mostReasons = 20;
@@ -55,6 +56,7 @@ export function renderText(explanation: Explanation, detail = false): string {
   const blocks = explanation.items.filter(isChanged).map((item) => {
     const lines = [
       ...reasonLines(item.reasons),
+      ...buildLines(item.build).map(shown),
       ...objectLines(item, { detail, value: shown }),
     ].map((line) => `    ${line}`);
     const heading = `${deed(item, label(item, visible))}  ${move(item, visible)}`;
@@ -99,14 +101,15 @@ function markdownDetails(item: ExplainedItem): string {
   return [
     `<details><summary>${summary}</summary>`,
     // No line of it can close the fence: each one starts with a sign.
-    ["```diff", ...reasonLines(item.reasons), ...fencedObjects(item), "```"].join("\n"),
+    ["```diff", ...reasonLines(item.reasons), ...fencedForecasts(item), "```"].join("\n"),
     "</details>",
   ].join("\n\n");
 }
 
-/** Objects with their fields, each line with a sign. */
-function fencedObjects(item: ExplainedItem): string[] {
-  return objectLines(item, { detail: true, value: shown }).map((line) => `! ${visible(line)}`);
+/** What the build does, and objects with their fields, each line with a sign. */
+function fencedForecasts(item: ExplainedItem): string[] {
+  const lines = [...buildLines(item.build), ...objectLines(item, { detail: true, value: shown })];
+  return lines.map((line) => `! ${visible(line)}`);
 }
 
 function summary({ stack, items, problems }: Explanation): string {

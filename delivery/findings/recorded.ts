@@ -53,6 +53,8 @@ export interface RecordedArtifact {
   readonly pushes: number;
   /** Version of the app in a chart's package: the release that it was made for. @default - unknown */
   readonly appVersion?: string | undefined;
+  /** Start of a hash over all that decides the image; see `BuildSteps`. @default - unknown */
+  readonly result?: string | undefined;
   /** Whether the registry had it already, so that no resource made it. @default false */
   readonly adopted?: boolean;
 }
@@ -119,6 +121,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
   const charts = new Map<string, RecordedArtifact>();
   const applications = new Map<string, RecordedApplication>();
   const marks = new Map<string, ObjectMarks>();
+  const results = new Map<string, Pick<PluginOutputs, "digest" | "result">>();
   let release: RecordedRelease | undefined;
   for (const resource of resources) {
     const name = resourceName(resource);
@@ -150,6 +153,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       release = readRelease(outputs);
     } else if (resource.type === "tinyolly:index:Image") {
       addAdopted(images, name, outputs);
+      results.set(name, outputs);
     } else if (resource.type === "tinyolly:index:Chart") {
       addAdopted(charts, name, outputs);
     } else if (resource.type === "tinyolly:index:Application") {
@@ -161,6 +165,12 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
         repairs: Number(outputs.metadata?.annotations?.[repairsAnnotation] ?? 0),
       });
     }
+  }
+  for (const [name, { digest, result }] of results) {
+    const image = images.get(name);
+    // A component that a run did not come to tells of the build before.
+    if (image && image.digest === digest && result !== undefined)
+      images.set(name, { ...image, result });
   }
   for (const [name, noted] of marks) {
     const application = applications.get(name);
@@ -221,6 +231,7 @@ interface ReleaseRequest extends ReleaseSettings {
 interface PluginOutputs {
   readonly digest?: string;
   readonly adopted?: Adopted;
+  readonly result?: string;
   readonly tags?: readonly string[];
   readonly context?: { readonly location?: string };
   readonly buildArgs?: Readonly<Record<string, string>>;

@@ -213,10 +213,11 @@ function recordedSource({ revision, spec }: RecordedApplication): {
 /** What is there, or is taken from the registry, or will be pushed with the same bytes. */
 function knownDigests({ plan, recorded, findings }: Look): ReadonlyMap<string, string> {
   return new Map(
-    plan.images.flatMap(({ name, key }) => {
+    plan.images.flatMap(({ name, key, steps: { result } }) => {
       const finding = findings.images.get(name);
       const known = recorded.images.get(name);
-      const mine = known?.key === shortHash(key) ? known.digest : undefined;
+      const isSame = known && (known.key === shortHash(key) || known.result === result);
+      const mine = isSame ? known.digest : undefined;
       const digest = finding?.existing ?? finding?.lost ?? mine;
       return digest === undefined ? [] : [[name, digest] as const];
     }),

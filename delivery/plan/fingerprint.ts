@@ -35,6 +35,8 @@ export interface ImageFingerprint {
   readonly bases: Readonly<Record<string, string>>;
   /** Start of the key of each image that it needs, by name. */
   readonly needs: Readonly<Record<string, string>>;
+  /** What decides each step of its build, by name; no reason of its own, but what follows from others. */
+  readonly steps: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
 
@@ -92,6 +94,7 @@ export function imageFingerprint(plan: ImagePlan, publishing: Publishing): Image
       [...plan.bases].map(([base, digest]) => [base, digest || unlockedBase]),
     ),
     needs: Object.fromEntries([...plan.needs].map(([name, { key }]) => [name, shortHash(key)])),
+    steps: Object.fromEntries(plan.steps.steps?.map(({ name, own }) => [name, own]) ?? []),
     settings: {
       builder,
       platforms: plan.platforms,

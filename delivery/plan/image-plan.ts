@@ -13,6 +13,7 @@ import {
 } from "../sources/dockerfile.ts";
 import { imageSourceRules } from "../sources/source-rules.ts";
 import { type ReadOptions, type SourceFile, readSourceTree } from "../sources/source-tree.ts";
+import { type BuildSteps, buildSteps } from "./build-steps.ts";
 import { recipes } from "./recipes.ts";
 import { readText, requireFolder } from "./source-files.ts";
 import { type VersionScheme, contentTag, imageTag } from "./version.ts";
@@ -36,8 +37,11 @@ export interface ImagePlanOptions extends ReadOptions {
   /** Digests of images from elsewhere. */
   readonly bases: BaseLock;
   /** Images of the same program that its Dockerfile starts or copies from, by the names that it has for them. @default - none */
-  readonly needs?: ReadonlyMap<string, Pick<ImagePlan, "name" | "key">>;
+  readonly needs?: ReadonlyMap<string, NeededImage>;
 }
+
+/** What an image needs to know of one that it is built upon. */
+export type NeededImage = Pick<ImagePlan, "name" | "key" | "steps">;
 
 /** An image as it would be built now. */
 export interface ImagePlan {
@@ -52,9 +56,11 @@ export interface ImagePlan {
   /** Locked digest of each image that the Dockerfile takes from elsewhere; `""` where the lock has none. */
   readonly bases: ReadonlyMap<string, string>;
   /** Images of the same program that the Dockerfile takes, by the names that it has for them. */
-  readonly needs: ReadonlyMap<string, Pick<ImagePlan, "name" | "key">>;
+  readonly needs: ReadonlyMap<string, NeededImage>;
   /** What `.dockerignore` leaves of the context. */
   readonly files: readonly SourceFile[];
+  /** What a build of it does. */
+  readonly steps: BuildSteps;
   /** SHA-256 over all that decides the image's content. */
   readonly key: string;
   /** Tag under which it is pushed, which only changes with the key. */
@@ -117,20 +123,26 @@ export function planImage(name: string, image: ImageSource, options: ImagePlanOp
       [...needs].map(([reference, { key }]) => [reference, key]).sort(),
     ]),
   );
+  const planned = {
+    path: dockerfile,
+    digest,
+    text: syntaxDigest === "" ? text : pinSyntax(text, syntaxDigest),
+  };
+  const taken = [...needs].map(([reference, { steps }]) => [reference, steps.result] as const);
+  const known = new Map([...bases, ...taken]);
   return {
     name,
     path,
-    dockerfile: {
-      path: dockerfile,
-      digest,
-      text: syntaxDigest === "" ? text : pinSyntax(text, syntaxDigest),
-    },
+    dockerfile: planned,
     target,
     buildArgs,
     platforms,
     bases,
     needs,
     files,
+    steps: buildSteps({
+      ...{ dockerfile: planned, target, buildArgs, platforms, files, bases: known, key },
+    }),
     key,
     contentTag: contentTag(versions, key),
     tag: imageTag(versions, key),

@@ -160,9 +160,29 @@ function settle(
   );
 }
 
+/** One instruction of a Dockerfile, as it is written. */
+export interface Instruction {
+  readonly line: number;
+  /** Such as `copy`. */
+  readonly name: string;
+  /** What follows the name, with its lines joined. */
+  readonly rest: string;
+  /** Lines of its heredocs; empty where it has none. */
+  readonly heredocs: string;
+}
+
+/** Reads the instructions of a Dockerfile that {@link parseDockerfile} takes. */
+export function readInstructions(path: string, text: string): Instruction[] {
+  return statements(path, text, escapeCharacter(text)).map(({ line, statement, heredocs }) => {
+    const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(statement) ?? [];
+    return { line, name: name.toLowerCase(), rest, heredocs };
+  });
+}
+
 interface Statement {
   readonly line: number;
   readonly statement: string;
+  readonly heredocs: string;
 }
 
 function escapeCharacter(text: string): string {
@@ -187,6 +207,7 @@ function statements(path: string, text: string, escape: string): Statement[] {
       open = continued.test(next);
     }
     statement = statement.replace(continued, "$1").trim();
+    const start = i;
     for (const { end, indented } of heredocs(statement)) {
       const ends = (row: string): boolean => (indented ? row.replace(/^\t+/, "") : row) === end;
       while (i + 1 < rows.length && !ends(rows[++i] ?? ""));
@@ -195,7 +216,7 @@ function statements(path: string, text: string, escape: string): Statement[] {
           `${path}:${line}: the heredoc ${end} has no end; close it by a line "${end}"`,
         );
     }
-    found.push({ line, statement });
+    found.push({ line, statement, heredocs: rows.slice(start + 1, i + 1).join("\n") });
   }
   return found;
 }

@@ -122,6 +122,10 @@ describe("an explanation", () => {
             to: after.now.images["web"]?.sources["index.html"],
           },
         ],
+        build: {
+          steps: [{ name: "stage-1: COPY . /srv", fate: "runs", files: ["apps/web/index.html"] }],
+          sameDigest: false,
+        },
       },
       {
         kind: "chart",

@@ -121,7 +121,106 @@ const everything = explanation(
   false,
 );
 
+const object = { group: "apps", kind: "Deployment", name: "web", template: "templates/web.yaml" };
+
+const foretold = explanation([
+  {
+    ...updated("image", "webui", [
+      { cause: "source", subject: "apps/ui/a.ts", from: "1", to: "2" },
+    ]),
+    build: {
+      sameDigest: false,
+      steps: [
+        { name: "build: WORKDIR /src", fate: "unchanged", files: [] },
+        { name: "build: COPY . .", fate: "runs", files: ["apps/ui/a.ts"] },
+        { name: "build: RUN make", fate: "runs", files: [] },
+        { name: "stage-1: COPY --from=build /dist /srv", fate: "open", files: [] },
+      ],
+    },
+  },
+  {
+    ...updated("image", "demo", [{ cause: "source", subject: "apps/demo/test.py", to: "2" }]),
+    build: { sameDigest: true, steps: [] },
+  },
+  {
+    ...updated("application", "tinyolly", []),
+    objects: [
+      {
+        ...{ ...object, kind: "StatefulSet", name: "db", fate: "refused", because: ["a.yaml"] },
+        ...{ fields: [{ path: "spec.serviceName", from: "a", to: "b" }], cure: "take it back" },
+      },
+      {
+        ...{ ...object, fate: "restart", because: ["apps/ui/a.ts"] },
+        fields: [
+          { path: "spec.image", from: "web@sha256:1", to: "web@<digest of webui>", open: true },
+          { path: "spec.extra", to: { on: true } },
+          { path: "spec.gone", from: "x" },
+          { path: "spec.random", from: "y", open: true },
+        ],
+      },
+      {
+        ...object,
+        kind: "Job",
+        name: "load-",
+        openName: true,
+        fate: "create",
+        because: [],
+        fields: [],
+      },
+      { ...object, kind: "Service", fate: "labels", because: [], fields: [] },
+    ],
+    gaps: ["the cluster other was not asked what it takes"],
+  },
+]);
+
 describe("as text", () => {
+  test("steps and objects, with fields when they are asked for", () => {
+    expect(renderText(foretold)).toMatchInlineSnapshot(`
+      "stack local: up would build 2 images, update 1 application, restart 1 workload
+
+      build image webui  v2.1.x-h1 → v2.1.x-h2
+          ~ source  apps/ui/a.ts  (1 → 2)
+          2 of 4 steps run, from build: COPY . ., because of apps/ui/a.ts; 1 more, unless what they take stays
+
+      build image demo  v2.1.x-h1 → v2.1.x-h2
+          + source  apps/demo/test.py  (2)
+          no step of the image runs: its digest stays, and no pod restarts for it
+
+      update application tinyolly  v2.1.x-h1 → v2.1.x-h2
+          refused  StatefulSet db  spec.serviceName cannot change: take it back; a.yaml
+          restart  Deployment web  apps/ui/a.ts
+          create   Job load-…
+          labels   1 more gets the version of the chart as a label
+          the cluster other was not asked what it takes
+      "
+    `);
+    expect(renderText(foretold, true)).toMatchInlineSnapshot(`
+      "stack local: up would build 2 images, update 1 application, restart 1 workload
+
+      build image webui  v2.1.x-h1 → v2.1.x-h2
+          ~ source  apps/ui/a.ts  (1 → 2)
+          2 of 4 steps run, from build: COPY . ., because of apps/ui/a.ts; 1 more, unless what they take stays
+
+      build image demo  v2.1.x-h1 → v2.1.x-h2
+          + source  apps/demo/test.py  (2)
+          no step of the image runs: its digest stays, and no pod restarts for it
+
+      update application tinyolly  v2.1.x-h1 → v2.1.x-h2
+          refused  StatefulSet db  spec.serviceName cannot change: take it back; a.yaml
+            ~ spec.serviceName  (a → b)
+          restart  Deployment web  apps/ui/a.ts
+            ~ spec.image  (web@sha256:1 → web@<digest of webui>)
+            + spec.extra  ({"on":true})
+            - spec.gone  (x)
+            ~ spec.random  (y → what only the build tells)
+          create   Job load-…
+          labels   1 more gets the version of the chart as a label
+          the cluster other was not asked what it takes
+      "
+    `);
+    expect(renderMarkdown(foretold)).toContain("! restart  Deployment web");
+  });
+
   test("nothing changed", () => {
     expect(renderText(nothing)).toMatchInlineSnapshot(`
       "stack local: up would change nothing

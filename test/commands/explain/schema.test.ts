@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ExplainedItem, Explanation } from "../../../commands/explain/explanation.ts";
+import { fates } from "../../../delivery/objects/fate.ts";
 import { causes } from "../../../delivery/plan/reasons.ts";
 import { enterFolderWith } from "../../folders.ts";
 import { explained, plannedShop, stateAfter } from "../../planned.ts";
@@ -54,6 +55,15 @@ describe("the published schema takes", () => {
     for (const one of [first, same, changed, explanation]) {
       expect(isExplanation(JSON.parse(JSON.stringify(one))), JSON.stringify(one)).toBe(true);
     }
+  });
+
+  test.each(fates)("the fate %s of an object, with a field and a cure", (fate) => {
+    const fields = [{ path: "spec.a", from: null, to: { b: 1 }, open: true }];
+    const object = { group: "apps", kind: "Deployment", name: "web", fate, template: "a", fields };
+    const objects = [{ ...object, because: ["a"], cure: "b", namespace: "c", openName: true }];
+    expect(isExplanation({ ...explanation, items: [{ ...item, objects, gaps: ["d"] }] })).toBe(
+      true,
+    );
   });
 
   test.each(causes)("the cause %s", (cause) => {

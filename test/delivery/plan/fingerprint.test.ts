@@ -32,6 +32,10 @@ describe("the fingerprint of an image", () => {
       buildArgs: {},
       bases: { nginx: "unlocked" },
       needs: {},
+      steps: {
+        "FROM nginx": expect.stringMatching(/^[0-9a-f]{12}$/) as string,
+        "stage-1: COPY . /srv": expect.stringMatching(/^[0-9a-f]{12}$/) as string,
+      },
       settings: {
         builder: "smith",
         platforms: ["linux/amd64"],

@@ -66,6 +66,7 @@ describe("the plan of a small project", () => {
         kind: "file",
         digest: sha256(shopFiles[`apps/web/${path}`] ?? ""),
       })),
+      steps: web.steps,
       key: web.key,
       contentTag: `v2.1.x-h${web.key.slice(0, 12)}`,
       tag: `v2.1.x-h${web.key.slice(0, 12)}`,

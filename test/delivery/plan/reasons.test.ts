@@ -20,6 +20,7 @@ const image: ImageFingerprint = {
   dockerfile: "3333",
   buildArgs: { COLOUR: "red" },
   bases: { nginx: "sha256:4444" },
+  steps: {},
   needs: { base: "5555" },
   settings: { builder: "smith", platforms: ["linux/amd64"], registryCache: false },
 };

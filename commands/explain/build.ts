@@ -1,0 +1,56 @@
+import { posix } from "node:path";
+import { fewNames } from "../../delivery/basics/few-names.ts";
+import type { ImagePlan } from "../../delivery/plan/image-plan.ts";
+import { type ForetoldStep, stepFates } from "../../delivery/plan/step-fates.ts";
+
+/** What the build of an image does. */
+export interface ExplainedBuild {
+  /** Steps for the first platform, each after those that it stands on. */
+  readonly steps: readonly ForetoldStep[];
+  /** Whether nothing changes that decides the image, so that its digest stays, and no pod restarts for it. */
+  readonly sameDigest: boolean;
+}
+
+/**
+ * Compares the steps of a build with those of the last one; undefined where these are not known.
+ *
+ * @param before What the last build of the stack noted of its steps and of the image.
+ * @param changed Files of the context that are not as they were then.
+ */
+export function explainBuild(
+  { path, steps: { steps, result } }: ImagePlan,
+  before: {
+    readonly steps: Readonly<Record<string, string>> | undefined;
+    readonly result: string | undefined;
+  },
+  changed: ReadonlySet<string>,
+): ExplainedBuild | undefined {
+  if (!steps || !before.steps) return undefined;
+  return {
+    steps: stepFates(steps, before.steps, changed).map(({ files, ...step }) => ({
+      ...step,
+      files: files.map((file) => posix.join(path, file)),
+    })),
+    sameDigest: before.result === result,
+  };
+}
+
+/** One line about a build; none where nothing is known. */
+export function buildLines(build: ExplainedBuild | undefined): string[] {
+  if (!build) return [];
+  const { steps, sameDigest } = build;
+  if (sameDigest)
+    return ["no step of the image runs: its digest stays, and no pod restarts for it"];
+  const [runs, open] = (["runs", "open"] as const).map((fate) =>
+    steps.filter((step) => step.fate === fate),
+  );
+  const [first] = runs ?? [];
+  if (!first) return ["no step runs; only what the image says of itself changes"];
+  const why = first.files.length === 0 ? "" : `, because of ${fewNames(first.files)}`;
+  const count = runs?.length ?? 0;
+  const more =
+    (open?.length ?? 0) === 0 ? "" : `; ${open?.length ?? 0} more, unless what they take stays`;
+  return [
+    `${count} of ${steps.length} step${steps.length === 1 ? "" : "s"} run${count === 1 ? "s" : ""}, from ${first.name}${why}${more}`,
+  ];
+}
