@@ -61,7 +61,7 @@ export function buildSteps(args: BuildStepArgs): BuildSteps {
   const build = new Build(args, stages);
   const last = target === undefined ? stages.length - 1 : build.indexOf(target);
   const end = build.stage(last);
-  const result = hash([end.chain, end.settings, platforms, syntax]);
+  const result = shortHash(hash([end.chain, end.settings, platforms, syntax]));
   return { steps: build.steps, result };
 }
 
