@@ -120,7 +120,12 @@ function isChanged(chart: DeployableChartPlan, { recorded, applications }: Forec
   const { revision, spec } = recorded.applications.get(chart.name) ?? {};
   if (application) {
     if (revision !== chart.version) return true;
-    return editedPaths(applicationSpec(application), spec).length > 0;
+    const [now, before] = [applicationSpec(application), spec].map((one) => {
+      const { source, destination } = fields(one);
+      return { source, destination };
+    });
+    // Values that are gone count as well.
+    return editedPaths(now, before).length + editedPaths(before, now).length > 0;
   }
   return !(recorded.charts.get(chart.name)?.reference.endsWith(`:${chart.version}`) ?? false);
 }

@@ -152,6 +152,19 @@ test("a changed template changes its object, and leaves what runs known images",
   expect(told(objects)).toEqual(["patch ConfigMap settings"]);
 });
 
+test("values that change are rendered, and so are those that are gone", async () => {
+  const plain = planned();
+  const withValues = {
+    ...plain,
+    applications: plain.applications.map((one) => ({ ...one, values: { replicas: 2 } })),
+  };
+  for (const [before, now] of [
+    [plain, withValues],
+    [withValues, plain],
+  ] as const)
+    expect((await forecast(now, deliver(before)))?.objects).toEqual([]);
+});
+
 test("a first Application creates everything, without a look at the registry", async () => {
   const { charts, images } = deliver(planned());
   const { objects } =
