@@ -24,6 +24,7 @@ export interface Suite {
 const endToEnd: Readonly<Record<string, Use>> = {
   delivery: "stack",
   objects: "stack",
+  steps: "platform",
   cluster: "stack",
   releases: "stack",
   truth: "stack",

@@ -1,0 +1,261 @@
+// What is foretold of the steps of a build is what BuildKit does.
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { JsonStream } from "../../delivery/basics/json-stream.ts";
+import { type BuildSteps, buildSteps } from "../../delivery/plan/build-steps.ts";
+import { type StepFate, stepFates } from "../../delivery/plan/step-fates.ts";
+import { readSourceTree } from "../../delivery/sources/source-tree.ts";
+import { buildkitAddress } from "../../platform/cluster/services.ts";
+import { writeFiles } from "../folders.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { platform } from "./checkout.ts";
+
+const rounds = Number(process.env["ROUNDS"] ?? 40);
+const seed = Number(process.env["SEED"] ?? 15);
+
+const work = mkdtempSync(join(tmpdir(), "tinyolly-steps-"));
+const context = join(work, "context");
+
+afterAll(() => {
+  rmSync(work, { recursive: true });
+});
+
+const dockerfile = (word: string): string => `FROM nginx:1.30-alpine AS source
+WORKDIR /src
+COPY list.txt ./
+RUN cat list.txt > /list && echo ${word}
+COPY src src
+RUN --mount=type=bind,source=conf,target=/conf cat /conf/* > /seen || true
+
+FROM source AS test
+RUN echo test
+
+FROM source AS build
+ARG MODE=fast
+ENV LEVEL=1
+RUN echo $MODE $LEVEL > /mode && cat src/* | sort > /all
+
+FROM nginx:1.30-alpine
+LABEL title="steps"
+COPY conf/*.conf /etc/steps/
+COPY --from=build /all /all
+COPY --from=build /mode /mode
+COPY <<EOF /motd
+hello
+EOF
+RUN <<EOF
+echo hello
+EOF
+USER 101
+`;
+
+/** What a build is made of. */
+interface Sources {
+  files: Record<string, { text: string; mode: number }>;
+  dockerfile: string;
+  buildArgs: Record<string, string>;
+}
+
+const plain = (text: string): { text: string; mode: number } => ({ text, mode: 0o644 });
+
+function fresh(word: string): Sources {
+  const files = {
+    "list.txt": word,
+    "src/a": "a",
+    "src/b": "b",
+    "conf/a.conf": "a",
+    "conf/deep/b.conf": "b",
+    "README.md": "r",
+  };
+  return {
+    files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, plain(text)])),
+    dockerfile: dockerfile(word),
+    buildArgs: {},
+  };
+}
+
+type Edit = (sources: Sources, word: string) => void;
+
+const write =
+  (path: string, mode = 0o644): Edit =>
+  (sources, word) => {
+    sources.files[path] = { text: `${word}\n`, mode };
+  };
+
+const replace =
+  (pattern: RegExp, text: (word: string) => string): Edit =>
+  (sources, word) => {
+    sources.dockerfile = sources.dockerfile.replace(pattern, text(word));
+  };
+
+/** Each gives something that no build has seen, since only the last one is noted. */
+const edits: Readonly<Record<string, Edit>> = {
+  "a source": write("src/a"),
+  "a source that can be run": write("src/b", 0o755),
+  "a new source": (sources, word) => {
+    sources.files[`src/${word}`] = plain(word);
+  },
+  "a source that is renamed": (sources, word) => {
+    const { "src/a": a = plain(""), ...files } = sources.files;
+    sources.files = { ...files, "src/a": plain(`${word}\n`), [`src/${word}`]: a };
+  },
+  "lines of a source in another order": (sources, word) => {
+    sources.files["src/a"] = plain(`${word}\n${sources.files["src/a"]?.text ?? ""}`);
+  },
+  "the list": write("list.txt"),
+  "a configuration": write("conf/a.conf"),
+  "a new configuration": (sources, word) => {
+    sources.files[`conf/${word}.conf`] = plain(word);
+  },
+  "a configuration further down": write("conf/deep/b.conf"),
+  "a file that nobody takes": write("README.md"),
+  "a comment": replace(/^FROM source AS build/m, (word) => `# ${word}\nFROM source AS build`),
+  "a stage that nobody takes": replace(/^RUN echo test.*/m, (word) => `RUN echo test ${word}`),
+  "a label": replace(/title=".*"/, (word) => `title="${word}"`),
+  "the user": (sources, word) => {
+    sources.dockerfile = sources.dockerfile.replace(
+      /USER .*/,
+      `USER ${200 + Number(word.slice(1))}`,
+    );
+  },
+  "a default of an argument": replace(/ARG MODE=.*/, (word) => `ARG MODE=${word}`),
+  "an argument": (sources, word) => {
+    sources.buildArgs = { MODE: word };
+  },
+  "an argument that nobody declares": (sources, word) => {
+    sources.buildArgs = { ...sources.buildArgs, OTHER: word };
+  },
+  "a variable": replace(/ENV LEVEL=.*/, (word) => `ENV LEVEL=${word}`),
+  "a command": replace(/^RUN cat list.*/m, (word) => `RUN cat list.txt > /list && echo ${word}`),
+  "a file in the Dockerfile": replace(/(<<EOF \/motd\n).*/, (word) => `$1${word}`),
+  "a script in the Dockerfile": replace(/(RUN <<EOF\n).*/, (word) => `$1echo ${word}`),
+  "one step more": replace(/^ARG MODE/m, (word) => `RUN echo ${word}\nARG MODE`),
+  "two steps in another order": replace(
+    /^(COPY conf.*\n)(COPY --from=build \/all.*\n)/m,
+    () => "$2$1",
+  ),
+};
+
+function plan({ files, dockerfile, buildArgs }: Sources): BuildSteps {
+  rmSync(context, { recursive: true, force: true });
+  writeFiles(
+    context,
+    Object.fromEntries(Object.entries(files).map(([path, { text }]) => [path, text])),
+  );
+  for (const [path, { mode }] of Object.entries(files)) chmodSync(join(context, path), mode);
+  return buildSteps({
+    dockerfile: { path: "Dockerfile", text: dockerfile },
+    ...{ target: undefined, buildArgs, platforms: ["linux/amd64"], key: "" },
+    files: readSourceTree(context, { ignores: () => false, prunes: () => false }),
+    // The base is not moved meanwhile.
+    bases: new Map([["nginx:1.30-alpine", "sha256:1"]]),
+  });
+}
+
+/** What BuildKit says of a build. */
+interface Built {
+  readonly digest: string;
+  /** Whether each step ran, by stage in the order of its steps. */
+  readonly ran: ReadonlyMap<string, readonly boolean[]>;
+}
+
+interface Vertex {
+  readonly digest: string;
+  readonly name: string;
+  readonly started?: string;
+  readonly completed?: string;
+  readonly cached?: boolean;
+}
+
+function build({ dockerfile, buildArgs }: Sources): Built {
+  const [file, metadata] = ["Dockerfile", "metadata.json"].map((name) => join(work, name));
+  writeFileSync(file ?? "", dockerfile);
+  const args = Object.entries({ ...buildArgs, SOURCE_DATE_EPOCH: "315532800" });
+  const { status, stderr } = spawnSync(
+    "buildctl",
+    [
+      ...[`--addr=${buildkitAddress(platform)}`, "build", "--progress=rawjson"],
+      ...["--frontend=dockerfile.v0", `--local=context=${context}`, `--local=dockerfile=${work}`],
+      ...args.map(([name, value]) => `--opt=build-arg:${name}=${value}`),
+      ...[
+        "--output=type=image,name=steps.test/image,push=false,store=false,rewrite-timestamp=true",
+      ],
+      `--metadata-file=${metadata ?? ""}`,
+    ],
+    { encoding: "utf8", maxBuffer: 1 << 28 },
+  );
+  if (status !== 0) throw new Error(stderr);
+  // BuildKit's solve status, as buildctl prints it.
+  const told = (new JsonStream().take(stderr) as { vertexes?: Vertex[] }[]).flatMap(
+    ({ vertexes = [] }) => vertexes,
+  );
+  const last = new Map(told.map((vertex) => [vertex.digest, vertex]));
+  const stages = new Map<string, { index: number; ran: boolean }[]>();
+  for (const { name, started, completed, cached = false } of last.values()) {
+    const [, stage = "", index, text = ""] =
+      /^\[(?:linux\/\S+ )?(\S+) +(\d+)\/\d+\] (.*)/s.exec(name) ?? [];
+    if (index === undefined || text.startsWith("FROM ")) continue;
+    const ran = started !== undefined && completed !== undefined && !cached;
+    stages.set(stage, [...(stages.get(stage) ?? []), { index: Number(index), ran }]);
+  }
+  const ran = [...stages].map(([stage, steps]) => {
+    const inOrder = steps.sort((a, b) => a.index - b.index);
+    return [stage, inOrder.map((step) => step.ran)] as const;
+  });
+  // What buildctl writes there.
+  const { "containerimage.digest": digest = "" } = JSON.parse(
+    readFileSync(metadata ?? "", "utf8"),
+  ) as Record<string, string>;
+  return { digest, ran: new Map(ran) };
+}
+
+function notes({ steps = [] }: BuildSteps): Record<string, string> {
+  return Object.fromEntries(steps.map(({ name, own }) => [name, own]));
+}
+
+function choose(random: Random): string[] {
+  return random.shuffle(Object.keys(edits)).slice(0, 1 + random.below(3));
+}
+
+test(
+  `the steps foretold of ${rounds} random edits are those that run`,
+  { timeout: (rounds + 10) * 20_000 },
+  () => {
+    process.stdout.write(`SEED=${seed} ROUNDS=${rounds}\n`);
+    const random = seededRandom(seed);
+    // Other runs on this builder have built something else.
+    let sources = fresh(`w${seed}${String(Date.now())}`);
+    let [before, was] = [plan(sources), build(sources)];
+    const counts: Record<StepFate, number> = { runs: 0, unchanged: 0, open: 0 };
+    let [openRan, sameDigests] = [0, 0];
+    for (let round = 0; round < rounds; round++) {
+      const chosen = choose(random);
+      sources = structuredClone(sources);
+      for (const name of chosen) edits[name]?.(sources, `w${round}`);
+      const now = plan(sources);
+      const built = build(sources);
+      const what = `round ${round} of SEED=${seed}: ${chosen.join(", ")}`;
+      const seen = new Map<string, number>();
+      for (const { name, fate } of stepFates(now.steps ?? [], notes(before), new Set())) {
+        const stage = name.slice(0, name.indexOf(":"));
+        const at = seen.get(stage) ?? 0;
+        seen.set(stage, at + 1);
+        const ran = built.ran.get(stage)?.[at] ?? false;
+        counts[fate]++;
+        if (fate === "open") openRan += ran ? 1 : 0;
+        else expect(ran, `${what}: ${name} is foretold as ${fate}`).toBe(fate === "runs");
+      }
+      if (now.result === before.result) {
+        expect(built.digest, what).toBe(was.digest);
+        sameDigests++;
+      }
+      [before, was] = [now, built];
+    }
+    process.stdout.write(`${JSON.stringify({ ...counts, openRan, sameDigests })}\n`);
+    // Who calls everything open is never wrong.
+    expect(counts.open).toBeLessThan(0.3 * (counts.runs + counts.unchanged + counts.open));
+  },
+);
