@@ -9,6 +9,10 @@ export interface ExplainedBuild {
   readonly steps: readonly ForetoldStep[];
   /** Whether nothing changes that decides the image, so that its digest stays, and no pod restarts for it. */
   readonly sameDigest: boolean;
+  /** Seconds that it takes, by the median of earlier builds on the same builder. @default - unknown */
+  readonly seconds?: number;
+  /** Bytes that a node pulls which has the image of before, by the layers of that. @default - unknown */
+  readonly bytes?: number;
 }
 
 /**
@@ -35,6 +39,11 @@ export function explainBuild(
   };
 }
 
+function sized(bytes: number): string {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** One line about a build; none where nothing is known. */
 export function buildLines(build: ExplainedBuild | undefined): string[] {
   if (!build) return [];
@@ -50,7 +59,12 @@ export function buildLines(build: ExplainedBuild | undefined): string[] {
   const count = runs?.length ?? 0;
   const more =
     (open?.length ?? 0) === 0 ? "" : `; ${open?.length ?? 0} more, unless what they take stays`;
+  const cost = [
+    ...(build.seconds === undefined ? [] : [`about ${build.seconds} s`]),
+    ...(build.bytes === undefined ? [] : [`nodes pull about ${sized(build.bytes)}`]),
+  ];
   return [
     `${count} of ${steps.length} step${steps.length === 1 ? "" : "s"} run${count === 1 ? "s" : ""}, from ${first.name}${why}${more}`,
+    ...(cost.length > 0 ? [cost.join("; ")] : []),
   ];
 }

@@ -10,6 +10,10 @@ import { InputError } from "../../delivery/basics/input-error.ts";
 import { findAll, startReading } from "../../delivery/findings/find-all.ts";
 import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
 import { readRecorded } from "../../delivery/findings/recorded.ts";
+import { stepTitle } from "../../delivery/plan/build-steps.ts";
+import { readLayers } from "../../delivery/findings/image-layers.ts";
+import { RegistryClient } from "../../delivery/registry/client.ts";
+import { imageRepository } from "../../delivery/registry/references.ts";
 import { forecastObjects } from "../../delivery/objects/forecast.ts";
 import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
@@ -25,6 +29,9 @@ import {
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
+import { stepSeconds } from "../../platform/report/build-log.ts";
+import { localStack, readPlatformSettings } from "../../platform/settings.ts";
+import { withCosts } from "./cost.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
 import { renderMarkdown, renderText } from "./render.ts";
 
@@ -43,12 +50,20 @@ const changesExitCode = 2;
 async function main(): Promise<number> {
   const options = readOptions(declared);
   if (options.platform) enterStack(options.stack);
-  const explanation = await explainStack(options.stack, options.save);
+  const explanation = await explainStack(
+    options.stack,
+    options.save,
+    options.platform && options.stack === localStack && process.env["PLATFORM"] !== "kind",
+  );
   process.stdout.write(render(explanation, options));
   return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
 }
 
-async function explainStack(stack: string, save: string | undefined): Promise<Explanation> {
+async function explainStack(
+  stack: string,
+  save: string | undefined,
+  onPlatform: boolean,
+): Promise<Explanation> {
   const state = readStackState(stack);
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
@@ -77,10 +92,22 @@ async function explainStack(stack: string, save: string | undefined): Promise<Ex
   const forecasts = await forecastObjects(told);
   if (save !== undefined)
     writePlan(save, planToSave(now, applications, foundToSave(findings, now)));
-  return explain({
+  const explanation = explain({
     ...{ stack, plan, applications, now, state: await state, findings, forecasts },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
+  if (offline) return explanation;
+  const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
+  try {
+    return await withCosts(explanation, plan.images, async ({ name, platforms }) => {
+      const { digest = "" } = recorded.images.get(name) ?? {};
+      const seconds = onPlatform ? stepSeconds(readPlatformSettings(), name, stepTitle) : new Map();
+      const repository = imageRepository(endpoints, name);
+      return { seconds, pulled: await readLayers(client, repository, digest, platforms[0]) };
+    });
+  } finally {
+    client.close();
+  }
 }
 
 function writePlan(file: string, plan: SavedPlan): void {

@@ -30,6 +30,8 @@ export interface BuildStep {
 export interface BuildSteps {
   /** Those that the image needs, each after those that it needs itself; undefined where another frontend decides them. */
   readonly steps: readonly BuildStep[] | undefined;
+  /** Names of those whose files are the layers of the image, in their order, after those of its base. */
+  readonly layers: readonly string[];
   /** Start of a hash over all that decides the image; equal ones give an image with the same digest. */
   readonly result: string;
 }
@@ -55,14 +57,21 @@ export function buildSteps(args: BuildStepArgs): BuildSteps {
   const { dockerfile, target, platforms, key } = args;
   const syntax = syntaxImage(dockerfile.text);
   if (syntax !== undefined && !/^(?:docker\.io\/)?docker\/dockerfile(?:[:@]|$)/.test(syntax))
-    return { steps: undefined, result: shortHash(key) };
+    return { steps: undefined, layers: [], result: shortHash(key) };
   const [platform] = platforms;
   const stages = parseDockerfile(dockerfile.path, dockerfile.text, args.buildArgs, platform);
   const build = new Build(args, stages);
   const last = target === undefined ? stages.length - 1 : build.indexOf(target);
   const end = build.stage(last);
   const result = shortHash(hash([end.chain, end.settings, platforms, syntax]));
-  return { steps: build.steps, result };
+  return { steps: build.steps, layers: layersOf(build.steps, end.last), result };
+}
+
+/** The instructions that lead to a step, without the image that they start from. */
+function layersOf(steps: readonly BuildStep[], last: string | undefined): string[] {
+  const step = steps.find(({ name }) => name === last);
+  if (step?.after === undefined) return last?.startsWith("FROM ") === false ? [last] : [];
+  return [...layersOf(steps, step.after), step.name];
 }
 
 /** A stage after its last instruction. */
@@ -339,10 +348,14 @@ function filled(text: string, scope: Readonly<Record<string, string>>): string {
 
 const longestTitle = 60;
 
-/** An instruction for people, in one line. */
 function title({ name, rest }: Instruction): string {
-  const text = `${name.toUpperCase()} ${rest.replaceAll(/--mount=type=(?:cache|secret|ssh|tmpfs)\S*\s+/g, "")}`;
-  const line = text.replaceAll(/\s+/g, " ").trim();
+  return stepTitle(`${name.toUpperCase()} ${rest}`);
+}
+
+/** An instruction for people, in one line, be it as a Dockerfile has it or as BuildKit tells of it. */
+export function stepTitle(text: string): string {
+  const short = text.replaceAll(/--mount=type=(?:cache|secret|ssh|tmpfs)\S*\s+/g, "");
+  const line = short.replaceAll(/\s+/g, " ").trim();
   return line.length > longestTitle ? `${line.slice(0, longestTitle)}…` : line;
 }
 

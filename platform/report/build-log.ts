@@ -79,6 +79,49 @@ export function buildTimes(settings: PlatformSettings, started: number): BuildTi
   });
 }
 
+/** Builds of one image whose seconds are compared. */
+const mostBuilds = 5;
+
+/**
+ * Median seconds of each step that ran in the newest builds of an image, by stage and instruction as `title` shortens it, and of the
+ * export; from BuildKit's own history.
+ */
+export function stepSeconds(
+  settings: PlatformSettings,
+  image: string,
+  title: (instruction: string) => string,
+): ReadonlyMap<string, number> {
+  const address = buildkitAddress(settings);
+  const builds = history(address, 0)
+    .filter(({ CompletedAt, error, Exporters }) => {
+      const name = Exporters?.[0]?.Attrs["name"] ?? "";
+      return CompletedAt !== undefined && error === undefined && name.includes(`/${image}:`);
+    })
+    .sort((a, b) => milliseconds(b.CreatedAt) - milliseconds(a.CreatedAt))
+    .slice(0, mostBuilds);
+  const seconds = new Map<string, number[]>();
+  for (const { Ref } of builds) {
+    const log = buildctl(address, ["logs", "--progress=rawjson", Ref]);
+    // BuildKit's solve status, as buildctl prints it.
+    const told = new JsonStream().take(log) as SolveStatus[];
+    const vertexes = new Map(
+      told.flatMap(({ vertexes: some = [] }) => some.map((one) => [one.digest, one] as const)),
+    );
+    for (const { name, started, completed, cached } of vertexes.values()) {
+      if (started === undefined || completed === undefined || cached === true) continue;
+      const [, stage, text] = /^\[(?:linux\/\S+ )?(\S+) +\d+\/\d+\] (.*)/s.exec(name) ?? [];
+      const step = text === undefined ? name : `${stage ?? ""}: ${title(text)}`;
+      const took = (Date.parse(completed) - Date.parse(started)) / 1000;
+      seconds.set(step, [...(seconds.get(step) ?? []), took]);
+    }
+  }
+  return new Map([...seconds].map(([step, all]) => [step, median(all)]));
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
 function history(address: string, started: number): BuildRecord[] {
   return buildctl(address, ["histories", "--format={{json .}}"])
     .split("\n")
@@ -113,6 +156,13 @@ interface BuildRecord {
 }
 
 interface SolveStatus {
+  readonly vertexes?: readonly {
+    readonly digest: string;
+    readonly name: string;
+    readonly started?: string;
+    readonly completed?: string;
+    readonly cached?: boolean;
+  }[];
   readonly statuses?: readonly {
     readonly id: string;
     readonly started?: string;

@@ -129,7 +129,7 @@ const foretold = explanation([
       { cause: "source", subject: "apps/ui/a.ts", from: "1", to: "2" },
     ]),
     build: {
-      sameDigest: false,
+      ...{ sameDigest: false, seconds: 7.9, bytes: 29_000 },
       steps: [
         { name: "build: WORKDIR /src", fate: "unchanged", files: [] },
         { name: "build: COPY . .", fate: "runs", files: ["apps/ui/a.ts"] },
@@ -181,6 +181,7 @@ describe("as text", () => {
       build image webui  v2.1.x-h1 → v2.1.x-h2
           ~ source  apps/ui/a.ts  (1 → 2)
           2 of 4 steps run, from build: COPY . ., because of apps/ui/a.ts; 1 more, unless what they take stays
+          about 7.9 s; nodes pull about 29 kB
 
       build image demo  v2.1.x-h1 → v2.1.x-h2
           + source  apps/demo/test.py  (2)
@@ -200,6 +201,7 @@ describe("as text", () => {
       build image webui  v2.1.x-h1 → v2.1.x-h2
           ~ source  apps/ui/a.ts  (1 → 2)
           2 of 4 steps run, from build: COPY . ., because of apps/ui/a.ts; 1 more, unless what they take stays
+          about 7.9 s; nodes pull about 29 kB
 
       build image demo  v2.1.x-h1 → v2.1.x-h2
           + source  apps/demo/test.py  (2)

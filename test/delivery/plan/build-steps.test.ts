@@ -222,11 +222,23 @@ test("steps of another frontend are not known, and its image is decided by all o
   const own = {
     dockerfile: { path: "Dockerfile", text: `# syntax=example.test/other\n${dockerfile}` },
   };
-  expect(buildSteps(args(contents, own))).toEqual({ steps: undefined, result: "key" });
+  expect(buildSteps(args(contents, own))).toEqual({
+    ...{ steps: undefined, layers: [], result: "key" },
+  });
   const usual = {
     dockerfile: { path: "Dockerfile", text: `# syntax=docker/dockerfile:1\n${dockerfile}` },
   };
   expect(buildSteps(args(contents, usual)).steps).toHaveLength(9);
+});
+
+test("the layers of an image are the steps of its own files, after its base", () => {
+  expect(buildSteps(args()).layers).toEqual([
+    "stage-3: COPY conf/*.conf /etc/",
+    "stage-3: COPY --from=build /src/dist /srv",
+  ]);
+  const scratch = withText((text) => text.replace("FROM nginx:1", "FROM scratch"));
+  expect(buildSteps(scratch).layers).toHaveLength(2);
+  expect(buildSteps(withText(() => "FROM nginx:1\nUSER 1\n")).layers).toEqual([]);
 });
 
 test("two steps with one text have two names", () => {
