@@ -38,8 +38,8 @@ preview: $(PACKAGES) ## Show what `make up` would change, and which files cause 
 	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview
 
 .PHONY: explain
-explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, SAVE=FILE, STACK=, OFFLINE=1
-	@$(OFFLINE_ENV) node commands/explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,DETAIL),--detail) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,SAVE,save)
+explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, HTML=FILE writes a page, SAVE=FILE, STACK=, OFFLINE=1
+	@$(OFFLINE_ENV) node commands/explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,DETAIL),--detail) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,HTML,html) $(call option,SAVE,save)
 
 .PHONY: watch
 watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=

@@ -1,9 +1,10 @@
 /**
  * Says what the next `pulumi up` of a stack would do and why, without the engine:
- * `node commands/explain/cli.ts [--stack local] [--json | --markdown | --detail] [--save FILE] [--exit-code] [--platform]`.
+ * `node commands/explain/cli.ts [--stack local] [--json | --markdown | --detail] [--html FILE] [--save FILE] [--exit-code] [--platform]`.
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
  */
+import { writeFileSync } from "node:fs";
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
@@ -17,7 +18,7 @@ import { imageRepository } from "../../delivery/registry/references.ts";
 import { forecastObjects } from "../../delivery/objects/forecast.ts";
 import { fingerprints } from "../../delivery/plan/fingerprints.ts";
 import { planDeliverables } from "../../delivery/plan/plan.ts";
-import { type SavedPlan, planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
+import { planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
 import { ownerOf } from "../../delivery/rollout/live-applications.ts";
 import {
@@ -33,13 +34,15 @@ import { stepSeconds } from "../../platform/report/build-log.ts";
 import { localStack, readPlatformSettings } from "../../platform/settings.ts";
 import { withCosts } from "./cost.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
-import { renderMarkdown, renderText } from "./render.ts";
+import { renderPage } from "./page.ts";
+import { renderMarkdown, renderText, summary } from "./render.ts";
 
 const declared = {
   stack: { type: "string", default: "local" },
   json: { type: "boolean", default: false },
   markdown: { type: "boolean", default: false },
   detail: { type: "boolean", default: false },
+  html: { type: "string" },
   save: { type: "string" },
   "exit-code": { type: "boolean", default: false },
   platform: { type: "boolean", default: false },
@@ -55,6 +58,11 @@ async function main(): Promise<number> {
     options.save,
     options.platform && options.stack === localStack && process.env["PLATFORM"] !== "kind",
   );
+  const { html } = options;
+  if (html !== undefined)
+    keep("page", () => {
+      writeFileSync(html, renderPage(explanation, summary(explanation)));
+    });
   process.stdout.write(render(explanation, options));
   return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
 }
@@ -91,7 +99,9 @@ async function explainStack(
   const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
   const forecasts = await forecastObjects(told);
   if (save !== undefined)
-    writePlan(save, planToSave(now, applications, foundToSave(findings, now)));
+    keep("plan", () => {
+      savePlan(save, planToSave(now, applications, foundToSave(findings, now)));
+    });
   const explanation = explain({
     ...{ stack, plan, applications, now, state: await state, findings, forecasts },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
@@ -110,12 +120,12 @@ async function explainStack(
   }
 }
 
-function writePlan(file: string, plan: SavedPlan): void {
+function keep(what: "plan" | "page", write: () => void): void {
   try {
-    savePlan(file, plan);
+    write();
   } catch (error) {
     throw new InputError(
-      `the plan cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,
+      `the ${what} cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,
     );
   }
 }

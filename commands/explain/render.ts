@@ -112,7 +112,8 @@ function fencedForecasts(item: ExplainedItem): string[] {
   return lines.map((line) => `! ${visible(line)}`);
 }
 
-function summary({ stack, items, problems }: Explanation): string {
+/** What `up` would do, in one sentence. */
+export function summary({ stack, items, problems }: Explanation): string {
   const counts = new Map<string, { readonly item: ExplainedItem; readonly count: number }>();
   for (const item of items.filter(isChanged)) {
     const what = deed(item, item.kind);

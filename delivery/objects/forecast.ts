@@ -153,8 +153,8 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
   };
   const [rendered, before] = await Promise.all([
     renderPlannedChart(planned, { ...how, values }, texts).catch((error: unknown) => {
-      if (!(error instanceof HelmError)) throw error;
-      if (!error.missing)
+      if (!(error instanceof InputError)) throw error;
+      if (!(error instanceof HelmError) || !error.missing)
         throw new InputError(`chart "${chart.name}" cannot be rendered: ${error.message}`);
       gaps.push(`not rendered: ${error.message}`);
       return undefined;

@@ -1,4 +1,5 @@
 import { type Tags, parse } from "yaml";
+import { InputError } from "../basics/input-error.ts";
 import { fields, isMap } from "../basics/json-fields.ts";
 
 /** An object of Kubernetes, as a chart renders it. */
@@ -37,11 +38,22 @@ export function readObjects(text: string): RenderedObject[] {
   return parts.flatMap((part) => {
     const end = part.indexOf("\n");
     const template = part.slice(part.indexOf("/") + 1, end);
-    return unpacked(parse(part.slice(end), { version: "1.1", customTags })).map((manifest) => ({
+    return unpacked(parseObject(part.slice(end), template)).map((manifest) => ({
       template,
       manifest,
     }));
   });
+}
+
+/** Of two fields with one name the last counts, as with Kubernetes. */
+function parseObject(text: string, template: string): unknown {
+  try {
+    return parse(text, { version: "1.1", customTags, uniqueKeys: false });
+  } catch (error) {
+    throw new InputError(
+      `${template} gives no YAML: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 /** Kubernetes knows no times: what looks like one is a text. */

@@ -116,4 +116,9 @@ test("what helm prints is read as Kubernetes reads it", () => {
     manifest: { kind: "ConfigMap", data: { time: "2001-01-01", mode: 420, true: "on" } },
   });
   expect(two).toEqual({ template: "templates/c.yaml", manifest: { kind: "Secret" } });
+  const [twice] = readObjects("---\n# Source: shop/templates/a.yaml\nkind: A\nkind: B\n");
+  expect(twice?.manifest).toEqual({ kind: "B" });
+  expect(() => readObjects("---\n# Source: shop/templates/a.yaml\nkind: [\n")).toThrow(
+    "templates/a.yaml gives no YAML: ",
+  );
 });
