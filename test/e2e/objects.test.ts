@@ -3,12 +3,14 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { parseDocument, stringify } from "yaml";
 import type { Explanation } from "../../commands/explain/explanation.ts";
 import type { ExplainedObject } from "../../commands/explain/objects.ts";
 import type { Fate } from "../../delivery/objects/fate.ts";
 import { type Random, seededRandom } from "../random.ts";
+import { withPage } from "./browser.ts";
 import { buildsOfStack, checkout, kubectl, read, run, startDelivered, up } from "./checkout.ts";
 import { until } from "./pods.ts";
 
@@ -452,4 +454,44 @@ test("what a template makes of chance, the clock and the cluster is open, and te
     tree.revert();
     tree.writeValues();
   }
+});
+
+test("a page shows what leads to an object and what follows from a file", async () => {
+  const tree = new Tree();
+  const page = join(work, "page.html");
+  try {
+    tree.edit("apps/tinyolly-ui/index.html", (text) => `${text}\n<!-- edited -->\n`);
+    tree.edit("apps/demo/frontend.py", (text) => `${text}\n# edited\n`);
+    expect(run("node", ["commands/explain/cli.ts", "--html", page]).status).toBe(0);
+  } finally {
+    tree.revert();
+  }
+  await withPage("explanation", async (opened) => {
+    const asked: string[] = [];
+    const papers = new Set<string>();
+    opened.on("request", (request) => asked.push(request.url()));
+    for (const colorScheme of ["light", "dark"] as const) {
+      await opened.emulateMedia({ colorScheme });
+      await opened.goto(pathToFileURL(page).href);
+      const shown = (): Promise<string[]> => opened.locator("article.on strong").allTextContents();
+      // By keyboard alone.
+      await opened.keyboard.press("Tab");
+      expect(await shown()).toEqual(
+        expect.arrayContaining([
+          "apps/tinyolly-ui/index.html",
+          "webui",
+          "Deployment tinyolly-webui",
+        ]),
+      );
+      expect(await shown()).not.toContain("demo");
+      await opened.keyboard.press("ArrowDown");
+      expect(await shown()).toContain("Deployment tinyolly-demos-frontend");
+      expect(await shown()).not.toContain("webui");
+      expect(await opened.locator("path.on").count()).toBeGreaterThan(3);
+      const paper = "getComputedStyle(document.body).backgroundColor";
+      papers.add(await opened.evaluate<string>(paper));
+    }
+    expect(papers.size).toBe(2);
+    expect(new Set(asked)).toEqual(new Set([pathToFileURL(page).href]));
+  });
 });
