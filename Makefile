@@ -38,8 +38,8 @@ preview: $(PACKAGES) ## Show what `make up` would change, and which files cause 
 	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview
 
 .PHONY: explain
-explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, HTML=FILE writes a page, SAVE=FILE, STACK=, OFFLINE=1
-	@$(OFFLINE_ENV) node commands/explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,DETAIL),--detail) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,HTML,html) $(call option,SAVE,save)
+explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, HTML=FILE writes a page, TRY=1 builds without pushing, SAVE=FILE, STACK=, OFFLINE=1
+	@$(OFFLINE_ENV) node commands/explain/cli.ts --platform $(STACK_FLAG) $(if $(call on,DETAIL),--detail) $(if $(call on,JSON),--json) $(if $(call on,MARKDOWN),--markdown) $(call option,HTML,html) $(if $(call on,TRY),--try) $(call option,SAVE,save)
 
 .PHONY: watch
 watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=
@@ -96,6 +96,10 @@ verify: $(PACKAGES) ## Check signatures, contents and provenance: REF=host/image
 .PHONY: release-tools
 release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval "$$(make -s release-tools)"
 	@node commands/release/tools.ts
+
+.PHONY: reproduce
+reproduce: $(PACKAGES) ## Build images again on an empty cache and compare the bytes: IMAGE=demo; RELEASE=, JSON=1, STACK=
+	@node commands/build/cli.ts --platform $(STACK_FLAG) $(call option,IMAGE,image) $(call option,RELEASE,release) $(if $(call on,JSON),--json)
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay

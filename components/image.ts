@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "../delivery/findings/finding.ts";
 import { type Adopted, adoption, pushesVariable } from "../delivery/findings/recorded.ts";
 import { imageFingerprint } from "../delivery/plan/fingerprint.ts";
-import { type ImagePlan, planImage } from "../delivery/plan/image-plan.ts";
+import { type ImagePlan, lockedContexts, planImage } from "../delivery/plan/image-plan.ts";
 import { reserveContext, sourceDateEpoch, stageContext } from "../delivery/plan/staging.ts";
 import type { VersionScheme } from "../delivery/plan/version.ts";
 import type { PullRef } from "../delivery/registry/references.ts";
@@ -156,22 +156,23 @@ function build(
   return knownDigest(finding?.lost) ?? image.digest.apply(requireDigest);
 }
 
-/**
- * Binds what `FROM` names to digests: images from elsewhere to those that are locked, own ones to those just pushed. A build
- * context of the same name does so without a change of the Dockerfile.
- */
+/** Binds what `FROM` names to digests: images from elsewhere to those that are locked, own ones to those just pushed. */
 function baseContexts(
-  { bases }: ImagePlan,
+  plan: ImagePlan,
   { needs = {} }: ImageArgs,
 ): Record<string, { location: pulumi.Input<string> }> {
-  const contexts: Record<string, { location: pulumi.Input<string> }> = {};
-  for (const [reference, digest] of bases) {
-    if (digest !== "" && !reference.includes("@"))
-      contexts[reference] = { location: `docker-image://${reference}@${digest}` };
-  }
-  for (const [reference, { buildReference }] of Object.entries(needs))
-    contexts[reference] = { location: pulumi.interpolate`docker-image://${buildReference}` };
-  return contexts;
+  const locked = Object.entries(lockedContexts(plan)).map(([base, location]) => [
+    base,
+    { location },
+  ]);
+  const own = Object.entries(needs).map(([reference, { buildReference }]) => [
+    reference,
+    { location: pulumi.interpolate`docker-image://${buildReference}` },
+  ]);
+  return Object.fromEntries([...locked, ...own]) as Record<
+    string,
+    { location: pulumi.Input<string> }
+  >;
 }
 
 /** Lets builders that come and go, such as those of CI, take layers from the registry. */

@@ -25,6 +25,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   delivery: "stack",
   objects: "stack",
   steps: "platform",
+  builds: "stack",
   cluster: "stack",
   releases: "stack",
   truth: "stack",

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { fewNames } from "../../delivery/basics/few-names.ts";
+import type { Solved } from "../build/solve.ts";
 import type { ImagePlan } from "../../delivery/plan/image-plan.ts";
 import { type ForetoldStep, stepFates } from "../../delivery/plan/step-fates.ts";
 
@@ -13,6 +14,8 @@ export interface ExplainedBuild {
   readonly seconds?: number;
   /** Bytes that a node pulls which has the image of before, by the layers of that. @default - unknown */
   readonly bytes?: number;
+  /** What it gave when it was tried. @default - it was not tried */
+  readonly tried?: Solved;
 }
 
 /**
@@ -39,6 +42,16 @@ export function explainBuild(
   };
 }
 
+/** Adds what a build gave that was tried, which knows better. */
+export function withTrial(
+  build: ExplainedBuild | undefined,
+  tried: Solved | undefined,
+  before: string | undefined,
+): ExplainedBuild | undefined {
+  if (!tried) return build;
+  return { ...(build ?? { steps: [] }), sameDigest: tried.digest === before, tried };
+}
+
 function sized(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
@@ -47,7 +60,14 @@ function sized(bytes: number): string {
 /** One line about a build; none where nothing is known. */
 export function buildLines(build: ExplainedBuild | undefined): string[] {
   if (!build) return [];
-  const { steps, sameDigest } = build;
+  const { steps, sameDigest, tried } = build;
+  if (tried) {
+    const digest = sameDigest ? "with the same digest" : `as ${tried.digest}`;
+    return [
+      `tried: it builds in ${tried.seconds} s, ${digest}`,
+      ...tried.warnings.map((warning) => `check: ${warning}`),
+    ];
+  }
   if (sameDigest)
     return ["no step of the image runs: its digest stays, and no pod restarts for it"];
   const [runs, open] = (["runs", "open"] as const).map((fate) =>

@@ -1,6 +1,6 @@
 /**
  * Says what the next `pulumi up` of a stack would do and why, without the engine:
- * `node commands/explain/cli.ts [--stack local] [--json | --markdown | --detail] [--html FILE] [--save FILE] [--exit-code] [--platform]`.
+ * `node commands/explain/cli.ts [--stack local] [--json | --markdown | --detail] [--try] [--html FILE] [--save FILE] [--exit-code] [--platform]`.
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and something would change, with 1 on an error.
  */
@@ -30,8 +30,10 @@ import {
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
+import { buildkitAddress } from "../../platform/cluster/services.ts";
 import { stepSeconds } from "../../platform/report/build-log.ts";
 import { localStack, readPlatformSettings } from "../../platform/settings.ts";
+import { tryChanged } from "../build/try.ts";
 import { withCosts } from "./cost.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
 import { renderPage } from "./page.ts";
@@ -43,21 +45,20 @@ const declared = {
   markdown: { type: "boolean", default: false },
   detail: { type: "boolean", default: false },
   html: { type: "string" },
+  try: { type: "boolean", default: false },
   save: { type: "string" },
   "exit-code": { type: "boolean", default: false },
   platform: { type: "boolean", default: false },
 } as const;
+
+type Options = ReturnType<typeof readOptions<typeof declared>>;
 
 const changesExitCode = 2;
 
 async function main(): Promise<number> {
   const options = readOptions(declared);
   if (options.platform) enterStack(options.stack);
-  const explanation = await explainStack(
-    options.stack,
-    options.save,
-    options.platform && options.stack === localStack && process.env["PLATFORM"] !== "kind",
-  );
+  const explanation = await explainStack(options);
   const { html } = options;
   if (html !== undefined)
     keep("page", () => {
@@ -67,11 +68,7 @@ async function main(): Promise<number> {
   return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
 }
 
-async function explainStack(
-  stack: string,
-  save: string | undefined,
-  onPlatform: boolean,
-): Promise<Explanation> {
+async function explainStack({ stack, save, ...options }: Options): Promise<Explanation> {
   const state = readStackState(stack);
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
@@ -94,16 +91,21 @@ async function explainStack(
     cluster,
     offline,
   });
-  const recorded = readRecorded(await state);
-  const { chartValues } = settings;
-  const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
-  const forecasts = await forecastObjects(told);
   if (save !== undefined)
     keep("plan", () => {
       savePlan(save, planToSave(now, applications, foundToSave(findings, now)));
     });
+  const recorded = readRecorded(await state);
+  const builder = builderOf(stack, options);
+  const tried = options.try
+    ? await tryChanged({ plan, recorded, findings, endpoints }, builder)
+    : undefined;
+  const built = tried && new Map([...tried].map(([name, { digest }]) => [name, digest]));
+  const { chartValues } = settings;
+  const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
+  const forecasts = await forecastObjects({ ...told, built });
   const explanation = explain({
-    ...{ stack, plan, applications, now, state: await state, findings, forecasts },
+    ...{ stack, plan, applications, now, state: await state, findings, forecasts, tried },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
   if (offline) return explanation;
@@ -111,13 +113,21 @@ async function explainStack(
   try {
     return await withCosts(explanation, plan.images, async ({ name, platforms }) => {
       const { digest = "" } = recorded.images.get(name) ?? {};
-      const seconds = onPlatform ? stepSeconds(readPlatformSettings(), name, stepTitle) : new Map();
       const repository = imageRepository(endpoints, name);
-      return { seconds, pulled: await readLayers(client, repository, digest, platforms[0]) };
+      return {
+        seconds: builder ? stepSeconds(builder, name, stepTitle) : new Map<string, number>(),
+        pulled: await readLayers(client, repository, digest, platforms[0]),
+      };
     });
   } finally {
     client.close();
   }
+}
+
+/** Address of the builder that can be asked for earlier builds; undefined for all but the embedded platform's. */
+function builderOf(stack: string, { platform }: Pick<Options, "platform">): string | undefined {
+  const isEmbedded = platform && stack === localStack && process.env["PLATFORM"] !== "kind";
+  return isEmbedded ? buildkitAddress(readPlatformSettings()) : undefined;
 }
 
 function keep(what: "plan" | "page", write: () => void): void {

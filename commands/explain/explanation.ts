@@ -34,7 +34,8 @@ import {
   releaseReasons,
   waitReasons,
 } from "../../delivery/plan/reasons.ts";
-import { type ExplainedBuild, explainBuild } from "./build.ts";
+import type { Solved } from "../build/solve.ts";
+import { type ExplainedBuild, explainBuild, withTrial } from "./build.ts";
 import { type ExplainedObjects, explainObjects } from "./objects.ts";
 
 /** What the next `up` does to one image, chart, release or Application, and why. */
@@ -81,6 +82,8 @@ export interface ExplainArgs {
   readonly findings: Findings;
   /** What becomes of objects, by chart. @default - nothing is told */
   readonly forecasts?: ReadonlyMap<string, ObjectForecast>;
+  /** What images gave that were built to see whether they can be, by name. @default - nothing was */
+  readonly tried?: ReadonlyMap<string, Solved> | undefined;
   readonly checked: boolean;
   /** Why none can be made. @default - nothing is in the way */
   readonly problems?: readonly string[];
@@ -125,7 +128,11 @@ export function explain(args: ExplainArgs): Explanation {
           versions.image.get(name),
         to: after.tag,
         reasons,
-        build: explainBuild(image, { steps, result }, new Set(changed)),
+        build: withTrial(
+          explainBuild(image, { steps, result }, new Set(changed)),
+          args.tried?.get(name),
+          recorded.images.get(name)?.digest,
+        ),
         retagged: noted?.fingerprint.key === after.key,
         adopted: adoptedAs(recorded.images.get(name), findings.images.get(name)),
         drift: findings.images.get(name)?.drift,
@@ -241,7 +248,7 @@ function explained(compared: Compared): ExplainedItem {
       ...(adopted === undefined ? [] : [alreadyPublished(adopted)]),
       ...(drift ? [{ cause: causeOf(kind, drift), subject: drift.detail }] : []),
     ],
-    ...(build && action === "update" ? { build } : {}),
+    ...(build && (action === "update" || build.tried) ? { build } : {}),
     ...objects,
   };
 }

@@ -42,6 +42,8 @@ export interface ForecastArgs {
   readonly cluster: Cluster | undefined;
   /** Whether registry and cluster are left alone. */
   readonly offline: boolean;
+  /** `sha256:…` of images that were built already to see what they give, by name. @default - none was */
+  readonly built?: ReadonlyMap<string, string> | undefined;
 }
 
 /** What becomes of the objects of one chart. */
@@ -216,14 +218,14 @@ function recordedSource({ revision, spec }: RecordedApplication): {
 }
 
 /** What is there, or is taken from the registry, or will be pushed with the same bytes. */
-function knownDigests({ plan, recorded, findings }: Look): ReadonlyMap<string, string> {
+function knownDigests({ plan, recorded, findings, built }: Look): ReadonlyMap<string, string> {
   return new Map(
     plan.images.flatMap(({ name, key, steps: { result } }) => {
       const finding = findings.images.get(name);
       const known = recorded.images.get(name);
       const isSame = known && (known.key === shortHash(key) || known.result === result);
       const mine = isSame ? known.digest : undefined;
-      const digest = finding?.existing ?? finding?.lost ?? mine;
+      const digest = built?.get(name) ?? finding?.existing ?? finding?.lost ?? mine;
       return digest === undefined ? [] : [[name, digest] as const];
     }),
   );

@@ -168,6 +168,14 @@ function lockedDigest(reference: string, lock: BaseLock): string {
   return isDigest(own) ? own : (lock.get(reference) ?? "");
 }
 
+/** Build contexts that bind what `FROM` names to locked digests, by that name: no change of the Dockerfile is needed. */
+export function lockedContexts({ bases }: Pick<ImagePlan, "bases">): Record<string, string> {
+  const locked = [...bases].filter(([base, digest]) => digest !== "" && !base.includes("@"));
+  return Object.fromEntries(
+    locked.map(([base, digest]) => [base, `docker-image://${base}@${digest}`]),
+  );
+}
+
 interface ReadDockerfile {
   readonly dockerfile: string;
   readonly text: string;

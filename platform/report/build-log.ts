@@ -87,11 +87,10 @@ const mostBuilds = 5;
  * export; from BuildKit's own history.
  */
 export function stepSeconds(
-  settings: PlatformSettings,
+  address: string,
   image: string,
   title: (instruction: string) => string,
 ): ReadonlyMap<string, number> {
-  const address = buildkitAddress(settings);
   const builds = history(address, 0)
     .filter(({ CompletedAt, error, Exporters }) => {
       const name = Exporters?.[0]?.Attrs["name"] ?? "";

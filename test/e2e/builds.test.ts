@@ -1,0 +1,115 @@
+// Builds that publish nothing: those that are tried before they are wanted, and those that show that the same bytes come again.
+import { describe, expect, test } from "vitest";
+import type { Reproduction } from "../../commands/build/reproduce.ts";
+import type { Explanation } from "../../commands/explain/explanation.ts";
+import { deliverables } from "../../deliverables.ts";
+import {
+  type Run,
+  manifestStatus,
+  outputs,
+  run,
+  startDelivered,
+  up,
+  withFile,
+} from "./checkout.ts";
+
+startDelivered();
+
+function reproduce(...args: string[]): Run {
+  return run("node", ["commands/build/cli.ts", "--platform", ...args]);
+}
+
+function tryAll(): Run {
+  return run("node", ["commands/explain/cli.ts", "--platform", "--try", "--json"]);
+}
+
+test("every image comes out with the same bytes on an empty cache", () => {
+  const { status, output } = reproduce("--json");
+  expect(status, output).toBe(0);
+  // The command's own JSON.
+  const done = JSON.parse(output) as Reproduction[];
+  const published = outputs().images;
+  expect(Object.fromEntries(done.map(({ name, built }) => [name, built]))).toEqual(
+    Object.fromEntries(Object.entries(published).map(([name, { digest }]) => [name, digest])),
+  );
+  expect(done.map(({ name }) => name).sort()).toEqual(Object.keys(deliverables.images).sort());
+});
+
+test("an image that is another one each time is told with its layer, its file and what differs", async () => {
+  const before = outputs();
+  await withFile(
+    "apps/demo/Dockerfile",
+    (text) => `${text}USER 0\nRUN date +%N > /time\n`,
+    () => {
+      expect(up().status).toBe(0);
+      const { status, output } = reproduce("--image=demo");
+      expect(output).toMatch(
+        /image demo: sha256:\w+ was published, and sha256:\w+ built; layer \d+ of linux\/amd64 \(RUN .*date.*\): time has another content \(\w{12} → \w{12}\)/,
+      );
+      expect(status).toBe(1);
+    },
+  );
+  const { status, output } = reproduce("--image=nothing");
+  expect(output).toContain('IMAGE is "nothing", but must be one of python-base, ');
+  expect(status).toBe(1);
+  expect(up().status).toBe(0);
+  expect(outputs().images).toEqual(before.images);
+});
+
+describe("what is tried", () => {
+  test("comes out with the digest that is pushed later, and is not in the registry before", async () => {
+    await withFile(
+      "apps/python-base/requirements.in",
+      (text) => `${text}# edited\n`,
+      async () => {
+        await withFile(
+          "apps/demo/frontend.py",
+          (text) => `${text}\n# edited\n`,
+          async () => {
+            const { status, output } = tryAll();
+            expect(status, output).toBe(0);
+            // After a line for each image.
+            const { items } = JSON.parse(output.slice(output.indexOf("{"))) as Explanation;
+            const tried = new Map(
+              items.flatMap(({ name, build }) => (build?.tried ? [[name, build] as const] : [])),
+            );
+            expect([...tried.keys()]).toEqual(["python-base", "tinyolly", "demo"]);
+            // A comment of the base reaches no image.
+            expect(tried.get("tinyolly")?.sameDigest).toBe(true);
+            const digest = tried.get("demo")?.tried?.digest ?? "";
+            expect(await manifestStatus("tinyolly/demo", digest)).toBe(404);
+            const objects = items.flatMap(({ objects = [] }) => objects);
+            const restarts = objects
+              .filter(({ fate }) => fate === "restart")
+              .map(({ name }) => name);
+            expect(restarts.sort()).toEqual(["tinyolly-demos-backend", "tinyolly-demos-frontend"]);
+            expect(up().status).toBe(0);
+            expect(outputs().images["demo"]?.digest).toBe(digest);
+          },
+        );
+      },
+    );
+    expect(up().status).toBe(0);
+  });
+
+  test("and does not build ends with the end of its log; what BuildKit has against a Dockerfile is told", async () => {
+    await withFile(
+      "apps/demo/Dockerfile",
+      (text) => `${text}RUN echo so far && false\n`,
+      () => {
+        const { status, output } = tryAll();
+        expect(output).toMatch(/image "demo" does not build:\nso far\n/);
+        expect(status).toBe(1);
+      },
+    );
+    await withFile(
+      "apps/demo/Dockerfile",
+      (text) => text.replace("ENTRYPOINT [", "CMD python main.py\nENTRYPOINT ["),
+      () => {
+        const { status, output } = tryAll();
+        expect(output).toMatch(/apps\/demo\/Dockerfile:\d+: JSONArgsRecommended/);
+        expect(status).toBe(0);
+      },
+    );
+  });
+});
