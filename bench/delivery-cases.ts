@@ -1,5 +1,5 @@
 import { appendLine, renewLayers } from "./checkout.ts";
-import { run } from "./command.ts";
+import { type Command, run } from "./command.ts";
 import { type Contender, everything, nothing } from "./contender.ts";
 import type { Contenders } from "./contenders/all.ts";
 import type { Case, Entry } from "./measure.ts";
@@ -70,6 +70,21 @@ export function deliveryCases(
     ],
     target: { formula: "bake", limit: (median) => median("bake") },
   };
+  const edited = ({ name, checkout }: Contender, command: Command | undefined): Entry[] => {
+    if (!command) return [];
+    const prepare = (round: number): Command => {
+      appendLine(checkout, "apps/tinyolly/main.py", `# explained ${round}`);
+      return command;
+    };
+    return [{ contender: name, prepare }];
+  };
+  const explainLine: Case = {
+    ...short,
+    id: "explain-line",
+    title: "One Python line, explain to the pod (Skaffold: dry run, and both charts rendered)",
+    entries: [...edited(ours, ours.explain), ...edited(skaffold, skaffold.preview)],
+    target: { formula: "1.5 × skaffold", limit: (median) => 1.5 * median("skaffold") },
+  };
 
   const edits: readonly Edit[] = [
     {
@@ -100,6 +115,7 @@ export function deliveryCases(
     preview,
     up,
     explain,
+    explainLine,
     ...edits.map((edit) => ({ ...short, ...editCase(edit, contenders) })),
   ];
 }

@@ -22,7 +22,7 @@ export async function makeContenders(workplace: Workplace): Promise<Contenders> 
   return {
     ours: ours(workplace, await checkout("ours")),
     bake: shell(workplace, await checkout("bake"), "bake"),
-    skaffold: shell(workplace, await checkout("skaffold"), "skaffold"),
+    skaffold: shell(workplace, await checkout("skaffold"), "skaffold", "dry-run"),
     scripts: shell(workplace, await checkout("scripts"), "scripts"),
     dockerBuild: dockerBuild(workplace, await checkout("docker-build")),
     floor: floor(workplace, await checkout("floor")),

@@ -1,11 +1,17 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Change, Contender } from "../contender.ts";
+import type { Command } from "../command.ts";
+import { type Change, type Contender, everything } from "../contender.ts";
 import { Namespace } from "../namespace.ts";
 import type { Workplace } from "../workplace.ts";
 
-/** A script of `bench/` that builds, publishes and deploys: `bake`, `scripts` or `skaffold`. */
-export function shell(workplace: Workplace, checkout: string, name: string): Contender {
+/** A script of `bench/` that builds, publishes and deploys, `bake`, `scripts` or `skaffold`, and one that says what it would do. */
+export function shell(
+  workplace: Workplace,
+  checkout: string,
+  name: string,
+  preview?: string,
+): Contender {
   const namespace = new Namespace(`bench-${name}`, workplace);
   const environment = ({ version, images, charts }: Change): NodeJS.ProcessEnv => ({
     ...workplace.env,
@@ -18,15 +24,14 @@ export function shell(workplace: Workplace, checkout: string, name: string): Con
     NAMESPACE: namespace.name,
     BUILDKIT: workplace.buildkit,
   });
+  const command = (script: string, change: Change): Command => {
+    return { program: `bench/${script}.sh`, args: [], cwd: checkout, env: environment(change) };
+  };
   return {
     name,
     checkout,
-    deliver: (change) => ({
-      program: `bench/${name}.sh`,
-      args: [],
-      cwd: checkout,
-      env: environment(change),
-    }),
+    deliver: (change) => command(name, change),
+    ...(preview === undefined ? {} : { preview: command(preview, everything) }),
     forget: async () => {
       rmSync(join(checkout, ".tinyolly"), { recursive: true, force: true });
       await namespace.make();

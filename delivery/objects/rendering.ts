@@ -1,21 +1,10 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { parseJson } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { helm } from "./helm.ts";
+import { keep, readKept } from "./kept-file.ts";
 import { type RenderedObject, readObjects } from "./rendered-object.ts";
 
 /** A chart and what decides how it is rendered. */
@@ -36,7 +25,6 @@ export interface RenderArgs {
 const folder = ".tinyolly/renderings";
 /** Raised when renderings are kept in another form. */
 const form = 1;
-const oneMonth = 30 * 24 * 60 * 60 * 1000;
 
 /** As long as Argo CD lets a rendering take. */
 export const renderSeconds = 90;
@@ -53,7 +41,8 @@ export async function renderChart(
   const { identity, release, namespace, values, capabilities } = args;
   const decided = [form, helmIdentity(), identity, release, namespace, values, capabilities];
   const file = join(folder, `${sha256(JSON.stringify(decided))}.json`);
-  const kept = readKept(file);
+  // Only this function writes there.
+  const kept = readKept(file) as readonly RenderedObject[] | undefined;
   if (kept) return kept;
   const objects = readObjects(await template(args, seconds));
   keep(file, objects);
@@ -78,34 +67,6 @@ async function template(args: RenderArgs, seconds: number): Promise<string> {
     return stdout;
   } finally {
     rmSync(work, { recursive: true, force: true });
-  }
-}
-
-function readKept(file: string): readonly RenderedObject[] | undefined {
-  try {
-    const objects = parseJson(readFileSync(file));
-    utimesSync(file, new Date(), new Date());
-    // Only keep writes there, and renames whole files into place.
-    return objects as readonly RenderedObject[] | undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Without a place to keep it, it is rendered once more the next time. */
-function keep(file: string, objects: readonly RenderedObject[]): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    for (const name of readdirSync(folder)) {
-      const old = join(folder, name);
-      const { mtimeMs = Date.now() } = statSync(old, { throwIfNoEntry: false }) ?? {};
-      if (Date.now() - mtimeMs > oneMonth) rmSync(old, { force: true });
-    }
-    const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify(objects));
-    renameSync(draft, file);
-  } catch {
-    // Said above.
   }
 }
 

@@ -1,6 +1,9 @@
-import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema";
+import { join } from "node:path";
+import { type OutputUnit, type Schema, dereference, validate } from "@cfworker/json-schema";
 import { fields, isMap } from "../basics/json-fields.ts";
+import { sha256 } from "../basics/sha256.ts";
 import type { ReadApi } from "./capabilities.ts";
+import { keep, readKept } from "./kept-file.ts";
 import { type Manifest, type RenderedObject, annotation } from "./rendered-object.ts";
 
 /**
@@ -15,27 +18,35 @@ export async function schemaProblems(
 ): Promise<string[]> {
   const paths = fields(fields(await read("/openapi/v3"))["paths"]);
   const defined = new Set(objects.map(({ manifest }) => definedKind(manifest)));
-  const versions = [...new Set(objects.map(({ manifest }) => String(manifest["apiVersion"])))];
-  const schemas = new Map(
+  const kinds = new Map(objects.map(({ manifest }) => [kindOf(manifest), manifest] as const));
+  const judges = new Map(
     await Promise.all(
-      versions.map(async (version) => {
-        const { serverRelativeURL: url } = fields(paths[pathOf(version)]);
-        const document = typeof url === "string" ? await read(url) : undefined;
-        return [version, closedSchemas(document)] as const;
+      [...kinds].map(async ([name, { apiVersion, kind }]) => {
+        const { serverRelativeURL: url } = fields(paths[pathOf(String(apiVersion))]);
+        const schema =
+          typeof url === "string" ? await readSchema(read, url, String(kind)) : undefined;
+        return [name, schema && judgeOf(schema)] as const;
       }),
     ),
   );
   return objects.flatMap(({ template, manifest }) => {
     const { apiVersion, kind, metadata } = manifest;
-    const schema = schemas.get(String(apiVersion))?.get(String(kind));
+    const judge = judges.get(kindOf(manifest));
     const what = `${String(kind)} "${String(fields(metadata)["name"])}" (${template})`;
-    if (schema) return fieldProblems(schema, manifest).map((problem) => `${what}: ${problem}`);
+    if (judge)
+      return fieldProblems(judge(withoutNulls(manifest) as Manifest)).map(
+        (problem) => `${what}: ${problem}`,
+      );
     const comes = defined.has(`${groupOf(String(apiVersion))}/${String(kind)}`);
     if (comes || isSkippedWhenMissing(manifest)) return [];
     return [
       `${what}: the cluster has no ${String(kind)} of ${String(apiVersion)}; install what defines it, or leave it out by the chart's values`,
     ];
   });
+}
+
+function kindOf({ apiVersion, kind }: Manifest): string {
+  return `${String(apiVersion)} ${String(kind)}`;
 }
 
 /** Where a group version's schemas are listed. */
@@ -60,22 +71,59 @@ function isSkippedWhenMissing(manifest: Manifest): boolean {
   );
 }
 
-/** Schemas of a group version by kind, in which unknown fields are errors. */
-function closedSchemas(document: unknown): ReadonlyMap<string, Schema> {
-  const { components } = fields(document);
-  const { schemas } = fields(components);
-  const found = new Map<string, Schema>();
-  for (const [name, schema] of Object.entries(fields(schemas))) {
-    close(schema);
-    const kinds = fields(schema)["x-kubernetes-group-version-kind"];
-    for (const kind of Array.isArray(kinds) ? kinds : [])
-      found.set(String(fields(kind)["kind"]), {
-        // A JSON schema, as far as it is read.
-        components: components as object,
-        $ref: `#/components/schemas/${name}`,
-      });
+const folder = ".tinyolly/schemas";
+
+/** A schema, and all that it refers to. */
+interface KindSchema {
+  readonly name: string;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+}
+
+/** Reads the schema of a kind; undefined where its group version has none. The address holds a hash over all of them. */
+async function readSchema(
+  read: ReadApi,
+  url: string,
+  kind: string,
+): Promise<KindSchema | undefined> {
+  const file = join(folder, `${sha256(`${url} ${kind}`)}.json`);
+  // Only this function writes there.
+  const kept = /[?&]hash=/.test(url) ? (readKept(file) as KindSchema | undefined) : undefined;
+  if (kept) return kept;
+  const all = fields(fields(fields(await read(url))["components"])["schemas"]);
+  const name = Object.keys(all).find((one) => {
+    const kinds = fields(all[one])["x-kubernetes-group-version-kind"];
+    return Array.isArray(kinds) && kinds.some((known) => fields(known)["kind"] === kind);
+  });
+  if (name === undefined) return undefined;
+  const schema = { name, components: { schemas: reachable(all, name) } };
+  keep(file, schema);
+  return schema;
+}
+
+/** A schema and those that it refers to, by name. */
+function reachable(all: Readonly<Record<string, unknown>>, name: string): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const open = [name];
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    if (Object.hasOwn(found, one)) continue;
+    found[one] = all[one];
+    const text = JSON.stringify(all[one] ?? {});
+    for (const [, other = ""] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+      open.push(other);
   }
   return found;
+}
+
+/** Says what is wrong with an object. */
+type Judge = (manifest: Manifest) => readonly OutputUnit[];
+
+/** A judge for which unknown fields are errors. */
+function judgeOf({ name, components }: KindSchema): Judge {
+  for (const schema of Object.values(components.schemas)) close(schema);
+  const lookup = dereference({ components });
+  // A JSON schema, as far as it is read.
+  const schema = components.schemas[name] as Schema;
+  return (manifest) => validate(manifest, schema, "2020-12", lookup, false).errors;
 }
 
 function close(schema: unknown): void {
@@ -89,8 +137,7 @@ function close(schema: unknown): void {
   close(schema["additionalProperties"]);
 }
 
-function fieldProblems(schema: Schema, manifest: Manifest): string[] {
-  const { errors } = new Validator(schema, "2020-12", false).validate(withoutNulls(manifest));
+function fieldProblems(errors: readonly OutputUnit[]): string[] {
   // Each cause comes with one error for every schema around it.
   const causes = errors.filter(
     ({ keyword }) =>
