@@ -8,16 +8,17 @@ import { writeFileSync } from "node:fs";
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { shortHash } from "../../delivery/basics/sha256.ts";
 import { findAll, startReading } from "../../delivery/findings/find-all.ts";
 import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
-import { readRecorded } from "../../delivery/findings/recorded.ts";
+import { type Recorded, readRecorded } from "../../delivery/findings/recorded.ts";
 import { stepTitle } from "../../delivery/plan/build-steps.ts";
 import { readLayers } from "../../delivery/findings/image-layers.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { imageRepository } from "../../delivery/registry/references.ts";
+import { type Endpoints, imageRepository } from "../../delivery/registry/references.ts";
 import { forecastObjects } from "../../delivery/objects/forecast.ts";
 import { fingerprints } from "../../delivery/plan/fingerprints.ts";
-import { planDeliverables } from "../../delivery/plan/plan.ts";
+import { type Plan, planDeliverables } from "../../delivery/plan/plan.ts";
 import { planToSave, savePlan } from "../../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../../delivery/plan/uncommitted.ts";
 import { ownerOf } from "../../delivery/rollout/live-applications.ts";
@@ -34,7 +35,7 @@ import { buildkitAddress } from "../../platform/cluster/services.ts";
 import { stepSeconds } from "../../platform/report/build-log.ts";
 import { localStack, readPlatformSettings } from "../../platform/settings.ts";
 import { tryChanged } from "../build/try.ts";
-import { withCosts } from "./cost.ts";
+import { type EarlierBuilds, withCosts } from "./cost.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
 import { renderPage } from "./page.ts";
 import { renderMarkdown, renderText, summary } from "./render.ts";
@@ -101,6 +102,9 @@ async function explainStack({ stack, save, ...options }: Options): Promise<Expla
     ? await tryChanged({ plan, recorded, findings, endpoints }, builder)
     : undefined;
   const built = tried && new Map([...tried].map(([name, { digest }]) => [name, digest]));
+  const earlier = offline ? undefined : readEarlierBuilds({ plan, recorded, endpoints }, builder);
+  // Charts that cannot be rendered come first.
+  earlier?.catch(() => undefined);
   const { chartValues } = settings;
   const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
   const forecasts = await forecastObjects({ ...told, built });
@@ -108,17 +112,31 @@ async function explainStack({ stack, save, ...options }: Options): Promise<Expla
     ...{ stack, plan, applications, now, state: await state, findings, forecasts, tried },
     ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
   });
-  if (offline) return explanation;
+  return withCosts(explanation, plan.images, (await earlier) ?? new Map());
+}
+
+/** Reads what is known of earlier builds of the images that change, by name. */
+async function readEarlierBuilds(
+  {
+    plan,
+    recorded,
+    endpoints,
+  }: { readonly plan: Plan; readonly recorded: Recorded; readonly endpoints: Endpoints },
+  builder: string | undefined,
+): Promise<ReadonlyMap<string, EarlierBuilds>> {
   const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
   try {
-    return await withCosts(explanation, plan.images, async ({ name, platforms }) => {
-      const { digest = "" } = recorded.images.get(name) ?? {};
+    const told = plan.images.map(async ({ name, key, platforms }) => {
+      const known = recorded.images.get(name);
+      if (!known || known.key === shortHash(key)) return undefined;
       const repository = imageRepository(endpoints, name);
-      return {
-        seconds: builder ? stepSeconds(builder, name, stepTitle) : new Map<string, number>(),
-        pulled: await readLayers(client, repository, digest, platforms[0]),
-      };
+      const [seconds, pulled] = await Promise.all([
+        builder === undefined ? new Map() : stepSeconds(builder, name, stepTitle),
+        readLayers(client, repository, known.digest, platforms[0]),
+      ]);
+      return [name, { seconds, pulled }] as const;
     });
+    return new Map((await Promise.all(told)).filter((one) => one !== undefined));
   } finally {
     client.close();
   }

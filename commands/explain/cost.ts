@@ -11,18 +11,19 @@ export interface EarlierBuilds {
   readonly seconds: ReadonlyMap<string, number>;
 }
 
-/** Adds to each build of an explanation what it takes, as far as earlier ones tell. */
-export async function withCosts(
+/** Adds to each build of an explanation what it takes, as far as earlier ones tell, by name of the image. */
+export function withCosts(
   explanation: Explanation,
   images: readonly ImagePlan[],
-  earlier: (image: ImagePlan) => Promise<EarlierBuilds>,
-): Promise<Explanation> {
-  const items = explanation.items.map(async (item): Promise<ExplainedItem> => {
+  earlier: ReadonlyMap<string, EarlierBuilds>,
+): Explanation {
+  const items = explanation.items.map((item): ExplainedItem => {
     const image = images.find(({ name }) => item.kind === "image" && name === item.name);
-    if (!image || !item.build || item.build.sameDigest) return item;
-    return { ...item, build: withCost(item.build, image, await earlier(image)) };
+    const known = earlier.get(item.name);
+    if (!image || !known || !item.build || item.build.sameDigest) return item;
+    return { ...item, build: withCost(item.build, image, known) };
   });
-  return { ...explanation, items: await Promise.all(items) };
+  return { ...explanation, items };
 }
 
 /** Adds what a build takes. */

@@ -40,12 +40,15 @@ export function asksCluster(texts: string): boolean {
  * @throws KubectlError when the cluster does not answer, InputError when it tells no version.
  */
 export async function readCapabilities(read: ReadApi, texts: string): Promise<Capabilities> {
-  const [version, groups] = await Promise.all([read("/version"), read("/apis")]);
+  const named = [...new Set([...texts.matchAll(namedKind)].map(([, one = ""]) => one))];
+  const [version, groups, kinds] = await Promise.all([
+    read("/version"),
+    read("/apis"),
+    Promise.all(named.map((one) => kindsOf(read, one))),
+  ]);
   const kubeVersion = /^v(\d+\.\d+\.\d+)/.exec(String(fields(version)["gitVersion"]))?.[1];
   if (kubeVersion === undefined) throw new InputError("the cluster tells no version of its own");
   const served = ["v1", ...list(groups, "groups").flatMap(groupVersions)];
-  const named = served.filter((one) => texts.includes(`${one}/`));
-  const kinds = await Promise.all(named.map((one) => kindsOf(read, one)));
   return { kubeVersion, apiVersions: [...served, ...kinds.flat()].sort() };
 }
 
@@ -53,10 +56,15 @@ function groupVersions(group: unknown): string[] {
   return list(group, "versions").map((version) => String(fields(version)["groupVersion"]));
 }
 
-/** Kinds of a group version that can be listed and watched, which Argo CD counts. */
+/** A group version with a kind, as templates ask for it. */
+const namedKind = /"((?:[a-z0-9.-]+\/)?v\d\w*)\/[A-Z]\w+"/g;
+
+/** Kinds of a group version that can be listed and watched, which Argo CD counts; none where the cluster does not serve it. */
 async function kindsOf(read: ReadApi, groupVersion: string): Promise<string[]> {
   const path = groupVersion.includes("/") ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
-  return list(await read(path), "resources").flatMap((resource) => {
+  // What else may be the matter, its version and its groups tell.
+  const found = await read(path).catch(() => undefined);
+  return list(found, "resources").flatMap((resource) => {
     const { kind, verbs } = fields(resource);
     const isWatched = Array.isArray(verbs) && verbs.includes("list") && verbs.includes("watch");
     return isWatched ? [`${groupVersion}/${String(kind)}`] : [];

@@ -26,7 +26,7 @@ import { chartTexts, digestSymbol, renderPlannedChart } from "./planned-chart.ts
 import { LostChart, unpackPushedChart } from "./recorded-chart.ts";
 import { type RenderedObject } from "./rendered-object.ts";
 import { renderChart } from "./rendering.ts";
-import { schemaProblems } from "./schema-problems.ts";
+import { schemaIndex, schemaProblems } from "./schema-problems.ts";
 import { fields } from "../basics/json-fields.ts";
 
 /** What {@link forecastObjects} looks at. */
@@ -144,6 +144,8 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
   if (application && !isOwn)
     gaps.push(`the cluster ${application.argocd.destinationServer} was not asked what it takes`);
   const read = isOwn ? look.read : undefined;
+  // Wanted later; who reads it then is told of errors.
+  read?.(schemaIndex).catch(() => undefined);
   const capabilities =
     read && asksCluster(texts) ? await orGap(readCapabilities(read, texts), gaps) : undefined;
   const how = { release, namespace, capabilities };

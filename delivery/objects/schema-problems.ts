@@ -6,6 +6,9 @@ import type { ReadApi } from "./capabilities.ts";
 import { keep, readKept } from "./kept-file.ts";
 import { type Manifest, type RenderedObject, annotation } from "./rendered-object.ts";
 
+/** Where an API server lists its schemas. */
+export const schemaIndex = "/openapi/v3";
+
 /**
  * Says which objects a cluster would not take as they are, by the schemas that it publishes itself; unknown fields count, since the
  * API server drops them.
@@ -16,7 +19,7 @@ export async function schemaProblems(
   read: ReadApi,
   objects: readonly RenderedObject[],
 ): Promise<string[]> {
-  const paths = fields(fields(await read("/openapi/v3"))["paths"]);
+  const paths = fields(fields(await read(schemaIndex))["paths"]);
   const defined = new Set(objects.map(({ manifest }) => definedKind(manifest)));
   const kinds = new Map(objects.map(({ manifest }) => [kindOf(manifest), manifest] as const));
   const judges = new Map(

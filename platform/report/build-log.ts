@@ -1,9 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import { buildkitAddress } from "../cluster/services.ts";
 import type { PlatformSettings } from "../settings.ts";
 
 const shownLines = 30;
+const patienceMs = 10_000;
 
 /** A build that failed. */
 export interface FailedBuild {
@@ -86,21 +87,23 @@ const mostBuilds = 5;
  * Median seconds of each step that ran in the newest builds of an image, by stage and instruction as `title` shortens it, and of the
  * export; from BuildKit's own history.
  */
-export function stepSeconds(
+export async function stepSeconds(
   address: string,
   image: string,
   title: (instruction: string) => string,
-): ReadonlyMap<string, number> {
-  const builds = history(address, 0)
+): Promise<ReadonlyMap<string, number>> {
+  const builds = readHistory(await runBuildctl(address, historyArgs))
     .filter(({ CompletedAt, error, Exporters }) => {
       const name = Exporters?.[0]?.Attrs["name"] ?? "";
       return CompletedAt !== undefined && error === undefined && name.includes(`/${image}:`);
     })
     .sort((a, b) => milliseconds(b.CreatedAt) - milliseconds(a.CreatedAt))
     .slice(0, mostBuilds);
+  const logs = await Promise.all(
+    builds.map(({ Ref }) => runBuildctl(address, ["logs", "--progress=rawjson", Ref])),
+  );
   const seconds = new Map<string, number[]>();
-  for (const { Ref } of builds) {
-    const log = buildctl(address, ["logs", "--progress=rawjson", Ref]);
+  for (const log of logs) {
     // BuildKit's solve status, as buildctl prints it.
     const told = new JsonStream().take(log) as SolveStatus[];
     const vertexes = new Map(
@@ -117,23 +120,40 @@ export function stepSeconds(
   return new Map([...seconds].map(([step, all]) => [step, median(all)]));
 }
 
+/** What buildctl prints; nothing where it cannot be run, or takes too long. */
+function runBuildctl(address: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const options = { maxBuffer: 1 << 28, timeout: patienceMs };
+    execFile("buildctl", [`--addr=${address}`, "debug", ...args], options, (_, stdout) => {
+      resolve(stdout);
+    });
+  });
+}
+
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
+const historyArgs = ["histories", "--format={{json .}}"];
+
 function history(address: string, started: number): BuildRecord[] {
-  return buildctl(address, ["histories", "--format={{json .}}"])
+  return readHistory(buildctl(address, historyArgs)).filter(
+    ({ CreatedAt }) => CreatedAt.seconds >= Math.floor(started / 1000),
+  );
+}
+
+function readHistory(printed: string): BuildRecord[] {
+  return printed
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => (JSON.parse(line) as { readonly record: BuildRecord }).record) // What buildctl prints for each build.
-    .filter(({ CreatedAt }) => CreatedAt.seconds >= Math.floor(started / 1000));
+    .map((line) => (JSON.parse(line) as { readonly record: BuildRecord }).record); // What buildctl prints for each build.
 }
 
 function buildctl(address: string, args: readonly string[]): string {
   return spawnSync("buildctl", [`--addr=${address}`, "debug", ...args], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
-    timeout: 10_000,
+    timeout: patienceMs,
   }).stdout;
 }
 
