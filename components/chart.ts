@@ -30,6 +30,8 @@ export interface ChartArgs {
   readonly images?: Readonly<Record<string, Image>> | undefined;
   /** Decides the version besides the content. @default - the version is that of `Chart.yaml` with `-h<key>` */
   readonly versions?: pulumi.Input<VersionScheme> | undefined;
+  /** `sha256:…` of each chart that its Chart.yaml takes from an OCI registry, by `host/repository:tag`. @default - it takes none */
+  readonly dependencies?: pulumi.Input<Readonly<Record<string, string>>> | undefined;
   /** Bytes above which a source file is refused, since it is mostly there by mistake. @default 1 GiB */
   readonly largestFile?: number | undefined;
   /** Plan that was made of the same sources before, so that they are read once. @default - it is made */
@@ -95,8 +97,15 @@ export class Chart extends pulumi.ComponentResource {
 /** Reads the sources. */
 function planOf(name: string, args: ChartArgs): Planned<ChartPlan> {
   const { registry, path, chart = name, images = {}, versions = {}, largestFile } = args;
-  return Planned.from({ path, versions }, plansOf(images), ({ path, versions }, images) =>
-    planChart(chart, path, { versions, largestFile, images, pullFolder: registry.pullFolder }),
+  const { dependencies = {} } = args;
+  const { pullFolder } = registry;
+  return Planned.from(
+    { path, versions, dependencies },
+    plansOf(images),
+    ({ path, versions, dependencies }, images) => {
+      const chartLock = new Map(Object.entries(dependencies));
+      return planChart(chart, path, { versions, largestFile, images, pullFolder, chartLock });
+    },
   );
 }
 
@@ -119,10 +128,13 @@ function push(
   const images = imageValues(args);
   const request = plan.with(images, (plan, images): PublishRequest => {
     const { name: chart, path, version, appVersion, key, files, images: taken } = plan;
+    const { dependencies } = plan;
     return {
       ...{ chart, path, version, key, files },
       appVersion: finding?.since ?? appVersion,
       images,
+      // Only where there are any, so that they change nothing else.
+      ...(dependencies.length > 0 ? { dependencies } : {}),
       platforms: [...new Set([...taken.values()].flatMap(({ platforms }) => platforms))],
       pushFolder: chartPushFolder(registry.endpoints),
       pushTls: registry.endpoints.pushTls,

@@ -93,7 +93,8 @@ export async function prepare(settings: Settings): Promise<Stack> {
     });
     const recorded = readRecorded(await state);
     const told = { plan, recorded, findings, endpoints, applications, chartValues };
-    const forecasts = await forecastObjects({ ...told, cluster, offline });
+    const fetches = !pulumi.runtime.isDryRun() && !offline;
+    const forecasts = await forecastObjects({ ...told, cluster, offline, fetches });
     const marks = applications.map((application) => {
       const { name } = application.chart;
       const before = recorded.applications.get(name)?.marks ?? {};

@@ -4,12 +4,19 @@
  *
  * Exits with 0 when it could tell, with 2 when it was told --exit-code and the lock is not up to date, with 1 on an error.
  */
+import { existsSync } from "node:fs";
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
-import { allOutsideBases } from "../../delivery/plan/plan.ts";
+import { dependencyFile } from "../../delivery/plan/dependency-files.ts";
+import { allDependencies, allOutsideBases } from "../../delivery/plan/plan.ts";
 import { readSettings } from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
-import { writeBaseLock } from "../../delivery/sources/base-lock.ts";
+import { type BaseLock, writeBaseLock } from "../../delivery/sources/base-lock.ts";
+import {
+  type ChartDependency,
+  chartLockFile,
+  lockDependencies,
+} from "../../delivery/sources/chart-dependencies.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { table } from "../../platform/report/table.ts";
 import { type Base, resolveBases } from "./resolve.ts";
@@ -27,23 +34,65 @@ const outdatedExitCode = 2;
 async function main(): Promise<number> {
   const options = readOptions(declared);
   if (options.platform) enterStack(options.stack);
-  const { baseLock: file, plan } = readSettings(readStackConfiguration(options.stack));
-  const lock = plan.bases;
-  const wanted = allOutsideBases(deliverables, plan.platforms);
-  const bases = await resolveBases(wanted, lock, process.env["TINYOLLY_BASE_MIRROR"]);
+  const { baseLock, plan } = readSettings(readStackConfiguration(options.stack));
+  const mirror = process.env["TINYOLLY_BASE_MIRROR"];
+  const bases = allOutsideBases(deliverables, plan.platforms);
+  const dependencies = allDependencies(deliverables);
+  const references = [...new Set(dependencies.map(({ reference }) => reference))];
+  const images = await compareLock(baseLock, plan.bases, bases, mirror);
+  const charts =
+    dependencies.length > 0 || existsSync(chartLockFile)
+      ? await compareLock(chartLockFile, plan.chartLock ?? new Map(), references)
+      : undefined;
+  const locks = charts ? [images, charts] : [images];
+
+  if (options.json) {
+    const { file, bases, unused } = images;
+    const lists = { file, bases, unused, ...(charts ? { charts: charts.bases } : {}) };
+    process.stdout.write(`${JSON.stringify(lists, undefined, 2)}\n`);
+  } else for (const { bases, unused } of locks) process.stdout.write(basesTable(bases, unused));
+  for (const { file, bases, outdated } of locks) {
+    if (options.update && outdated) {
+      writeBaseLock(file, new Map(bases.map(({ reference, current }) => [reference, current])));
+      process.stderr.write(`wrote ${file}; make explain shows what is built anew\n`);
+    } else if (outdated) {
+      process.stderr.write(`make bases UPDATE=1 writes ${file}\n`);
+    }
+  }
+  if (options.update && charts) await fetchAll(dependencies, charts.bases);
+  const isOutdated = locks.some(({ outdated }) => outdated);
+  return options["exit-code"] && isOutdated && !options.update ? outdatedExitCode : 0;
+}
+
+/** A lock file beside what the tags hold now. */
+interface ComparedLock {
+  readonly file: string;
+  readonly bases: readonly Base[];
+  /** References in the file that nothing takes. */
+  readonly unused: readonly string[];
+  readonly outdated: boolean;
+}
+
+async function compareLock(
+  file: string,
+  lock: BaseLock,
+  wanted: readonly string[],
+  mirror?: string,
+): Promise<ComparedLock> {
+  const bases = await resolveBases(wanted, lock, mirror);
   const unused = [...lock.keys()].filter((reference) => !wanted.includes(reference));
   const outdated = unused.length > 0 || bases.some(({ locked, current }) => locked !== current);
+  return { file, bases, unused, outdated };
+}
 
-  if (options.json)
-    process.stdout.write(`${JSON.stringify({ file, bases, unused }, undefined, 2)}\n`);
-  else process.stdout.write(basesTable(bases, unused));
-  if (options.update && outdated) {
-    writeBaseLock(file, new Map(bases.map(({ reference, current }) => [reference, current])));
-    process.stderr.write(`wrote ${file}; make explain shows what is built anew\n`);
-  } else if (outdated) {
-    process.stderr.write(`make bases UPDATE=1 writes ${file}\n`);
-  }
-  return options["exit-code"] && outdated && !options.update ? outdatedExitCode : 0;
+/** Fetches charts that others depend on, so that a preview needs no repository. */
+async function fetchAll(
+  dependencies: readonly ChartDependency[],
+  bases: readonly Base[],
+): Promise<void> {
+  const digests = new Map(bases.map(({ reference, current }) => [reference, current]));
+  const locked = lockDependencies(dependencies, digests, "a chart");
+  await Promise.all(locked.map((dependency) => dependencyFile(dependency, true)));
 }
 
 function basesTable(bases: readonly Base[], unused: readonly string[]): string {
@@ -53,7 +102,7 @@ function basesTable(bases: readonly Base[], unused: readonly string[]): string {
     current.slice(0, 19),
     locked === undefined ? "not locked" : locked === current ? "up to date" : "moved",
   ]);
-  const left = unused.map((reference) => [reference, "", "", "not used by any Dockerfile"]);
+  const left = unused.map((reference) => [reference, "", "", "not used any more"]);
   return table(["base", "locked", "now", ""], [...rows, ...left]);
 }
 

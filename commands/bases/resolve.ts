@@ -1,6 +1,6 @@
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
-import { isDigest } from "../../delivery/registry/references.ts";
+import { isDigest, isThisMachine } from "../../delivery/registry/references.ts";
 import type { BaseLock } from "../../delivery/sources/base-lock.ts";
 
 /** One base image as the lock and its registry have it. */
@@ -13,8 +13,6 @@ export interface Base {
   readonly current: string;
 }
 
-/** Hosts to which builders speak plain HTTP unasked. */
-const thisMachine = /^(?:localhost|127(?:\.\d{1,3}){3})(?::\d+)?$/;
 const dockerHub = { host: "registry-1.docker.io", namespace: "library" } as const;
 
 /**
@@ -42,7 +40,7 @@ export async function resolveBases(
           const manifest = await client.getManifest(repository, tag);
           if (!manifest) {
             throw new InputError(
-              `${reference} is not in ${host}; correct the FROM in its Dockerfile, or push it there`,
+              `${reference} is not in ${host}; correct the FROM in its Dockerfile, or the dependency in its Chart.yaml, or push it there`,
             );
           }
           return { reference, locked: lock.get(reference), current: manifest.digest };
@@ -65,7 +63,7 @@ function locate(reference: string, mirror: string | undefined): Location {
   const [first = "", ...rest] = name.split("/");
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
   if (isHost && first !== "docker.io")
-    return { host: first, plainHttp: thisMachine.test(first), repository: rest.join("/"), tag };
+    return { host: first, plainHttp: isThisMachine(first), repository: rest.join("/"), tag };
   const path = isHost ? rest.join("/") : name;
   const official = path.includes("/") ? path : `${dockerHub.namespace}/${path}`;
   if (mirror === undefined)

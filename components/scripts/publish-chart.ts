@@ -97,7 +97,7 @@ function pathOf(repository: string): string {
 /** Packages a copy of the chart that holds its version and images; equal inputs give equal bytes. Returns the archive. */
 async function packageChart(request: PublishRequest, folder: string): Promise<string> {
   const copy = join(folder, request.chart);
-  writeChartPackage(request, copy);
+  await writeChartPackage(request, copy, true);
   await helm(["package", copy, "--destination", folder], { folder });
   const name = readdirSync(folder).find((entry) => entry.endsWith(".tgz"));
   if (name === undefined)

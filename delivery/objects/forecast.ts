@@ -42,6 +42,8 @@ export interface ForecastArgs {
   readonly cluster: Cluster | undefined;
   /** Whether registry and cluster are left alone. */
   readonly offline: boolean;
+  /** Whether charts are fetched that others depend on. @default false */
+  readonly fetches?: boolean;
   /** `sha256:…` of images that were built already to see what they give, by name. @default - none was */
   readonly built?: ReadonlyMap<string, string> | undefined;
 }
@@ -154,6 +156,7 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
     pullFolder: pullFolder(endpoints),
     digests: knownDigests(look),
     since: findings.charts.get(chart.name)?.since,
+    fetches: look.fetches ?? false,
   };
   const [rendered, before] = await Promise.all([
     renderPlannedChart(planned, { ...how, values }, texts).catch((error: unknown) => {

@@ -15,6 +15,8 @@ export interface PlannedChart {
   readonly digests: ReadonlyMap<string, string>;
   /** Release that the chart was made for, where it is taken as it is. @default - the one that is made */
   readonly since?: string | undefined;
+  /** Whether charts that it depends on are fetched where they are not on this machine. */
+  readonly fetches: boolean;
 }
 
 /** Renderings of a planned chart. */
@@ -61,7 +63,7 @@ export function digestSymbol({ name, key }: { name: string; key: string }, varia
 }
 
 function render(
-  { plan, pullFolder, digests, since }: PlannedChart,
+  { plan, pullFolder, digests, since, fetches }: PlannedChart,
   args: Omit<RenderArgs, "identity" | "unpack">,
   variant: number,
 ): Promise<readonly RenderedObject[]> {
@@ -77,9 +79,13 @@ function render(
   return renderChart({
     ...args,
     identity: ["planned", key, version, appVersion, images, variant],
-    unpack: (folder) => {
+    unpack: async (folder) => {
       const copy = join(folder, chart);
-      writeChartPackage({ path, files, version, appVersion, key, images }, copy);
+      const { dependencies } = plan;
+      await writeChartPackage(
+        { path, files, version, appVersion, key, images, dependencies },
+        ...([copy, fetches] as const),
+      );
       return copy;
     },
   });

@@ -1,7 +1,9 @@
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import type { LockedDependency } from "../sources/chart-dependencies.ts";
 import type { SourceFile } from "../sources/source-tree.ts";
+import { addDependencies } from "./dependency-files.ts";
 import { sourceDateEpoch, stageFiles } from "./staging.ts";
 
 /** Annotation of a chart's manifest, and of its `Chart.yaml`, that holds the key that it was made from. */
@@ -25,18 +27,24 @@ export interface ChartPackage {
   readonly key: string;
   /** Image by its path in values.yaml. */
   readonly images: Readonly<Record<string, ImageValue>>;
+  /** Charts from elsewhere that are packaged with it. @default - none */
+  readonly dependencies?: readonly LockedDependency[];
 }
 
 /**
- * Copies a chart's sources to a new folder and writes version and images into the copy; equal inputs give equal files.
+ * Copies a chart's sources to a new folder, with the charts that it depends on, and writes version and images into the copy; equal
+ * inputs give equal files.
  *
- * @throws InputError when a file changed since it was planned.
+ * @param fetches Whether dependencies are fetched that are not on this machine yet.
+ * @throws InputError when a file changed since it was planned, or a dependency cannot be had.
  */
-export function writeChartPackage(
-  { path, files, version, appVersion, key, images }: ChartPackage,
+export async function writeChartPackage(
+  { path, files, version, appVersion, key, images, dependencies = [] }: ChartPackage,
   folder: string,
-): void {
+  fetches: boolean,
+): Promise<void> {
   stageFiles(path, files, folder);
+  await addDependencies(dependencies, folder, fetches);
   edit(join(folder, "Chart.yaml"), {
     ...{ version, appVersion },
     annotations: { [keyAnnotation]: key },

@@ -1,7 +1,12 @@
 import { join } from "node:path";
-import { isMap } from "yaml";
+import { type Document, isMap } from "yaml";
 import { InputError } from "../basics/input-error.ts";
 import { sha256 } from "../basics/sha256.ts";
+import {
+  type LockedDependency,
+  lockDependencies,
+  readDependencies,
+} from "../sources/chart-dependencies.ts";
 import { readChartSources } from "../sources/chart-sources.ts";
 import type { ReadOptions, SourceFile } from "../sources/source-tree.ts";
 import type { ImagePlan } from "./image-plan.ts";
@@ -19,6 +24,8 @@ export interface ChartPlanOptions extends ReadOptions {
   readonly pullFolder: string;
   /** Image by the path in values.yaml that takes it, such as `webui.image`. */
   readonly images: ReadonlyMap<string, ChartImage>;
+  /** Locked digest of each chart that it depends on, by reference. @default - it may depend on none from elsewhere */
+  readonly chartLock?: ReadonlyMap<string, string>;
 }
 
 /** A chart as it would be packaged now. */
@@ -29,6 +36,8 @@ export interface ChartPlan {
   readonly files: readonly SourceFile[];
   /** Image by the path in values.yaml that takes it. */
   readonly images: ReadonlyMap<string, ChartImage>;
+  /** Charts from elsewhere that are packaged with it. */
+  readonly dependencies: readonly LockedDependency[];
   /** SHA-256 over the chart's files, the keys of its images and where nodes pull them. */
   readonly key: string;
   readonly version: string;
@@ -41,9 +50,10 @@ export interface ChartPlan {
  * @throws InputError that says what is wrong with the sources.
  */
 export function planChart(name: string, path: string, options: ChartPlanOptions): ChartPlan {
-  const { versions, pullFolder, images, largestFile } = options;
+  const { versions, pullFolder, images, largestFile, chartLock = new Map() } = options;
   requireFolder(path, `chart "${name}"`);
-  const ownVersion = readChartVersion(path, name);
+  const chart = readYaml(join(path, "Chart.yaml"), `chart "${name}"`);
+  const ownVersion = readChartVersion(chart, path, name);
   const values = readYaml(join(path, "values.yaml"), `chart "${name}"`);
   for (const valuesPath of images.keys()) {
     if (isMap(values.getIn(valuesPath.split(".")))) continue;
@@ -54,21 +64,30 @@ export function planChart(name: string, path: string, options: ChartPlanOptions)
   }
   const files = readChartSources(path, { largestFile });
   const imageKeys = [...images].map(([valuesPath, image]) => [valuesPath, image.name, image.key]);
-  const key = sha256(JSON.stringify([recipes.chart, files, imageKeys, pullFolder]));
+  const found = readDependencies(chart, files, `chart "${name}"`);
+  const dependencies = lockDependencies(found, chartLock, `chart "${name}"`);
+  const locked = dependencies.map(({ reference, digest }) => [reference, digest]);
+  const key = sha256(
+    JSON.stringify([
+      ...[recipes.chart, files, imageKeys, pullFolder],
+      // Only where there are any, so that they change nothing else.
+      ...(locked.length > 0 ? [locked] : []),
+    ]),
+  );
   return {
     name,
     path,
     files,
     images,
+    dependencies,
     key,
     version: chartVersion(versions, ownVersion, key),
     appVersion: imageTag(versions, key),
   };
 }
 
-function readChartVersion(path: string, name: string): string {
+function readChartVersion(chart: Document, path: string, name: string): string {
   const file = join(path, "Chart.yaml");
-  const chart = readYaml(file, `chart "${name}"`);
   if (chart.get("name") !== name) {
     throw new InputError(
       `chart "${name}": ${file} names it "${String(chart.get("name"))}"; use one name in both, since helm pushes under the one in Chart.yaml`,

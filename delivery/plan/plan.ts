@@ -1,10 +1,14 @@
+import { join } from "node:path";
 import { InputError, readAll } from "../basics/input-error.ts";
 import { chartNameProblem, imageNameProblem } from "../registry/references.ts";
 import type { BaseLock } from "../sources/base-lock.ts";
+import { type ChartDependency, readDependencies } from "../sources/chart-dependencies.ts";
+import { readChartSources } from "../sources/chart-sources.ts";
 import type { ReadOptions } from "../sources/source-tree.ts";
 import { type ChartImage, type ChartPlan, planChart } from "./chart-plan.ts";
 import { inOrderOfNeed } from "./image-order.ts";
 import { type ImagePlan, type ImageSource, outsideBases, planImage } from "./image-plan.ts";
+import { readYaml } from "./source-files.ts";
 import type { VersionScheme } from "./version.ts";
 
 /** An image to ship. */
@@ -54,6 +58,8 @@ export interface PlanOptions extends ReadOptions {
   /** Prefix of every image that nodes pull: `host/namespace`. */
   readonly pullFolder: string;
   readonly bases: BaseLock;
+  /** Digests of charts that others depend on, by reference. @default - none */
+  readonly chartLock?: BaseLock;
 }
 
 /**
@@ -132,6 +138,17 @@ export function allOutsideBases(
     outsideBases(name, image, platforms),
   );
   return [...new Set(references)].sort();
+}
+
+/** Charts from elsewhere that charts depend on, whether they are locked or not. */
+export function allDependencies({ charts }: Pick<Deliverables, "charts">): ChartDependency[] {
+  return Object.entries(charts).flatMap(([name, { path }]) =>
+    readDependencies(
+      readYaml(join(path, "Chart.yaml"), `chart "${name}"`),
+      readChartSources(path),
+      `chart "${name}"`,
+    ),
+  );
 }
 
 function entryOf<V>(map: ReadonlyMap<string, V>, key: string): [string, V][] {

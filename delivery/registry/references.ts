@@ -151,3 +151,8 @@ export function shortDigest(digest: string): string {
 export function referrersTag(digest: string): string {
   return digest.replace(":", "-");
 }
+
+/** Whether a host is this machine, to which builders speak plain HTTP unasked. */
+export function isThisMachine(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3})(?::\d+)?$/.test(host);
+}

@@ -25,6 +25,7 @@ import type { Cluster } from "../rollout/live-applications.ts";
 import { clockProblem } from "../signing/signing-problem.ts";
 import { type Signing, readSigning, signer, signingKeys } from "../signing/signing.ts";
 import { baseLockFile, readBaseLock } from "../sources/base-lock.ts";
+import { chartLockFile } from "../sources/chart-dependencies.ts";
 import { type GitFacts, factsIfAny, readGitFacts } from "../sources/git-facts.ts";
 import { type BuilderSettings, readBuilder } from "./builder-nodes.ts";
 import { secretKeys } from "./open-secrets.ts";
@@ -181,6 +182,7 @@ export function readSettings(
 
   const baseLock = baseLockFile(config.require("baseLock"), env);
   const [bases = new Map<string, string>()] = readAll([baseLock], problems, readBaseLock);
+  const [chartLock = new Map<string, string>()] = readAll([chartLockFile], problems, readBaseLock);
   const largestFile = config.number("largestFile");
   const largestFits = Number.isSafeInteger(largestFile) && largestFile > 0;
   reject("largestFile", largestFile, largestFits ? undefined : "a whole number of bytes above 0");
@@ -263,6 +265,7 @@ export function readSettings(
       versions: { line: releaseLine(own), release: chosen.release },
       pullFolder: pullFolder(registry),
       bases,
+      chartLock,
       largestFile,
     },
     aliases,

@@ -1,11 +1,20 @@
 // Builds that publish nothing: those that are tried before they are wanted, and those that show that the same bytes come again.
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Reproduction } from "../../commands/build/reproduce.ts";
 import type { Explanation } from "../../commands/explain/explanation.ts";
 import { deliverables } from "../../deliverables.ts";
+import { fields } from "../../delivery/basics/json-fields.ts";
+import { chartLockFile } from "../../delivery/sources/chart-dependencies.ts";
+import { writeFiles } from "../folders.ts";
 import {
   type Run,
+  checkout,
+  kubectl,
   manifestStatus,
+  platform,
   outputs,
   run,
   startDelivered,
@@ -112,4 +121,48 @@ describe("what is tried", () => {
       },
     );
   });
+});
+
+test("a chart that another one depends on is locked by digest, fetched once, packaged and deployed", async () => {
+  const registry = `localhost:${platform.ports.registry}`;
+  const work = mkdtempSync(join(tmpdir(), "tinyolly-dependency-"));
+  onTestFinished(() => {
+    rmSync(work, { recursive: true });
+    rmSync(join(checkout, chartLockFile), { force: true });
+  });
+  writeFiles(work, {
+    "extra/Chart.yaml": "apiVersion: v2\nname: extra\nversion: 1.0.0\n",
+    "extra/templates/map.yaml":
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {from: elsewhere}\n",
+  });
+  const helm = (...args: string[]): Run => run("helm", args, {}, work);
+  expect(helm("package", "extra").status).toBe(0);
+  const pushed = helm("push", "extra-1.0.0.tgz", `oci://${registry}/dependencies`, "--plain-http");
+  expect(pushed.status, pushed.output).toBe(0);
+  const depends = `dependencies: [{name: extra, version: 1.0.0, repository: "oci://${registry}/dependencies"}]`;
+  const explain = (): Run => run("node", ["commands/explain/cli.ts"]);
+  await withFile(
+    "charts/tinyolly-demos/Chart.yaml",
+    (text) => `${text}\n${depends}\n`,
+    () => {
+      expect(explain().output).toContain(
+        `chart "tinyolly-demos": ${registry}/dependencies/extra:1.0.0 is not in charts.lock.yaml; make bases UPDATE=1 records its digest`,
+      );
+      const bases = run("node", ["commands/bases/cli.ts", "--update"]);
+      expect(bases.output).toContain("wrote charts.lock.yaml");
+      const explained = explain();
+      expect(explained.output).toMatch(/create +ConfigMap extra/);
+      const delivered = up();
+      expect(delivered.status, delivered.output).toBe(0);
+      const map = kubectl("get", "configmap", "extra", "--namespace=tinyolly-demos");
+      expect(fields(fields(map)["data"])["from"]).toBe("elsewhere");
+      // On another machine, a preview asks no repository for it.
+      rmSync(join(checkout, ".tinyolly/dependencies"), { recursive: true });
+      rmSync(join(checkout, ".tinyolly/renderings"), { recursive: true });
+      expect(explain().output).toContain("up would change nothing");
+      expect(up().status).toBe(0);
+    },
+  );
+  rmSync(join(checkout, chartLockFile));
+  expect(up().status).toBe(0);
 });

@@ -66,7 +66,7 @@ describe("a base image is refused", () => {
   test("that the registry does not have", async () => {
     await expect(resolveBases(["nginx:9"], new Map(), registry.host)).rejects.toThrow(
       new InputError(
-        `nginx:9 is not in ${registry.host}; correct the FROM in its Dockerfile, or push it there`,
+        `nginx:9 is not in ${registry.host}; correct the FROM in its Dockerfile, or the dependency in its Chart.yaml, or push it there`,
       ),
     );
   });

@@ -100,7 +100,7 @@ describe("explain", () => {
     const there = await explain(args, { LC_ALL: "tr_TR.UTF-8", TZ: "Pacific/Apia" });
     expect(there).toEqual(here);
     expect(readFileSync("plan.json", "utf8")).toBe(plan);
-    expect(JSON.parse(here.stdout)).toMatchObject({ version: 3, stack: "local", checked: false });
+    expect(JSON.parse(here.stdout)).toMatchObject({ version: 4, stack: "local", checked: false });
   });
 });
 

@@ -91,6 +91,7 @@ describe("the plan of a small project", () => {
         ["web.image", named(images, "web")],
         ["api.image", named(images, "api")],
       ]),
+      dependencies: [],
       key: chart.key,
       version: `1.2.3-v2.1.x-h${chart.key.slice(0, 12)}`,
       appVersion: `v2.1.x-h${chart.key.slice(0, 12)}`,
