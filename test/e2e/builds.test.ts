@@ -77,8 +77,10 @@ describe("what is tried", () => {
           async () => {
             const { status, output } = tryAll();
             expect(status, output).toBe(0);
-            // After a line for each image.
-            const { items } = JSON.parse(output.slice(output.indexOf("{"))) as Explanation;
+            // Before a line for each image.
+            const { items } = JSON.parse(
+              output.slice(0, output.lastIndexOf("}") + 1),
+            ) as Explanation;
             const tried = new Map(
               items.flatMap(({ name, build }) => (build?.tried ? [[name, build] as const] : [])),
             );

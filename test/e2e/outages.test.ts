@@ -1,7 +1,9 @@
 // What fails while Argo CD and the node are at work: `up` says what and why, and the next one converges.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { withLock } from "../../platform/machine/lock.ts";
@@ -80,13 +82,21 @@ test("an image that the registry lost before the node pulled it is named with th
   expect(up().status).toBe(0);
 });
 
-test("a chart that does not render fails up with the template's own words, and leaves the pods as they are", async () => {
+test("a chart that only Argo CD cannot render fails up with the template's own words, and leaves the pods as they are", async () => {
   const before = podUids("tinyolly-demos");
+  // One that renders anything here.
+  const bin = mkdtempSync(join(tmpdir(), "tinyolly-helm-"));
+  onTestFinished(() => {
+    rmSync(bin, { recursive: true });
+  });
+  const path = process.env["PATH"] ?? "";
+  const helm = `#!/bin/sh\n[ "$1" = template ] || PATH='${path}' exec helm "$@"\n`;
+  writeFileSync(join(bin, "helm"), helm, { mode: 0o755 });
   await withFile(
     "charts/tinyolly-demos/templates/service-backend.yaml",
     (text) => `${text}\n{{ fail "no backend today" }}\n`,
     () => {
-      const { status, output } = up();
+      const { status, output } = up({ PATH: `${bin}:${path}` });
       expect(status).not.toBe(0);
       expect(output).toContain("no backend today");
       // It does not wait for what cannot come.
