@@ -74,7 +74,8 @@ function solveArgs(
     ...Object.entries(buildArgs).map(([name, value]) => `--opt=build-arg:${name}=${value}`),
     ...Object.entries(contexts).map(([name, place]) => `--opt=context:${name}=${place}`),
     ...layouts.map((folder, at) => `--oci-layout=layout-${at}=${folder}`),
-    ...(fresh ? ["--no-cache"] : []),
+    // It empties cache mounts too, so these are not those of other builds.
+    ...(fresh ? ["--no-cache", "--opt=build-arg:BUILDKIT_CACHE_MOUNT_NS=reproduce"] : []),
     ...[`--output=${layout === undefined ? kept : written}`, `--metadata-file=${metadata}`],
   ];
 }

@@ -36,12 +36,14 @@ export async function schemaProblems(
     const { apiVersion, kind, metadata } = manifest;
     const judge = judges.get(kindOf(manifest));
     const what = `${String(kind)} "${String(fields(metadata)["name"])}" (${template})`;
+    // Argo CD does not validate it either.
+    if (hasSyncOption(manifest, "Validate=false")) return [];
     if (judge)
       return fieldProblems(judge(withoutNulls(manifest) as Manifest)).map(
         (problem) => `${what}: ${problem}`,
       );
     const comes = defined.has(`${groupOf(String(apiVersion))}/${String(kind)}`);
-    if (comes || isSkippedWhenMissing(manifest)) return [];
+    if (comes || hasSyncOption(manifest, "SkipDryRunOnMissingResource=true")) return [];
     return [
       `${what}: the cluster has no ${String(kind)} of ${String(apiVersion)}; install what defines it, or leave it out by the chart's values`,
     ];
@@ -68,10 +70,10 @@ function definedKind({ kind, spec }: Manifest): string {
   return `${String(group)}/${String(fields(names)["kind"])}`;
 }
 
-function isSkippedWhenMissing(manifest: Manifest): boolean {
-  return annotation(manifest, "argocd.argoproj.io/sync-options").includes(
-    "SkipDryRunOnMissingResource=true",
-  );
+/** Whether Argo CD is told so of an object. */
+function hasSyncOption(manifest: Manifest, option: string): boolean {
+  const options = annotation(manifest, "argocd.argoproj.io/sync-options");
+  return options.split(/\s*,\s*/).includes(option);
 }
 
 const folder = ".tinyolly/schemas";

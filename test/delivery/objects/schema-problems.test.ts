@@ -86,6 +86,13 @@ test("each field that it would not take is named", async () => {
   ]);
 });
 
+test("an object that Argo CD is told not to validate is not judged", async () => {
+  const metadata = {
+    annotations: { "argocd.argoproj.io/sync-options": "Prune=false,Validate=false" },
+  };
+  expect(await problems({ ...deployment({}), metadata })).toEqual([]);
+});
+
 test("a kind that nobody defines is named, and one that comes along or may be missing is not", async () => {
   const route: Manifest = { apiVersion: "example.test/v1", kind: "Route" };
   expect(await problems(route)).toEqual([
