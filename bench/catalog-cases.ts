@@ -1,12 +1,14 @@
 import { makeCatalog } from "./catalog.ts";
 import { type Command, run } from "./command.ts";
 import { type Contender, nothing } from "./contender.ts";
+import { explainCommand } from "./contenders/ours.ts";
 import type { Case } from "./measure.ts";
 import { once } from "./once.ts";
 import type { Workplace } from "./workplace.ts";
 
 const small = 4;
-const sizes = [400, 100, 10, small];
+const large = 400;
+const sizes = [large, 100, 10, small];
 
 /** Cases in which this program has many small images and nothing changes, against an empty program. */
 export function catalogCases(
@@ -44,7 +46,24 @@ export function catalogCases(
       limit: (median) => 3 * median(`${small} images`),
     },
   });
+  const withCharts = once(() => makeCatalog(workplace, large, large / 10));
+  const explain: Case = {
+    id: "catalog-explain",
+    title: `Catalog of ${large} images and ${large / 10} charts without a change, explain`,
+    rounds,
+    setUp: once(async () => {
+      const { seconds } = await run((await withCharts()).up);
+      log(
+        `${large} images and ${large / 10} charts: delivered in ${seconds.toFixed(1)} s, untimed`,
+      );
+    }),
+    entries: [
+      { contender: "ours", prepare: async () => (await withCharts()).command(explainCommand) },
+    ],
+    target: { formula: "1.5 s", limit: () => 1.5 },
+  };
   return [
+    explain,
     ...(floor.preview ? [noChange("preview", floor.preview)] : []),
     noChange("up", floor.deliver(nothing)),
   ];

@@ -7,7 +7,7 @@ import { Namespace } from "../namespace.ts";
 import { Stack, stackName } from "../stack.ts";
 import type { Workplace } from "../workplace.ts";
 
-const explainCommand = ["node", "commands/explain/cli.ts", "--stack", stackName];
+export const explainCommand = ["node", "commands/explain/cli.ts", "--stack", stackName];
 
 /** This program, and what it alone has. */
 export interface Ours extends Contender {
