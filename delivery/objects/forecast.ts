@@ -1,33 +1,25 @@
 import { fewNames } from "../basics/few-names.ts";
 import { InputError } from "../basics/input-error.ts";
+import { fields } from "../basics/json-fields.ts";
+import { shortHash } from "../basics/sha256.ts";
 import type { Findings } from "../findings/finding.ts";
-import type { Recorded, RecordedApplication } from "../findings/recorded.ts";
+import type { Recorded } from "../findings/recorded.ts";
 import {
   type ApplicationPlan,
   type ChartValues,
   applicationSpec,
 } from "../plan/application-spec.ts";
 import type { DeployableChartPlan, Plan } from "../plan/plan.ts";
-import { shortHash } from "../basics/sha256.ts";
 import { RegistryClient } from "../registry/client.ts";
-import { type Endpoints, chartRepository, pullFolder } from "../registry/references.ts";
+import { type Endpoints, pullFolder } from "../registry/references.ts";
 import { KubectlError } from "../rollout/kubectl.ts";
 import { type Cluster, editedPaths } from "../rollout/live-applications.ts";
-import {
-  type Capabilities,
-  type ReadApi,
-  asksCluster,
-  clusterReader,
-  readCapabilities,
-} from "./capabilities.ts";
+import { type ReadApi, asksCluster, clusterReader, readCapabilities } from "./capabilities.ts";
 import { type ObjectFate, objectFates } from "./fate.ts";
 import { HelmError } from "./helm.ts";
-import { chartTexts, digestSymbol, renderPlannedChart } from "./planned-chart.ts";
-import { LostChart, unpackPushedChart } from "./recorded-chart.ts";
-import { type RenderedObject } from "./rendered-object.ts";
-import { renderChart } from "./rendering.ts";
+import { chartTexts, renderPlannedChart, withNamedDigests } from "./planned-chart.ts";
+import { renderRecorded } from "./recorded-chart.ts";
 import { schemaIndex, schemaProblems } from "./schema-problems.ts";
-import { fields } from "../basics/json-fields.ts";
 
 /** What {@link forecastObjects} looks at. */
 export interface ForecastArgs {
@@ -149,7 +141,7 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
   // Wanted later; who reads it then is told of errors.
   read?.(schemaIndex).catch(() => undefined);
   const capabilities =
-    read && asksCluster(texts) ? await orGap(readCapabilities(read, texts), gaps) : undefined;
+    read && asksCluster(texts) ? await orSilence(readCapabilities(read, texts), gaps) : undefined;
   const how = { release, namespace, capabilities };
   const planned = {
     plan: chart,
@@ -166,12 +158,12 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
       gaps.push(`not rendered: ${error.message}`);
       return undefined;
     }),
-    application && renderRecorded(chart, capabilities, look, gaps),
+    application && orGap(renderRecorded(chart.name, release, capabilities, look), gaps),
   ]);
   if (!rendered) return { gaps };
   const { objects: after, other } = rendered;
   if (read) {
-    const problems = (await orGap(schemaProblems(read, after), gaps)) ?? [];
+    const problems = (await orSilence(schemaProblems(read, after), gaps)) ?? [];
     if (problems.length > 0)
       throw new InputError(problems.map((one) => `chart "${chart.name}": ${one}`).join("\n"));
   }
@@ -179,47 +171,7 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
     return { gaps };
   const { keepSecrets } = application.chart;
   const objects = objectFates({ before, after, other, namespace, keepSecrets });
-  return { objects: named(objects, chart), gaps };
-}
-
-/** Renders what the Application was last pointed at; undefined where there is no such thing, or it cannot be had. */
-async function renderRecorded(
-  { name }: DeployableChartPlan,
-  capabilities: Capabilities | undefined,
-  { recorded, endpoints, client, offline, applications }: Look,
-  gaps: string[],
-): Promise<readonly RenderedObject[] | undefined> {
-  const application = recorded.applications.get(name);
-  if (!application) return undefined;
-  const { revision, values, namespace } = recordedSource(application);
-  const { digest, reference = "" } = recorded.charts.get(name) ?? {};
-  const at = digest !== undefined && reference.endsWith(`:${revision}`) ? digest : revision;
-  const repository = chartRepository(endpoints, name);
-  const release = applications.find(({ chart }) => chart.name === name)?.name ?? name;
-  try {
-    return await renderChart({
-      ...{ release, namespace, values, capabilities },
-      identity: ["pushed", repository, at],
-      unpack: (folder) => {
-        if (offline) throw new LostChart("the registry was not asked for what is deployed");
-        return unpackPushedChart(client, repository, at, folder);
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    gaps.push(`what becomes of the objects is not known: ${error.message}`);
-    return undefined;
-  }
-}
-
-function recordedSource({ revision, spec }: RecordedApplication): {
-  revision: string;
-  values: unknown;
-  namespace: string;
-} {
-  const { source, destination } = fields(spec);
-  const { valuesObject } = fields(fields(source)["helm"]);
-  return { revision, values: valuesObject, namespace: String(fields(destination)["namespace"]) };
+  return { objects: withNamedDigests(objects, [...chart.images.values()]), gaps };
 }
 
 /** What is there, or is taken from the registry, or will be pushed with the same bytes. */
@@ -236,29 +188,19 @@ function knownDigests({ plan, recorded, findings, built }: Look): ReadonlyMap<st
   );
 }
 
-/** Puts names in place of symbols, and leaves out what is open otherwise. */
-function named(objects: readonly ObjectFate[], chart: DeployableChartPlan): ObjectFate[] {
-  const symbols = [...chart.images.values()].map(
-    (image) => [digestSymbol(image), image.name] as const,
-  );
-  return objects.map((object) => ({
-    ...object,
-    fields: object.fields.map(({ to, ...field }) => {
-      if (field.open !== true) return { ...field, ...(to === undefined ? {} : { to }) };
-      const text = JSON.stringify(to ?? null);
-      const images = symbols.filter(([symbol]) => text.includes(symbol));
-      if (images.length === 0) return field;
-      const shown = images.reduce(
-        (json, [symbol, name]) => json.replaceAll(symbol, `<digest of ${name}>`),
-        text,
-      );
-      return { ...field, to: JSON.parse(shown) as unknown };
-    }),
-  }));
+/** Notes that it is not known what is deployed. */
+async function orGap<T>(asked: Promise<T>, gaps: string[]): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    gaps.push(`what becomes of the objects is not known: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** Notes that a cluster did not tell something; it may be still to come. */
-async function orGap<T>(asked: Promise<T>, gaps: string[]): Promise<T | undefined> {
+async function orSilence<T>(asked: Promise<T>, gaps: string[]): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {

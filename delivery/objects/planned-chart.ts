@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../basics/sha256.ts";
 import { writeChartPackage } from "../plan/chart-package.ts";
-import type { ChartPlan } from "../plan/chart-plan.ts";
+import type { ChartImage, ChartPlan } from "../plan/chart-plan.ts";
+import type { ObjectFate } from "./fate.ts";
 import { type RenderArgs, renderChart } from "./rendering.ts";
 import type { RenderedObject } from "./rendered-object.ts";
 
@@ -58,7 +59,7 @@ export async function renderPlannedChart(
 }
 
 /** The symbol of an image's digest, which has the form of one. */
-export function digestSymbol({ name, key }: { name: string; key: string }, variant = 0): string {
+function digestSymbol({ name, key }: Pick<ChartImage, "name" | "key">, variant = 0): string {
   return `sha256:${sha256(`digest ${variant} of ${name} ${key}`)}`;
 }
 
@@ -89,4 +90,26 @@ function render(
       return copy;
     },
   });
+}
+
+/** Puts names of images in place of the symbols of their digests, and leaves out values that are open otherwise. */
+export function withNamedDigests(
+  objects: readonly ObjectFate[],
+  images: readonly Pick<ChartImage, "name" | "key">[],
+): ObjectFate[] {
+  const symbols = images.map((image) => [digestSymbol(image), image.name] as const);
+  return objects.map((object) => ({
+    ...object,
+    fields: object.fields.map(({ to, ...field }) => {
+      if (field.open !== true) return { ...field, ...(to === undefined ? {} : { to }) };
+      const text = JSON.stringify(to ?? null);
+      const named = symbols.filter(([symbol]) => text.includes(symbol));
+      if (named.length === 0) return field;
+      const shown = named.reduce(
+        (json, [symbol, name]) => json.replaceAll(symbol, `<digest of ${name}>`),
+        text,
+      );
+      return { ...field, to: JSON.parse(shown) as unknown };
+    }),
+  }));
 }
