@@ -81,6 +81,9 @@ function chartCauses(
   return found.length > 0 ? found : files.map(({ subject }) => subject);
 }
 
+/** Above that, new objects are counted. */
+const mostCreated = 5;
+
 /** Words for what becomes of objects, as long as each other. */
 const words: Readonly<Record<Fate, string>> = {
   refused: "refused",
@@ -104,6 +107,9 @@ export function objectLines(
   { objects = [], gaps = [] }: ExplainedObjects,
   show: { readonly detail: boolean; readonly value: (value: string) => string },
 ): string[] {
+  // Of a first Application, all of them are.
+  const isNew = objects.length > mostCreated && objects.every(({ fate }) => fate === "create");
+  if (isNew && !show.detail) return [`${words.create}  ${countKinds(objects)}`, ...gaps];
   const single = objects.filter(({ fate }) => fate !== "labels");
   const labelled = objects.length - single.length;
   const width = Math.max(...single.map((object) => objectLabel(object).length), 0);
@@ -131,6 +137,15 @@ export function objectLines(
       return `  ${sign} ${show.value(path)}  (${change})`;
     });
   }
+}
+
+/** Such as `3 × Deployment, ServiceAccount`. */
+function countKinds(objects: readonly ExplainedObject[]): string {
+  const kinds = Map.groupBy(objects, ({ kind }) => kind);
+  return [...kinds]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([kind, { length }]) => (length === 1 ? kind : `${length} × ${kind}`))
+    .join(", ");
 }
 
 function objectLine(object: ExplainedObject, width: number): string {

@@ -174,6 +174,21 @@ const foretold = explanation([
 ]);
 
 describe("as text", () => {
+  test("the many objects of a first Application are counted", () => {
+    const made = ["Service", "Service", "Deployment", "Service", "Deployment", "Secret"];
+    const objects = made.map((kind, at) => {
+      const one = { ...object, kind, name: `web-${at}`, fate: "create" as const };
+      return { ...one, because: [], fields: [] };
+    });
+    const text = renderText(explanation([{ ...updated("application", "shop", []), objects }]));
+    expect(text).toContain("    create   3 × Service, 2 × Deployment, Secret\n");
+    const detailed = renderText(
+      explanation([{ ...updated("application", "shop", []), objects }]),
+      true,
+    );
+    expect(detailed).toContain("    create   Deployment web-2\n");
+  });
+
   test("steps and objects, with fields when they are asked for", () => {
     expect(renderText(foretold)).toMatchInlineSnapshot(`
       "stack local: up would build 2 images, update 1 application, restart 1 workload
