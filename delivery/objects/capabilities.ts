@@ -32,6 +32,21 @@ export function asksCluster(texts: string): boolean {
   return /\.Capabilities\b|^kubeVersion:/m.test(texts);
 }
 
+/** Where an API server lists its group versions, and the schemas of each. */
+export const schemaIndex = "/openapi/v3";
+
+/** Group versions that a cluster serves, with the address of their schemas. */
+export async function readGroupVersions(read: ReadApi): Promise<ReadonlyMap<string, string>> {
+  const { paths } = fields(await read(schemaIndex));
+  return new Map(
+    Object.entries(fields(paths)).flatMap(([path, entry]) => {
+      const [, version] = /^apis?\/((?:[^/]+\/)?v\d\w*)$/.exec(path) ?? [];
+      const { serverRelativeURL: url } = fields(entry);
+      return version !== undefined && typeof url === "string" ? [[version, url] as const] : [];
+    }),
+  );
+}
+
 /**
  * Asks a cluster for what Argo CD tells charts of it. Of kinds only those are asked for that the chart names, since each group
  * version is a request.
@@ -40,31 +55,19 @@ export function asksCluster(texts: string): boolean {
  * @throws KubectlError when the cluster does not answer, InputError when it tells no version.
  */
 export async function readCapabilities(read: ReadApi, texts: string): Promise<Capabilities> {
-  const named = [...new Set([...texts.matchAll(namedKind)].map(([, one = ""]) => one))];
-  const [version, groups, kinds] = await Promise.all([
-    read("/version"),
-    read("/apis"),
-    Promise.all(named.map((one) => kindsOf(read, one))),
-  ]);
+  const [version, groups] = await Promise.all([read("/version"), readGroupVersions(read)]);
   const kubeVersion = /^v(\d+\.\d+\.\d+)/.exec(String(fields(version)["gitVersion"]))?.[1];
   if (kubeVersion === undefined) throw new InputError("the cluster tells no version of its own");
-  const served = ["v1", ...list(groups, "groups").flatMap(groupVersions)];
+  const served = [...groups.keys()];
+  const named = served.filter((one) => texts.includes(`"${one}/`));
+  const kinds = await Promise.all(named.map((one) => kindsOf(read, one)));
   return { kubeVersion, apiVersions: [...served, ...kinds.flat()].sort() };
 }
 
-function groupVersions(group: unknown): string[] {
-  return list(group, "versions").map((version) => String(fields(version)["groupVersion"]));
-}
-
-/** A group version with a kind, as templates ask for it. */
-const namedKind = /"((?:[a-z0-9.-]+\/)?v\d\w*)\/[A-Z]\w+"/g;
-
-/** Kinds of a group version that can be listed and watched, which Argo CD counts; none where the cluster does not serve it. */
+/** Kinds of a group version that can be listed and watched, which Argo CD counts. */
 async function kindsOf(read: ReadApi, groupVersion: string): Promise<string[]> {
   const path = groupVersion.includes("/") ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
-  // What else may be the matter, its version and its groups tell.
-  const found = await read(path).catch(() => undefined);
-  return list(found, "resources").flatMap((resource) => {
+  return list(await read(path), "resources").flatMap((resource) => {
     const { kind, verbs } = fields(resource);
     const isWatched = Array.isArray(verbs) && verbs.includes("list") && verbs.includes("watch");
     return isWatched ? [`${groupVersion}/${String(kind)}`] : [];

@@ -14,12 +14,18 @@ import { RegistryClient } from "../registry/client.ts";
 import { type Endpoints, pullFolder } from "../registry/references.ts";
 import { KubectlError } from "../rollout/kubectl.ts";
 import { type Cluster, editedPaths } from "../rollout/live-applications.ts";
-import { type ReadApi, asksCluster, clusterReader, readCapabilities } from "./capabilities.ts";
+import {
+  type ReadApi,
+  asksCluster,
+  clusterReader,
+  readCapabilities,
+  schemaIndex,
+} from "./capabilities.ts";
 import { type ObjectFate, objectFates } from "./fate.ts";
 import { HelmError } from "./helm.ts";
 import { chartTexts, renderPlannedChart, withNamedDigests } from "./planned-chart.ts";
 import { renderRecorded } from "./recorded-chart.ts";
-import { schemaIndex, schemaProblems } from "./schema-problems.ts";
+import { schemaProblems } from "./schema-problems.ts";
 
 /** What {@link forecastObjects} looks at. */
 export interface ForecastArgs {
@@ -141,7 +147,9 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
   // Wanted later; who reads it then is told of errors.
   read?.(schemaIndex).catch(() => undefined);
   const capabilities =
-    read && asksCluster(texts) ? await orSilence(readCapabilities(read, texts), gaps) : undefined;
+    read && asksCluster(texts)
+      ? orSilence(readCapabilities(read, texts), gaps)
+      : Promise.resolve(undefined);
   const how = { release, namespace, capabilities };
   const planned = {
     plan: chart,

@@ -1,8 +1,11 @@
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { once } from "../basics/once.ts";
 import { sha256 } from "../basics/sha256.ts";
-import { writeChartPackage } from "../plan/chart-package.ts";
+import { type ImageValue, writeChartPackage } from "../plan/chart-package.ts";
 import type { ChartImage, ChartPlan } from "../plan/chart-plan.ts";
+import type { Capabilities } from "./capabilities.ts";
 import type { ObjectFate } from "./fate.ts";
 import { type RenderArgs, renderChart } from "./rendering.ts";
 import type { RenderedObject } from "./rendered-object.ts";
@@ -46,16 +49,35 @@ export function chartTexts({ path, files }: ChartPlan): string {
  */
 export async function renderPlannedChart(
   chart: PlannedChart,
-  args: Omit<RenderArgs, "identity" | "unpack">,
+  args: Omit<RenderArgs, "identity" | "unpack" | "capabilities"> & {
+    readonly capabilities: Promise<Capabilities | undefined>;
+  },
   texts: string,
 ): Promise<PlannedRendering> {
   const { plan, digests } = chart;
   const isOpen =
     impure.test(texts) || [...plan.images.values()].some(({ name }) => !digests.has(name));
-  const [objects, other] = await Promise.all(
-    (isOpen ? ([0, 1] as const) : ([0] as const)).map((variant) => render(chart, args, variant)),
-  );
-  return { objects: objects ?? [], other };
+  const work = mkdtempSync(join(tmpdir(), "tinyolly-chart-"));
+  const write = once(() => writePackage(chart, join(work, plan.name)));
+  try {
+    // Most charts that change were never rendered, so it is written while the cluster is asked.
+    const [capabilities] = await Promise.all([args.capabilities, write()]);
+    const [objects, other] = await Promise.all(
+      (isOpen ? ([0, 1] as const) : ([0] as const)).map((variant) =>
+        renderChart({
+          ...{ ...args, capabilities },
+          identity: ["planned", plan.key, plan.version, imageValues(chart, variant), variant],
+          unpack: async (folder) => {
+            const written = await write();
+            return variant === 0 ? written : withOtherDigests(chart, written, folder);
+          },
+        }),
+      ),
+    );
+    return { objects: objects ?? [], other };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 /** The symbol of an image's digest, which has the form of one. */
@@ -63,33 +85,41 @@ function digestSymbol({ name, key }: Pick<ChartImage, "name" | "key">, variant =
   return `sha256:${sha256(`digest ${variant} of ${name} ${key}`)}`;
 }
 
-function render(
-  { plan, pullFolder, digests, since, fetches }: PlannedChart,
-  args: Omit<RenderArgs, "identity" | "unpack">,
+/** Writes the chart as it would be packaged to a folder; returns that. */
+async function writePackage(chart: PlannedChart, folder: string): Promise<string> {
+  const { plan, since, fetches } = chart;
+  const { path, files, version, appVersion, key, dependencies } = plan;
+  const images = imageValues(chart, 0);
+  const made = { path, files, version, key, images, dependencies };
+  await writeChartPackage({ ...made, appVersion: since ?? appVersion }, folder, fetches);
+  return folder;
+}
+
+/** The same chart in another folder, with other symbols. */
+function withOtherDigests({ plan }: PlannedChart, written: string, folder: string): string {
+  const copy = join(folder, plan.name);
+  cpSync(written, copy, { recursive: true });
+  const values = join(copy, "values.yaml");
+  const text = [...plan.images.values()].reduce(
+    (text, image) => text.replaceAll(digestSymbol(image), digestSymbol(image, 1)),
+    readFileSync(values, "utf8"),
+  );
+  writeFileSync(values, text);
+  return copy;
+}
+
+/** Images as the chart's values hold them, by their paths. */
+function imageValues(
+  { plan, pullFolder, digests, since }: PlannedChart,
   variant: number,
-): Promise<readonly RenderedObject[]> {
-  const { name: chart, path, files, version, key } = plan;
-  const appVersion = since ?? plan.appVersion;
-  const images = Object.fromEntries(
+): Record<string, ImageValue> {
+  return Object.fromEntries(
     [...plan.images].map(([at, image]) => {
       const { name, tag } = image;
       const digest = digests.get(name) ?? digestSymbol(image, variant);
       return [at, { repository: `${pullFolder}/${name}`, tag: since ?? tag, digest }];
     }),
   );
-  return renderChart({
-    ...args,
-    identity: ["planned", key, version, appVersion, images, variant],
-    unpack: async (folder) => {
-      const copy = join(folder, chart);
-      const { dependencies } = plan;
-      await writeChartPackage(
-        { path, files, version, appVersion, key, images, dependencies },
-        ...([copy, fetches] as const),
-      );
-      return copy;
-    },
-  });
 }
 
 /** Puts names of images in place of the symbols of their digests, and leaves out values that are open otherwise. */

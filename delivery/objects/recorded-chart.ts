@@ -34,7 +34,7 @@ export interface RecordedCharts {
 export async function renderRecorded(
   name: string,
   release: string,
-  capabilities: Capabilities | undefined,
+  capabilities: Promise<Capabilities | undefined>,
   { recorded, endpoints, client, offline }: RecordedCharts,
 ): Promise<readonly RenderedObject[] | undefined> {
   const application = recorded.applications.get(name);
@@ -47,7 +47,7 @@ export async function renderRecorded(
   const at = digest !== undefined && reference.endsWith(`:${revision}`) ? digest : revision;
   const repository = chartRepository(endpoints, name);
   return renderChart({
-    ...{ release, namespace, values, capabilities },
+    ...{ release, namespace, values, capabilities: await capabilities },
     identity: ["pushed", repository, at],
     unpack: (folder) => {
       if (offline) throw new LostChart("the registry was not asked for what is deployed");

@@ -2,12 +2,9 @@ import { join } from "node:path";
 import { type OutputUnit, type Schema, dereference, validate } from "@cfworker/json-schema";
 import { fields, isMap } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
-import type { ReadApi } from "./capabilities.ts";
+import { type ReadApi, readGroupVersions } from "./capabilities.ts";
 import { keep, readKept } from "./kept-file.ts";
 import { type Manifest, type RenderedObject, annotation } from "./rendered-object.ts";
-
-/** Where an API server lists its schemas. */
-export const schemaIndex = "/openapi/v3";
 
 /**
  * Says which objects a cluster would not take as they are, by the schemas that it publishes itself; unknown fields count, since the
@@ -19,15 +16,14 @@ export async function schemaProblems(
   read: ReadApi,
   objects: readonly RenderedObject[],
 ): Promise<string[]> {
-  const paths = fields(fields(await read(schemaIndex))["paths"]);
+  const groups = await readGroupVersions(read);
   const defined = new Set(objects.map(({ manifest }) => definedKind(manifest)));
   const kinds = new Map(objects.map(({ manifest }) => [kindOf(manifest), manifest] as const));
   const judges = new Map(
     await Promise.all(
       [...kinds].map(async ([name, { apiVersion, kind }]) => {
-        const { serverRelativeURL: url } = fields(paths[pathOf(String(apiVersion))]);
-        const schema =
-          typeof url === "string" ? await readSchema(read, url, String(kind)) : undefined;
+        const url = groups.get(String(apiVersion));
+        const schema = url === undefined ? undefined : await readSchema(read, url, String(kind));
         return [name, schema && judgeOf(schema)] as const;
       }),
     ),
@@ -52,11 +48,6 @@ export async function schemaProblems(
 
 function kindOf({ apiVersion, kind }: Manifest): string {
   return `${String(apiVersion)} ${String(kind)}`;
-}
-
-/** Where a group version's schemas are listed. */
-function pathOf(version: string): string {
-  return version.includes("/") ? `apis/${version}` : `api/${version}`;
 }
 
 function groupOf(apiVersion: string): string {

@@ -6,12 +6,6 @@ import { schemaProblems } from "../../../delivery/objects/schema-problems.ts";
 /** A small cluster, as an API server tells of itself. */
 const answers: Readonly<Record<string, unknown>> = {
   "/version": { gitVersion: "v1.36.3-gke.100" },
-  "/apis": {
-    groups: [
-      { versions: [{ groupVersion: "apps/v1" }] },
-      { versions: [{ groupVersion: "example.test/v1" }, { groupVersion: "example.test/v2" }] },
-    ],
-  },
   "/apis/example.test/v1": {
     resources: [
       { kind: "Route", verbs: ["get", "list", "watch"] },
@@ -19,7 +13,11 @@ const answers: Readonly<Record<string, unknown>> = {
     ],
   },
   "/openapi/v3": {
-    paths: { "apis/apps/v1": { serverRelativeURL: "/openapi/v3/apis/apps/v1?hash=1" } },
+    paths: Object.fromEntries(
+      ["api/v1", "apis/apps/v1", "apis/apps", "apis/example.test/v1", "apis/example.test/v2"].map(
+        (path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=1` }],
+      ),
+    ),
   },
   "/openapi/v3/apis/apps/v1?hash=1": {
     components: {
