@@ -137,9 +137,10 @@ function updated(
   now: Manifest,
   may: Manifest,
 ): ObjectFate | undefined {
-  const changes = openChanges(was, now, may);
-  if (changes.length === 0) return undefined;
   const kind = `${one.group}/${one.kind}`;
+  const found = openChanges(was, now, may);
+  const changes = kind === "/Secret" ? found.map(hidden) : found;
+  if (changes.length === 0) return undefined;
   const object = { ...describe(one), fields: changes };
   const refusal = refusedUpdate(kind, was, now);
   if (refusal) {
@@ -152,6 +153,17 @@ function updated(
   if (restartsPods(one.kind, was, now)) return { ...object, fate: "restart" };
   const onlyLabels = changes.every(({ path }) => versionLabels.has(path));
   return { ...object, fate: onlyLabels ? "labels" : "patch" };
+}
+
+/** Explanations are printed, and posted on pull requests. */
+function hidden(change: FieldChange): FieldChange {
+  const { path, from, to } = change;
+  if (!/^(?:data|stringData)\b/.test(path)) return change;
+  return {
+    ...change,
+    ...(from === undefined ? {} : { from: "(hidden)" }),
+    ...(to === undefined ? {} : { to: "(hidden)" }),
+  };
 }
 
 /** Objects whose names follow from digests: the beginning that all that may come have in common. */

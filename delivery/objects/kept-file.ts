@@ -31,14 +31,15 @@ export function readKept(file: string): unknown {
 export function keep(file: string, value: unknown): void {
   try {
     const folder = dirname(file);
-    mkdirSync(folder, { recursive: true });
+    // Rendered Secrets are among it.
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(folder)) {
       const old = join(folder, name);
       const { mtimeMs = Date.now() } = statSync(old, { throwIfNoEntry: false }) ?? {};
       if (Date.now() - mtimeMs > oneMonth) rmSync(old, { force: true });
     }
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify(value));
+    writeFileSync(draft, JSON.stringify(value), { mode: 0o600 });
     renameSync(draft, file);
   } catch {
     // Said above.

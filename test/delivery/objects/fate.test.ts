@@ -86,6 +86,20 @@ describe("objects", () => {
     expect(fates([secret("a")], [secret("b")], { keepSecrets: ["redis"] })).toEqual([]);
   });
 
+  test("that are Secrets show no content", () => {
+    const secret = (password: string): string =>
+      `\napiVersion: v1\nkind: Secret\nmetadata: {name: redis, labels: {a: ${password}}}\ndata: {password: ${password}}`;
+    const [found] = objectFates({
+      before: readObjects(printed(secret("old"))),
+      after: readObjects(printed(secret("new"))),
+      ...{ namespace: "shop", keepSecrets: [] },
+    });
+    expect(found?.fields).toEqual([
+      { path: "data.password", from: "(hidden)", to: "(hidden)" },
+      { path: "metadata.labels.a", from: "old", to: "new" },
+    ]);
+  });
+
   test("in another namespace are others", () => {
     const at = (namespace: string): string =>
       `\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ${namespace}}`;
