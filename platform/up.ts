@@ -57,7 +57,8 @@ const linked = [...imageTools, ...clusterTools, ...nodeTools, ...argocdTools, he
  */
 export async function platformUp(settings: PlatformSettings, log: Log): Promise<ReadyPlugin[]> {
   requireMachine();
-  for (const folder of ["registry-tls", "kubernetes/pki", "rehearsal"])
+  // Not the rehearsal as a whole: while its registry is read, others upload to it.
+  for (const folder of ["registry-tls", "kubernetes/pki", "rehearsal/authority", "rehearsal/tls"])
     requireClock(join(settings.state, folder));
   // A password is asked for now, and not after the minutes that the tools take.
   if (!rootServersRun(settings)) requireRoot(rootPurpose, log, ownServers);

@@ -50,17 +50,33 @@ describe("the clock", () => {
     },
   );
 
-  test("is asked before anything is started", () => {
-    const state = folderWith({ "registry-tls/tls.crt": expired });
-    const args = ["platform/cli.ts", "up"];
-    const run = spawnSync(process.execPath, args, {
+  /** Starts the platform with one file in its state. */
+  function start(
+    file: string,
+    content: string,
+  ): { state: string; status: number | null; stderr: string } {
+    const state = folderWith({ [file]: content });
+    const { status, stderr } = spawnSync(process.execPath, ["platform/cli.ts", "up"], {
       cwd: project,
       encoding: "utf8",
       env: { ...process.env, TINYOLLY_STATE: state, TINYOLLY_CACHE: folderWith({}), PATH: "" },
     });
-    expect(run.stderr).toContain("registry-tls/tls.crt is valid from 2020-01-01T00:00:00.000Z to ");
-    expect(run.status).not.toBe(0);
-    expect(readdirSync(state)).toEqual(["registry-tls"]);
+    return { state, status, stderr };
+  }
+
+  test.each(["registry-tls/tls.crt", "rehearsal/tls/tls.crt"])(
+    "is asked before anything is started, by %s",
+    (file) => {
+      const { state, status, stderr } = start(file, expired);
+      expect(stderr).toContain(`${file} is valid from 2020-01-01T00:00:00.000Z to `);
+      expect(status).not.toBe(0);
+      expect(readdirSync(state)).toEqual([file.split("/")[0]]);
+    },
+  );
+
+  test("has nothing to do with what a registry holds", () => {
+    const { stderr } = start("rehearsal/registry/uploads/tls.crt", expired);
+    expect(stderr).not.toContain("is valid from");
   });
 });
 
