@@ -143,6 +143,10 @@ test("a chart that another one depends on is locked by digest, fetched once, pac
   expect(pushed.status, pushed.output).toBe(0);
   const depends = `dependencies: [{name: extra, version: 1.0.0, repository: "oci://${registry}/dependencies"}]`;
   const explain = (): Run => run("node", ["commands/explain/cli.ts"]);
+  // Its values get an entry for the other chart.
+  const schema = "charts/tinyolly-demos/values.schema.json";
+  const open = (text: string): string =>
+    text.replace('"properties": {', '"properties": { "extra": { "type": "object" },');
   await withFile(
     "charts/tinyolly-demos/Chart.yaml",
     (text) => `${text}\n${depends}\n`,
