@@ -147,28 +147,28 @@ test("a chart that another one depends on is locked by digest, fetched once, pac
   const schema = "charts/tinyolly-demos/values.schema.json";
   const open = (text: string): string =>
     text.replace('"properties": {', '"properties": { "extra": { "type": "object" },');
-  await withFile(
-    "charts/tinyolly-demos/Chart.yaml",
-    (text) => `${text}\n${depends}\n`,
-    () => {
-      expect(explain().output).toContain(
-        `chart "tinyolly-demos": ${registry}/dependencies/extra:1.0.0 is not in charts.lock.yaml; make bases UPDATE=1 records its digest`,
-      );
-      const bases = run("node", ["commands/bases/cli.ts", "--update"]);
-      expect(bases.output).toContain("wrote charts.lock.yaml");
-      const explained = explain();
-      expect(explained.output).toMatch(/create +ConfigMap extra/);
-      const delivered = up();
-      expect(delivered.status, delivered.output).toBe(0);
-      const map = kubectl("get", "configmap", "extra", "--namespace=tinyolly-demos");
-      expect(fields(fields(map)["data"])["from"]).toBe("elsewhere");
-      // On another machine, a preview asks no repository for it.
-      rmSync(join(checkout, ".tinyolly/dependencies"), { recursive: true });
-      rmSync(join(checkout, ".tinyolly/renderings"), { recursive: true });
-      expect(explain().output).toContain("up would change nothing");
-      expect(up().status).toBe(0);
-    },
-  );
+  const withDependency = (body: () => void): Promise<void> =>
+    withFile(schema, open, () =>
+      withFile("charts/tinyolly-demos/Chart.yaml", (text) => `${text}\n${depends}\n`, body),
+    );
+  await withDependency(() => {
+    expect(explain().output).toContain(
+      `chart "tinyolly-demos": ${registry}/dependencies/extra:1.0.0 is not in charts.lock.yaml; make bases UPDATE=1 records its digest`,
+    );
+    const bases = run("node", ["commands/bases/cli.ts", "--update"]);
+    expect(bases.output).toContain("wrote charts.lock.yaml");
+    const explained = explain();
+    expect(explained.output).toMatch(/create +ConfigMap extra/);
+    const delivered = up();
+    expect(delivered.status, delivered.output).toBe(0);
+    const map = kubectl("get", "configmap", "extra", "--namespace=tinyolly-demos");
+    expect(fields(fields(map)["data"])["from"]).toBe("elsewhere");
+    // On another machine, a preview asks no repository for it.
+    rmSync(join(checkout, ".tinyolly/dependencies"), { recursive: true });
+    rmSync(join(checkout, ".tinyolly/renderings"), { recursive: true });
+    expect(explain().output).toContain("up would change nothing");
+    expect(up().status).toBe(0);
+  });
   rmSync(join(checkout, chartLockFile));
   expect(up().status).toBe(0);
 });
