@@ -245,7 +245,8 @@ async function launch(state: string, service: Service): Promise<Launched> {
   note(state, name, launched);
   // It may be killed before it reads.
   child.stdin?.on("error", () => undefined);
-  child.stdin?.end("\n");
+  // Of root's, a line for the server and one for the shell that waits beside it.
+  child.stdin?.end(byRoot ? "\n\n" : "\n");
   child.unref();
   return { ...launched, end, logStart };
 }
@@ -254,10 +255,13 @@ function shell({ name, command }: Service): Command {
   return ["sh", "-c", 'read -r _ && exec "$@" < /dev/null', name, ...command];
 }
 
-/** The same as root. It says its pid when it has a session, out of which sudo ends nothing, and only then sudo ends. */
+/**
+ * The same as root. It says its pid when it has a session, out of which sudo ends nothing. Sudo ends once it has read a line itself:
+ * Node would close the pipe as soon as it is gone, and the server would never read its own.
+ */
 function rootShell({ name, command, env }: Service): Command {
   const within = 'echo $$; read -r _ && exec "$@" < /dev/null >&2';
-  const script = 'setsid --fork sh -c "$@" | head -n 1';
+  const script = 'setsid --fork sh -c "$@" | head -n 1; read -r _';
   return asRoot(["sh", "-c", script, "sh", within, name, ...command], Object.keys(env ?? {}));
 }
 
@@ -276,10 +280,12 @@ function pidOf(child: ChildProcess, name: string): Promise<number> {
 function toldPid(state: string, name: string, { stdout }: ChildProcess): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     let told = "";
-    stdout?.setEncoding("utf8").on("data", (text: string) => (told += text));
+    stdout?.setEncoding("utf8").on("data", (text: string) => {
+      told += text;
+      if (told.endsWith("\n")) resolve(Number(told));
+    });
     stdout?.once("end", () => {
-      if (told !== "") resolve(Number(told));
-      else reject(new PlatformError(`${name} cannot be started as root:\n${logEnd(state, name)}`));
+      reject(new PlatformError(`${name} cannot be started as root:\n${logEnd(state, name)}`));
     });
   });
 }
