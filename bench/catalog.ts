@@ -22,7 +22,11 @@ export async function makeCatalog(workplace: Workplace, size: number, charts = 0
     const path = `apps/image-${i}`;
     mkdirSync(join(checkout, path), { recursive: true });
     writeFileSync(join(checkout, path, "Dockerfile"), "FROM scratch\nCOPY content /content\n");
-    writeFileSync(join(checkout, path, "content"), `${i} of ${size}\n`);
+    // Unlike any other run of the benchmark, whose images would be taken as they are.
+    writeFileSync(
+      join(checkout, path, "content"),
+      `${i} of ${size}, ${process.pid} ${Date.now()}\n`,
+    );
     images[`image-${i}`] = { path };
   }
   const made = Array.from({ length: charts }, (_, i) => writeChart(checkout, i, size / charts));
