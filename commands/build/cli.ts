@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     const address = buildkitAddress(readPlatformSettings());
     const done: Reproduction[] = [];
     for (const image of chosen) {
-      const one = await reproduce(image, { client, endpoints, address, record });
+      const one = await reproduce(image, { client, endpoints, address, images, record });
       if (!json) process.stdout.write(`${sentence(one)}\n`);
       done.push(one);
     }

@@ -18,6 +18,8 @@ export interface ReproduceArgs {
   readonly client: RegistryClient;
   readonly endpoints: Endpoints;
   readonly address: string;
+  /** All images of the stack, among them those that others need. */
+  readonly images: readonly ImagePlan[];
   /** Record of the release that is compared with. @default - what content names */
   readonly record: ReleaseRecord | undefined;
 }
@@ -40,22 +42,24 @@ export interface Reproduction {
  * @throws InputError where nothing was, and where it does not build.
  */
 export async function reproduce(image: ImagePlan, args: ReproduceArgs): Promise<Reproduction> {
-  const { client, endpoints, address, record } = args;
+  const { client, endpoints, address, images } = args;
   const { name } = image;
   const repository = imageRepository(endpoints, name);
-  const published = await publishedDigest(image, repository, args);
+  const published = await publishedDigest(image, args);
   const work = mkdtempSync(join(tmpdir(), "tinyolly-reproduce-"));
   try {
     const needs = await Promise.all(
-      [...image.needs].map(async ([reference, needed]) => {
-        const at = imageRepository(endpoints, needed.name);
-        const known = record?.images[needed.name]?.digest;
-        const digest = known ?? (await taggedDigest(client, at, needed.key, image));
-        return [
-          reference,
-          `docker-image://${imageFolder(endpoints)}/${needed.name}@${digest}`,
-        ] as const;
-      }),
+      [...image.needs].flatMap(([reference, { name }]) =>
+        images
+          .filter((one) => one.name === name)
+          .map(async (needed) => {
+            const digest = await publishedDigest(needed, args);
+            return [
+              reference,
+              `docker-image://${imageFolder(endpoints)}/${name}@${digest}`,
+            ] as const;
+          }),
+      ),
     );
     const layout = join(work, "layout");
     const solved = await solve(image, {
@@ -82,8 +86,7 @@ export async function reproduce(image: ImagePlan, args: ReproduceArgs): Promise<
 
 async function publishedDigest(
   { name, key, contentTag }: ImagePlan,
-  repository: string,
-  { client, record }: ReproduceArgs,
+  { client, endpoints, record }: ReproduceArgs,
 ): Promise<string> {
   if (record) {
     const { digest, key: released } = record.images[name] ?? {};
@@ -92,23 +95,10 @@ async function publishedDigest(
       `image "${name}" of ${record.release} was built of other sources; check out the commit that make releases shows, and try again`,
     );
   }
+  const repository = imageRepository(endpoints, name);
   const found = await client.getManifest(repository, contentTag);
   if (found) return found.digest;
   throw new InputError(
     `${client.host}/${repository}:${contentTag} is not there, so there is nothing to compare with; make up publishes it`,
   );
-}
-
-/** Digest of a needed image, under the tag of its content. */
-async function taggedDigest(
-  client: RegistryClient,
-  repository: string,
-  key: string,
-  { contentTag }: ImagePlan,
-): Promise<string> {
-  // The tags of one stack differ in their keys alone.
-  const tag = contentTag.replace(/-h[0-9a-f]+$/, `-h${key.slice(0, 12)}`);
-  const found = await client.getManifest(repository, tag);
-  if (found) return found.digest;
-  throw new InputError(`${client.host}/${repository}:${tag} is not there; make up publishes it`);
 }

@@ -5,6 +5,7 @@ import type { Reason } from "../../delivery/plan/reasons.ts";
 import { type ExplainedBuild, buildLines } from "./build.ts";
 import { type ExplainedItem, type Explanation, isChanged } from "./explanation.ts";
 import { type ExplainedObject, objectLabel } from "./objects.ts";
+import { visible } from "./render.ts";
 
 /** A card of the page, and the cards that lead to it. */
 interface Card {
@@ -181,12 +182,7 @@ function idOf(kind: string, name: string): string {
   return `${kind}-${Buffer.from(name).toString("hex")}`;
 }
 
-/** Text that HTML reads as nothing else; characters that turn or hide text become their numbers. */
+/** Text that HTML reads as nothing else. */
 function text(value: string): string {
-  return value
-    .replaceAll(
-      /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-      (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`,
-    )
-    .replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`);
+  return visible(value).replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`);
 }

@@ -201,7 +201,7 @@ function shown(value: string): string {
 }
 
 /** Control characters, and those that turn or hide text, as their numbers. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,

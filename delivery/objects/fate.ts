@@ -8,6 +8,7 @@ import {
   annotation,
   keyOfObject,
   nameOfObject,
+  syncOptions,
 } from "./rendered-object.ts";
 
 /**
@@ -192,9 +193,8 @@ function hookOf(manifest: Manifest): "none" | "sync" | "never" {
 
 /** What Argo CD keeps although no chart has it. */
 function staysUnrendered(manifest: Manifest): boolean {
-  const options = annotation(manifest, "argocd.argoproj.io/sync-options").split(/\s*,\s*/);
   return (
-    options.some((option) => /^Prune=(?:false|confirm)$/.test(option)) ||
+    syncOptions(manifest).some((option) => /^Prune=(?:false|confirm)$/.test(option)) ||
     manifest["kind"] === "CustomResourceDefinition"
   );
 }

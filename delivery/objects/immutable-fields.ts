@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { fields, isMap } from "../basics/json-fields.ts";
 import { isSameTemplate } from "./pod-template.ts";
 import { quantity } from "./quantity.ts";
-import { type Manifest, annotation } from "./rendered-object.ts";
+import { type Manifest, syncOptions } from "./rendered-object.ts";
 
 /** What an update of an object may not do. */
 export interface Refusal {
@@ -141,9 +141,7 @@ function lockedData({ immutable }: Manifest): Fixed {
 }
 
 function isForced(manifest: Manifest): boolean {
-  return annotation(manifest, "argocd.argoproj.io/sync-options")
-    .split(/\s*,\s*/)
-    .includes("Force=true");
+  return syncOptions(manifest).includes("Force=true");
 }
 
 const otherCure =

@@ -66,7 +66,7 @@ export async function renderPlannedChart(
       (isOpen ? ([0, 1] as const) : ([0] as const)).map((variant) =>
         renderChart({
           ...{ ...args, capabilities },
-          identity: ["planned", plan.key, plan.version, imageValues(chart, variant), variant],
+          identity: ["planned", ...madeFor(chart), imageValues(chart, variant), variant],
           unpack: async (folder) => {
             const written = await write();
             return variant === 0 ? written : withOtherDigests(chart, written, folder);
@@ -83,6 +83,11 @@ export async function renderPlannedChart(
 /** The symbol of an image's digest, which has the form of one. */
 function digestSymbol({ name, key }: Pick<ChartImage, "name" | "key">, variant = 0): string {
   return `sha256:${sha256(`digest ${variant} of ${name} ${key}`)}`;
+}
+
+/** Key and versions of the package. */
+function madeFor({ plan, since }: PlannedChart): readonly string[] {
+  return [plan.key, plan.version, since ?? plan.appVersion];
 }
 
 /** Writes the chart as it would be packaged to a folder; returns that. */

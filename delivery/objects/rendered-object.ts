@@ -100,6 +100,11 @@ export function annotation({ metadata }: Manifest, name: string): string {
   return text(fields(fields(metadata)["annotations"])[name]);
 }
 
+/** What Argo CD is told of one object, such as `Prune=false`. */
+export function syncOptions(manifest: Manifest): readonly string[] {
+  return annotation(manifest, "argocd.argoproj.io/sync-options").split(/\s*,\s*/);
+}
+
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

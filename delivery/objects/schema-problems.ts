@@ -4,7 +4,7 @@ import { fields, isMap } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { type ReadApi, readGroupVersions } from "./capabilities.ts";
 import { keep, readKept } from "./kept-file.ts";
-import { type Manifest, type RenderedObject, annotation } from "./rendered-object.ts";
+import { type Manifest, type RenderedObject, syncOptions } from "./rendered-object.ts";
 
 /**
  * Says which objects a cluster would not take as they are, by the schemas that it publishes itself; unknown fields count, since the
@@ -33,13 +33,13 @@ export async function schemaProblems(
     const judge = judges.get(kindOf(manifest));
     const what = `${String(kind)} "${String(fields(metadata)["name"])}" (${template})`;
     // Argo CD does not validate it either.
-    if (hasSyncOption(manifest, "Validate=false")) return [];
+    if (syncOptions(manifest).includes("Validate=false")) return [];
     if (judge)
       return fieldProblems(judge(withoutNulls(manifest) as Manifest)).map(
         (problem) => `${what}: ${problem}`,
       );
     const comes = defined.has(`${groupOf(String(apiVersion))}/${String(kind)}`);
-    if (comes || hasSyncOption(manifest, "SkipDryRunOnMissingResource=true")) return [];
+    if (comes || syncOptions(manifest).includes("SkipDryRunOnMissingResource=true")) return [];
     return [
       `${what}: the cluster has no ${String(kind)} of ${String(apiVersion)}; install what defines it, or leave it out by the chart's values`,
     ];
@@ -59,12 +59,6 @@ function definedKind({ kind, spec }: Manifest): string {
   if (kind !== "CustomResourceDefinition") return "";
   const { group, names } = fields(spec);
   return `${String(group)}/${String(fields(names)["kind"])}`;
-}
-
-/** Whether Argo CD is told so of an object. */
-function hasSyncOption(manifest: Manifest, option: string): boolean {
-  const options = annotation(manifest, "argocd.argoproj.io/sync-options");
-  return options.split(/\s*,\s*/).includes(option);
 }
 
 const folder = ".tinyolly/schemas";
