@@ -19,6 +19,7 @@ import { forgetUnfinished } from "./pulumi/unfinished.ts";
 import { breakdown } from "./report/breakdown.ts";
 import { buildTimes, failedBuilds } from "./report/build-log.ts";
 import { readDeployment, deploymentTable } from "./report/deployment.ts";
+import { forecastBasis, forecastTable } from "./report/forecast.ts";
 import { say as log } from "./report/live.ts";
 import { formatBytes, table } from "./report/table.ts";
 import {
@@ -134,6 +135,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   recover(settings);
   const before = await readDeployment(settings);
+  const basis = forecastBasis(settings);
   const timings = join(settings.state, "timings");
   rmSync(timings, { force: true });
   process.env[timingsVariable] = timings;
@@ -158,6 +160,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   const builds = buildTimes(settings, start);
   const times = { start, end, builds, timings: readTimings(timings) };
   process.stdout.write(`\n${breakdown(times)}`);
+  if (builds.length > 0) process.stdout.write(await forecastTable(settings, basis, start));
   process.stdout.write(deploymentTable(await readDeployment(settings), before));
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
   return 0;

@@ -20,6 +20,7 @@ import { readRecorded } from "../delivery/findings/recorded.ts";
 import { forecastObjects, forecastWarnings } from "../delivery/objects/forecast.ts";
 import { objectMarks } from "../delivery/objects/marks.ts";
 import { fingerprints } from "../delivery/plan/fingerprints.ts";
+import { keepSteps } from "../delivery/plan/kept-steps.ts";
 import { type Plan, planDeliverables } from "../delivery/plan/plan.ts";
 import { followPlan, planToSave } from "../delivery/plan/saved-plan.ts";
 import { findUncommitted } from "../delivery/plan/uncommitted.ts";
@@ -108,6 +109,7 @@ export async function prepare(settings: Settings): Promise<Stack> {
     if (pushes) await requirePushRight({ plan, findings, endpoints, release });
     ensureBuilder(settings.builder);
   });
+  if (!pulumi.runtime.isDryRun()) plan.images.forEach(keepSteps);
 
   noteTiming("plan", performance.timeOrigin);
   void warnAboutBases(plan, settings.baseLock);

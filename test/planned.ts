@@ -93,13 +93,14 @@ export function stateAfter({
             stdout: "{}",
           }),
         ]),
-    ...plan.images.flatMap(({ name, key, contentTag }) => {
+    ...plan.images.flatMap(({ name, key, contentTag, steps: { result } }) => {
       const fingerprint = now.images[name];
+      const digest = digestOf(fingerprint);
       return [
-        component("Image", name, fingerprint),
+        component("Image", name, fingerprint, { digest, result }),
         made("Image", "docker-build:index:Image", name, {
           tags: [`${String(fingerprint?.settings["pushTo"])}:${contentTag}`],
-          digest: digestOf(fingerprint),
+          digest,
           context: {
             location: `.tinyolly/contexts/${name}-${key.slice(0, 12)}/${key.slice(0, 12)}`,
           },
@@ -177,12 +178,12 @@ export function digestOf(fingerprint: unknown): string {
   return `sha256:${sha256(JSON.stringify(fingerprint))}`;
 }
 
-function component(type: string, name: string, inputs: unknown): unknown {
+function component(type: string, name: string, inputs: unknown, outputs: object = {}): unknown {
   return {
     urn: `urn:pulumi:test::tinyolly::tinyolly:index:${type}::${name}`,
     type: `tinyolly:index:${type}`,
     inputs,
-    outputs: { name },
+    outputs: { name, ...outputs },
   };
 }
 

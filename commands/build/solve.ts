@@ -64,7 +64,8 @@ function solveArgs(
 ): string[] {
   const contexts = { ...lockedContexts(image), ...needs };
   const buildArgs = { ...image.buildArgs, SOURCE_DATE_EPOCH: String(sourceDateEpoch) };
-  const kept = "type=image,push=false,store=false,rewrite-timestamp=true";
+  // By its name, the builder's history tells later what was built here.
+  const kept = `type=image,name=try/${image.name}:${image.contentTag},push=false,store=false,rewrite-timestamp=true`;
   const written = `type=oci,tar=false,dest=${layout ?? ""},rewrite-timestamp=true`;
   return [
     ...[`--addr=${address}`, "build", "--progress=rawjson", "--frontend=dockerfile.v0"],

@@ -6,6 +6,7 @@ import { shortHash } from "../../delivery/basics/sha256.ts";
 import type { Findings } from "../../delivery/findings/finding.ts";
 import type { Recorded } from "../../delivery/findings/recorded.ts";
 import type { ImagePlan } from "../../delivery/plan/image-plan.ts";
+import { keepSteps } from "../../delivery/plan/kept-steps.ts";
 import type { Plan } from "../../delivery/plan/plan.ts";
 import { type Endpoints, imageFolder } from "../../delivery/registry/references.ts";
 import { type Solved, solve } from "./solve.ts";
@@ -87,6 +88,7 @@ export async function tryBuilds({
       const isNeeded = images.some((other) =>
         [...other.needs.values()].some(({ name }) => name === image.name),
       );
+      keepSteps(image);
       const solved = await solve(image, {
         ...{ address, needs: Object.fromEntries(needs), layouts: layouts.map(layoutOf) },
         layout: isNeeded ? layoutOf(image.name) : undefined,

@@ -1,45 +1,28 @@
 import { posix } from "node:path";
 import { fewNames } from "../../delivery/basics/few-names.ts";
+import type { BuildForecast } from "../../delivery/findings/build-forecast.ts";
 import type { Solved } from "../build/solve.ts";
-import type { ImagePlan } from "../../delivery/plan/image-plan.ts";
-import { type ForetoldStep, stepFates } from "../../delivery/plan/step-fates.ts";
 
 /** What the build of an image does. */
-export interface ExplainedBuild {
-  /** Steps for the first platform, each after those that it stands on. */
-  readonly steps: readonly ForetoldStep[];
-  /** Whether nothing changes that decides the image, so that its digest stays, and no pod restarts for it. */
-  readonly sameDigest: boolean;
-  /** Seconds that it takes, by the median of earlier builds on the same builder. @default - unknown */
-  readonly seconds?: number;
-  /** Bytes that a node pulls which has the image of before, by the layers of that. @default - unknown */
-  readonly bytes?: number;
+export interface ExplainedBuild extends BuildForecast {
   /** What it gave when it was tried. @default - it was not tried */
   readonly tried?: Solved;
 }
 
-/**
- * Compares the steps of a build with those of the last one; undefined where these are not known.
- *
- * @param before What the last build of the stack noted of its steps and of the image.
- * @param changed Files of the context that are not as they were then.
- */
-export function explainBuild(
-  { path, steps: { steps, result } }: ImagePlan,
-  before: {
-    readonly steps: Readonly<Record<string, string>> | undefined;
-    readonly result: string | undefined;
-  },
-  changed: ReadonlySet<string>,
-): ExplainedBuild | undefined {
-  if (!steps || !before.steps) return undefined;
-  return {
-    steps: stepFates(steps, before.steps, changed).map(({ files, ...step }) => ({
-      ...step,
-      files: files.map((file) => posix.join(path, file)),
-    })),
-    sameDigest: before.result === result,
-  };
+/** Names files as people do, from the project's folder. */
+export function fromProject(
+  forecast: BuildForecast | undefined,
+  path: string,
+): BuildForecast | undefined {
+  return (
+    forecast && {
+      ...forecast,
+      steps: forecast.steps.map(({ files, ...step }) => ({
+        ...step,
+        files: files.map((file) => posix.join(path, file)),
+      })),
+    }
+  );
 }
 
 /** Adds what a build gave that was tried, which knows better. */

@@ -9,10 +9,10 @@ import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
 import { shortHash } from "../../delivery/basics/sha256.ts";
+import type { EarlierBuilds } from "../../delivery/findings/build-forecast.ts";
 import { findAll, startReading } from "../../delivery/findings/find-all.ts";
 import { conflicts, foundToSave } from "../../delivery/findings/finding.ts";
 import { type Recorded, readRecorded } from "../../delivery/findings/recorded.ts";
-import { stepTitle } from "../../delivery/plan/build-steps.ts";
 import { readLayers } from "../../delivery/findings/image-layers.ts";
 import { RegistryClient } from "../../delivery/registry/client.ts";
 import { type Endpoints, imageRepository } from "../../delivery/registry/references.ts";
@@ -32,10 +32,9 @@ import { readStackConfiguration } from "../../delivery/settings/stack-configurat
 import { readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { buildkitAddress } from "../../platform/cluster/services.ts";
-import { stepSeconds } from "../../platform/report/build-log.ts";
+import { askBuilder } from "../../platform/report/builder-memory.ts";
 import { localStack, readPlatformSettings } from "../../platform/settings.ts";
 import { tryChanged } from "../build/try.ts";
-import { type EarlierBuilds, withCosts } from "./cost.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
 import { renderPage } from "./page.ts";
 import { renderMarkdown, renderText, summary } from "./render.ts";
@@ -108,11 +107,11 @@ async function explainStack({ stack, save, ...options }: Options): Promise<Expla
   const { chartValues } = settings;
   const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
   const forecasts = await forecastObjects({ ...told, built });
-  const explanation = explain({
+  return explain({
     ...{ stack, plan, applications, now, state: await state, findings, forecasts, tried },
-    ...{ checked: !offline, problems: [...problems, ...conflicts(findings)] },
+    ...{ earlier: await earlier, checked: !offline },
+    problems: [...problems, ...conflicts(findings)],
   });
-  return withCosts(explanation, plan.images, (await earlier) ?? new Map());
 }
 
 /** Reads what is known of earlier builds of the images that change, by name. */
@@ -125,16 +124,17 @@ async function readEarlierBuilds(
   builder: string | undefined,
 ): Promise<ReadonlyMap<string, EarlierBuilds>> {
   const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
+  const asked = builder === undefined ? undefined : askBuilder(builder);
   try {
     const told = plan.images.map(async ({ name, key, platforms }) => {
       const known = recorded.images.get(name);
       if (!known || known.key === shortHash(key)) return undefined;
       const repository = imageRepository(endpoints, name);
-      const [seconds, pulled] = await Promise.all([
-        builder === undefined ? new Map() : stepSeconds(builder, name, stepTitle),
+      const [memory, pulled] = await Promise.all([
+        asked?.memoryOf(name),
         readLayers(client, repository, known.digest, platforms[0]),
       ]);
-      return [name, { seconds, pulled }] as const;
+      return [name, { builder: memory, pulled }] as const;
     });
     return new Map((await Promise.all(told)).filter((one) => one !== undefined));
   } finally {

@@ -1,4 +1,5 @@
 import type { Drift } from "../../delivery/basics/drift.ts";
+import { type EarlierBuilds, forecastBuild } from "../../delivery/findings/build-forecast.ts";
 import {
   type Finding,
   type Findings,
@@ -35,7 +36,7 @@ import {
   waitReasons,
 } from "../../delivery/plan/reasons.ts";
 import type { Solved } from "../build/solve.ts";
-import { type ExplainedBuild, explainBuild, withTrial } from "./build.ts";
+import { type ExplainedBuild, fromProject, withTrial } from "./build.ts";
 import { type ExplainedObjects, explainObjects } from "./objects.ts";
 
 /** What the next `up` does to one image, chart, release or Application, and why. */
@@ -82,6 +83,8 @@ export interface ExplainArgs {
   readonly findings: Findings;
   /** What becomes of objects, by chart. @default - nothing is told */
   readonly forecasts?: ReadonlyMap<string, ObjectForecast>;
+  /** What is known of earlier builds, by name of the image. @default - nothing is */
+  readonly earlier?: ReadonlyMap<string, EarlierBuilds> | undefined;
   /** What images gave that were built to see whether they can be, by name. @default - nothing was */
   readonly tried?: ReadonlyMap<string, Solved> | undefined;
   readonly checked: boolean;
@@ -116,9 +119,8 @@ export function explain(args: ExplainArgs): Explanation {
       const changed = reasons.flatMap(({ cause, subject }) =>
         cause === "source" ? [subject.slice(path.length + 1)] : [],
       );
-      // A run that ended early noted what it did not build.
-      const { steps } = (noted?.finished === true ? noted.fingerprint : undefined) ?? {};
-      const { result } = recorded.images.get(name) ?? {};
+      const before = recorded.images.get(name);
+      const earlier = args.earlier?.get(name);
       return {
         kind: "image",
         name,
@@ -129,12 +131,12 @@ export function explain(args: ExplainArgs): Explanation {
         to: after.tag,
         reasons,
         build: withTrial(
-          explainBuild(image, { steps, result }, new Set(changed)),
+          fromProject(forecastBuild(image, before, earlier, new Set(changed)), path),
           args.tried?.get(name),
-          recorded.images.get(name)?.digest,
+          before?.digest,
         ),
         retagged: noted?.fingerprint.key === after.key,
-        adopted: adoptedAs(recorded.images.get(name), findings.images.get(name)),
+        adopted: adoptedAs(before, findings.images.get(name)),
         drift: findings.images.get(name)?.drift,
       };
     }),

@@ -3,6 +3,7 @@ import type { RegistryClient } from "../registry/client.ts";
 
 /** A layer of an image. */
 export interface ImageLayer {
+  readonly digest: string;
   /** Instruction that made it, as the builder writes it; `""` where it does not say. */
   readonly madeBy: string;
   /** Bytes in the registry, which nodes pull. */
@@ -39,7 +40,7 @@ export async function readLayers(
   });
   const [, ...blobs] = manifest.blobs;
   return {
-    layers: blobs.map(({ size }, at) => ({ madeBy: made[at] ?? "", bytes: size })),
+    layers: blobs.map(({ digest, size }, at) => ({ digest, madeBy: made[at] ?? "", bytes: size })),
     rest: manifest.bytes.length + config.length,
   };
 }

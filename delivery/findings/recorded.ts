@@ -55,6 +55,8 @@ export interface RecordedArtifact {
   readonly appVersion?: string | undefined;
   /** Start of a hash over all that decides the image; see `BuildSteps`. @default - unknown */
   readonly result?: string | undefined;
+  /** What decided each step of the build, by name; see `BuildStep`. @default - unknown */
+  readonly steps?: Readonly<Record<string, string>> | undefined;
   /** Whether the registry had it already, so that no resource made it. @default false */
   readonly adopted?: boolean;
 }
@@ -121,7 +123,7 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
   const charts = new Map<string, RecordedArtifact>();
   const applications = new Map<string, RecordedApplication>();
   const marks = new Map<string, ObjectMarks>();
-  const results = new Map<string, Pick<PluginOutputs, "digest" | "result">>();
+  const results = new Map<string, Pick<RecordedArtifact, "result" | "steps"> & PluginOutputs>();
   let release: RecordedRelease | undefined;
   for (const resource of resources) {
     const name = resourceName(resource);
@@ -153,7 +155,9 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       release = readRelease(outputs);
     } else if (resource.type === "tinyolly:index:Image") {
       addAdopted(images, name, outputs);
-      results.set(name, outputs);
+      // As the component registers them.
+      const { steps } = (resource.inputs ?? {}) as Pick<RecordedArtifact, "steps">;
+      results.set(name, { ...outputs, steps });
     } else if (resource.type === "tinyolly:index:Chart") {
       addAdopted(charts, name, outputs);
     } else if (resource.type === "tinyolly:index:Application") {
@@ -166,11 +170,11 @@ export function readRecorded(resources: readonly StateResource[]): Recorded {
       });
     }
   }
-  for (const [name, { digest, result }] of results) {
+  for (const [name, { digest, result, steps }] of results) {
     const image = images.get(name);
     // A component that a run did not come to tells of the build before.
     if (image && image.digest === digest && result !== undefined)
-      images.set(name, { ...image, result });
+      images.set(name, { ...image, result, steps });
   }
   for (const [name, noted] of marks) {
     const application = applications.get(name);

@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { sha256 } from "../basics/sha256.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { helm } from "./helm.ts";
-import { keep, readKept } from "./kept-file.ts";
+import { keep, readKept } from "../basics/kept-file.ts";
 import { type RenderedObject, readObjects } from "./rendered-object.ts";
 
 /** A chart and what decides how it is rendered. */

@@ -3,7 +3,7 @@ import { type OutputUnit, type Schema, dereference, validate } from "@cfworker/j
 import { fields, isMap } from "../basics/json-fields.ts";
 import { sha256 } from "../basics/sha256.ts";
 import { type ReadApi, readGroupVersions } from "./capabilities.ts";
-import { keep, readKept } from "./kept-file.ts";
+import { keep, readKept } from "../basics/kept-file.ts";
 import { type Manifest, type RenderedObject, syncOptions } from "./rendered-object.ts";
 
 /**

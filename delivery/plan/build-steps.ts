@@ -16,6 +16,8 @@ export interface BuildStep {
   readonly name: string;
   /** Start of a hash over what decides it besides the steps before it. */
   readonly own: string;
+  /** Start of a hash over all that decides it; what has the same gives the same. */
+  readonly chain: string;
   /** Name of the step whose files it changes; undefined of the first one of a stage. */
   readonly after: string | undefined;
   /** Names of steps at the ends of stages that it copies or mounts. */
@@ -154,7 +156,7 @@ class Build {
         const seen = name === "run" ? [environment, args] : environment.folder;
         const own = [name, read.text, instruction.heredocs, seen, read.content];
         chain = hash([chain, own, read.images]);
-        last = this.#note(`${label}: ${title(instruction)}`, own, last, read);
+        last = this.#note(`${label}: ${title(instruction)}`, { own, chain, after: last, read });
       } else if (name !== "arg") {
         settings = hash([settings, name, filled(rest, scope)]);
       }
@@ -176,7 +178,8 @@ class Build {
     const last =
       from === "scratch"
         ? undefined
-        : (this.#bases.get(chain) ?? this.#note(`FROM ${from}`, own, undefined, read));
+        : (this.#bases.get(chain) ??
+          this.#note(`FROM ${from}`, { own, chain, after: undefined, read }));
     if (last !== undefined) this.#bases.set(chain, last);
     return { chain, last, settings: chain, environment: nowhere };
   }
@@ -188,12 +191,13 @@ class Build {
   }
 
   /** Adds a step; returns the name that it gets. */
-  #note(title: string, own: unknown, after: string | undefined, read: Read): string {
+  #note(title: string, { own, chain, after, read }: NotedStep): string {
     const alike = this.steps.filter(({ name }) => name.replace(/ \(\d+\)$/, "") === title).length;
     const name = alike === 0 ? title : `${title} (${alike + 1})`;
     const { takes, files, open } = read;
     // In another order, the same instructions are other steps.
-    this.steps.push({ name, own: shortHash(hash([own, after])), after, takes, files, open });
+    const hashes = { own: shortHash(hash([own, after])), chain: shortHash(chain) };
+    this.steps.push({ name, ...hashes, after, takes, files, open });
     return name;
   }
 
@@ -282,6 +286,14 @@ class Build {
     // While these are read, there are none.
     return (this.#global as Readonly<Record<string, string>> | undefined)?.[name];
   }
+}
+
+interface NotedStep {
+  /** All that decides it besides the steps before it, and with them. */
+  readonly own: unknown;
+  readonly chain: string;
+  readonly after: string | undefined;
+  readonly read: Read;
 }
 
 interface Read {

@@ -1,8 +1,8 @@
 import type { BuildStep } from "./build-steps.ts";
 
 /**
- * Whether a step of a build runs: `runs`, since it or one before it is another one than in the build before; `unchanged`; or `open`,
- * since it takes what another step gives, which only the build tells.
+ * Whether a step of a build runs: `runs`; `unchanged`, since the builder has what it gives, or nothing asks for it; or `open`, since
+ * it takes what another step gives, which only the build tells.
  */
 export type StepFate = "runs" | "unchanged" | "open";
 
@@ -14,31 +14,104 @@ export interface ForetoldStep {
   readonly files: readonly string[];
 }
 
+/** What was built before. */
+export interface StepsBefore {
+  /** What decided each step of the last build, by name. */
+  readonly last: Readonly<Record<string, string>>;
+  /** What the builder tells. @default - it cannot be asked */
+  readonly builder?: StepMemory | undefined;
+}
+
+/** What a builder tells of steps. */
+export interface StepMemory {
+  /** Whether any build had a step with this hash, its `own` or its `chain`, as far as anybody noted. */
+  readonly knows: (hash: string) => boolean;
+  /**
+   * Whether the builder still has what a step gave: `perhaps` where it may have it under another name, undefined where nothing speaks
+   * against it.
+   *
+   * @param byContent Whether what it takes counts by content.
+   */
+  readonly holds: (step: BuildStep, byContent: boolean) => boolean | "perhaps" | undefined;
+}
+
 /** Instructions that leave files, so that they count as steps. */
 const isInstruction = ({ name }: Pick<BuildStep, "name">): boolean => !name.startsWith("FROM ");
 
 /**
  * Says of each step whether it runs.
  *
- * @param before What decided each step of the last build, by name.
- * @param changed Files of the context that are not as they were then.
+ * @param changed Files of the context that are not as they were in the last build.
  */
 export function stepFates(
   steps: readonly BuildStep[],
-  before: Readonly<Record<string, string>>,
+  before: StepsBefore,
   changed: ReadonlySet<string>,
 ): ForetoldStep[] {
-  const fates = new Map<string, StepFate>();
-  for (const { name, own, after, takes, open } of steps) {
-    const parent = after === undefined ? "unchanged" : (fates.get(after) ?? "unchanged");
-    const isOther = !Object.hasOwn(before, name) || before[name] !== own;
-    const isOpen = open || parent === "open" || takes.some((one) => fates.get(one) !== "unchanged");
-    const runs = isOther || parent === "runs";
-    fates.set(name, runs ? "runs" : isOpen ? "open" : "unchanged");
-  }
+  const fates = withoutUnasked(steps, fatesIfAsked(steps, before), before.builder);
   return steps.filter(isInstruction).map(({ name, files }) => ({
     name,
     fate: fates.get(name) ?? "unchanged",
     files: files.filter((file) => changed.has(file)),
   }));
+}
+
+/** What becomes of each step if another one asks for what it gives. */
+function fatesIfAsked(
+  steps: readonly BuildStep[],
+  { last, builder }: StepsBefore,
+): ReadonlyMap<string, StepFate> {
+  const fates = new Map<string, StepFate>();
+  // Those that are as they were, be what they gave there still or not.
+  const same = new Set<string>();
+  // Those that nobody ever ran, nor what stands on them.
+  const fresh = new Set<string>();
+  const byContent = new Set<string>();
+  for (const step of steps) {
+    const { name, own, after = "", takes, open } = step;
+    const standsOn = after === "" ? [] : [after];
+    const isOther = !Object.hasOwn(last, name) || last[name] !== own;
+    if (!isOther && !open && [...standsOn, ...takes].every((one) => same.has(one))) same.add(name);
+    if (open || takes.length > 0 || byContent.has(after)) byContent.add(name);
+    const held = isInstruction(step) ? builder?.holds(step, byContent.has(name)) : undefined;
+    if (held === true || (same.has(name) && held === undefined)) {
+      fates.set(name, "unchanged");
+    } else if (!builder) {
+      fates.set(name, isOther || fates.get(after) === "runs" ? "runs" : "open");
+    } else {
+      const isKnown = byContent.has(name)
+        ? !isOther || builder.knows(own)
+        : builder.knows(step.chain);
+      if (isInstruction(step) && (fresh.has(after) || !isKnown)) fresh.add(name);
+      fates.set(name, held === false || !isKnown || fresh.has(name) ? "runs" : "open");
+    }
+  }
+  return fates;
+}
+
+/** The builder goes from the end of the image back to what it has, and no further. */
+function withoutUnasked(
+  steps: readonly BuildStep[],
+  fates: ReadonlyMap<string, StepFate>,
+  builder: StepMemory | undefined,
+): ReadonlyMap<string, StepFate> {
+  const asked = new Map<string, StepFate>();
+  const byName = new Map(steps.map((step) => [step.name, step]));
+  const ask = (name: string | undefined, isOpen: boolean): void => {
+    const step = byName.get(name ?? "");
+    if (!step) return;
+    const fate = fates.get(step.name) ?? "unchanged";
+    if (fate === "unchanged") {
+      // What stands on it runs: the builder may look again at what it takes, even though it has what it gave.
+      if (asked.size > 0) for (const taken of step.takes) ask(taken, true);
+      return;
+    }
+    if (asked.has(step.name) && (isOpen || asked.get(step.name) !== "open")) return;
+    asked.set(step.name, isOpen ? "open" : fate);
+    // Where it may be there under another name, nothing before it is needed.
+    const mayBeHeld = fate === "open" && builder?.knows(step.chain) === true;
+    for (const before of [step.after, ...step.takes]) ask(before, isOpen || mayBeHeld);
+  };
+  ask(steps.at(-1)?.name, false);
+  return asked;
 }

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import { buildkitAddress } from "../cluster/services.ts";
 import type { PlatformSettings } from "../settings.ts";
@@ -80,60 +80,6 @@ export function buildTimes(settings: PlatformSettings, started: number): BuildTi
   });
 }
 
-/** Builds of one image whose seconds are compared. */
-const mostBuilds = 5;
-
-/**
- * Median seconds of each step that ran in the newest builds of an image, by stage and instruction as `title` shortens it, and of the
- * export; from BuildKit's own history.
- */
-export async function stepSeconds(
-  address: string,
-  image: string,
-  title: (instruction: string) => string,
-): Promise<ReadonlyMap<string, number>> {
-  const builds = readHistory(await runBuildctl(address, historyArgs))
-    .filter(({ CompletedAt, error, Exporters }) => {
-      const name = Exporters?.[0]?.Attrs["name"] ?? "";
-      return CompletedAt !== undefined && error === undefined && name.includes(`/${image}:`);
-    })
-    .sort((a, b) => milliseconds(b.CreatedAt) - milliseconds(a.CreatedAt))
-    .slice(0, mostBuilds);
-  const logs = await Promise.all(
-    builds.map(({ Ref }) => runBuildctl(address, ["logs", "--progress=rawjson", Ref])),
-  );
-  const seconds = new Map<string, number[]>();
-  for (const log of logs) {
-    // BuildKit's solve status, as buildctl prints it.
-    const told = new JsonStream().take(log) as SolveStatus[];
-    const vertexes = new Map(
-      told.flatMap(({ vertexes: some = [] }) => some.map((one) => [one.digest, one] as const)),
-    );
-    for (const { name, started, completed, cached } of vertexes.values()) {
-      if (started === undefined || completed === undefined || cached === true) continue;
-      const [, stage, text] = /^\[(?:linux\/\S+ )?(\S+) +\d+\/\d+\] (.*)/s.exec(name) ?? [];
-      const step = text === undefined ? name : `${stage ?? ""}: ${title(text)}`;
-      const took = (Date.parse(completed) - Date.parse(started)) / 1000;
-      seconds.set(step, [...(seconds.get(step) ?? []), took]);
-    }
-  }
-  return new Map([...seconds].map(([step, all]) => [step, median(all)]));
-}
-
-/** What buildctl prints; nothing where it cannot be run, or takes too long. */
-function runBuildctl(address: string, args: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    const options = { maxBuffer: 1 << 28, timeout: patienceMs };
-    execFile("buildctl", [`--addr=${address}`, "debug", ...args], options, (_, stdout) => {
-      resolve(stdout);
-    });
-  });
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
 const historyArgs = ["histories", "--format={{json .}}"];
 
 function history(address: string, started: number): BuildRecord[] {
@@ -142,7 +88,8 @@ function history(address: string, started: number): BuildRecord[] {
   );
 }
 
-function readHistory(printed: string): BuildRecord[] {
+/** Builds as `buildctl debug histories` prints them, one in each line. */
+export function readHistory(printed: string): BuildRecord[] {
   return printed
     .split("\n")
     .filter((line) => line !== "")
@@ -157,7 +104,8 @@ function buildctl(address: string, args: readonly string[]): string {
   }).stdout;
 }
 
-function milliseconds({ seconds, nanos = 0 }: Timestamp): number {
+/** Milliseconds since 1970. */
+export function milliseconds({ seconds, nanos = 0 }: Timestamp): number {
   return seconds * 1000 + nanos / 1e6;
 }
 
@@ -166,7 +114,8 @@ interface Timestamp {
   readonly nanos?: number;
 }
 
-interface BuildRecord {
+/** A build of the history. */
+export interface BuildRecord {
   readonly Ref: string;
   readonly CreatedAt: Timestamp;
   readonly CompletedAt?: Timestamp;
@@ -174,13 +123,15 @@ interface BuildRecord {
   readonly Exporters?: readonly { readonly Attrs: Readonly<Record<string, string>> }[];
 }
 
-interface SolveStatus {
+/** Part of a build's log, as `buildctl debug logs --progress=rawjson` prints it. */
+export interface SolveStatus {
   readonly vertexes?: readonly {
     readonly digest: string;
     readonly name: string;
     readonly started?: string;
     readonly completed?: string;
     readonly cached?: boolean;
+    readonly error?: string;
   }[];
   readonly statuses?: readonly {
     readonly id: string;

@@ -1,14 +1,17 @@
-// What is foretold of the steps of a build is what BuildKit does.
+// What is foretold of the steps of a build is what BuildKit does, whatever was built or pruned before.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
+import { sha256, shortHash } from "../../delivery/basics/sha256.ts";
 import { type BuildSteps, buildSteps } from "../../delivery/plan/build-steps.ts";
+import { keepSteps } from "../../delivery/plan/kept-steps.ts";
 import { type StepFate, stepFates } from "../../delivery/plan/step-fates.ts";
 import { readSourceTree } from "../../delivery/sources/source-tree.ts";
 import { buildkitAddress } from "../../platform/cluster/services.ts";
+import { askBuilder } from "../../platform/report/builder-memory.ts";
 import { writeFiles } from "../folders.ts";
 import { type Random, seededRandom } from "../random.ts";
 import { platform } from "./checkout.ts";
@@ -19,7 +22,15 @@ const seed = Number(process.env["SEED"] ?? 15);
 const work = mkdtempSync(join(tmpdir(), "tinyolly-steps-"));
 const context = join(work, "context");
 
+const home = process.cwd();
+
+beforeAll(() => {
+  // What is kept of builds is kept in the project's folder.
+  process.chdir(work);
+});
+
 afterAll(() => {
+  process.chdir(home);
   rmSync(work, { recursive: true });
 });
 
@@ -64,7 +75,7 @@ const plain = (text: string): { text: string; mode: number } => ({ text, mode: 0
 function fresh(word: string): Sources {
   const files = {
     "list.txt": word,
-    "src/a": "a",
+    "src/a": word,
     "src/b": "b",
     "conf/a.conf": "a",
     "conf/deep/b.conf": "b",
@@ -91,7 +102,6 @@ const replace =
     sources.dockerfile = sources.dockerfile.replace(pattern, text(word));
   };
 
-/** Each gives something that no build has seen, since only the last one is noted. */
 const edits: Readonly<Record<string, Edit>> = {
   "a source": write("src/a"),
   "a source that can be run": write("src/b", 0o755),
@@ -118,7 +128,7 @@ const edits: Readonly<Record<string, Edit>> = {
   "the user": (sources, word) => {
     sources.dockerfile = sources.dockerfile.replace(
       /USER .*/,
-      `USER ${200 + Number(word.slice(1))}`,
+      `USER ${200 + Number(word.split("_")[1])}`,
     );
   },
   "a default of an argument": replace(/ARG MODE=.*/, (word) => `ARG MODE=${word}`),
@@ -138,6 +148,9 @@ const edits: Readonly<Record<string, Edit>> = {
     () => "$2$1",
   ),
 };
+
+/** Key of a build, as far as this test needs it. */
+const keyOf = (sources: Sources): string => sha256(JSON.stringify(sources));
 
 function plan({ files, dockerfile, buildArgs }: Sources): BuildSteps {
   rmSync(context, { recursive: true, force: true });
@@ -170,7 +183,9 @@ interface Vertex {
   readonly cached?: boolean;
 }
 
-function build({ dockerfile, buildArgs }: Sources): Built {
+function build(sources: Sources): Built {
+  const { dockerfile, buildArgs } = sources;
+  const image = `steps.test/steps:h${shortHash(keyOf(sources))}`;
   const [file, metadata] = ["Dockerfile", "metadata.json"].map((name) => join(work, name));
   writeFileSync(file ?? "", dockerfile);
   const args = Object.entries({ ...buildArgs, SOURCE_DATE_EPOCH: "315532800" });
@@ -180,9 +195,7 @@ function build({ dockerfile, buildArgs }: Sources): Built {
       ...[`--addr=${buildkitAddress(platform)}`, "build", "--progress=rawjson"],
       ...["--frontend=dockerfile.v0", `--local=context=${context}`, `--local=dockerfile=${work}`],
       ...args.map(([name, value]) => `--opt=build-arg:${name}=${value}`),
-      ...[
-        "--output=type=image,name=steps.test/image,push=false,store=false,rewrite-timestamp=true",
-      ],
+      `--output=type=image,name=${image},push=false,store=false,rewrite-timestamp=true`,
       `--metadata-file=${metadata ?? ""}`,
     ],
     { encoding: "utf8", maxBuffer: 1 << 28 },
@@ -220,26 +233,52 @@ function choose(random: Random): string[] {
   return random.shuffle(Object.keys(edits)).slice(0, 1 + random.below(3));
 }
 
+/** Takes some records out of the builder's cache, or all; says which. */
+function prune(random: Random): string {
+  const some = `--filter=id~=^[${"0123456789abcdefghijklmnopqrstuvwxyz".slice(random.below(18)).slice(0, 18)}]`;
+  const args = random.below(4) === 0 ? [] : [some];
+  const run = spawnSync("buildctl", [`--addr=${buildkitAddress(platform)}`, "prune", ...args]);
+  expect(run.status, String(run.stderr)).toBe(0);
+  return `prune ${args.join("")}`;
+}
+
 test(
   `the steps foretold of ${rounds} random edits are those that run`,
   { timeout: (rounds + 10) * 20_000 },
-  () => {
+  async () => {
     process.stdout.write(`SEED=${seed} ROUNDS=${rounds}\n`);
     const random = seededRandom(seed);
     // Other runs on this builder have built something else.
-    let sources = fresh(`w${seed}${String(Date.now())}`);
+    const run = `w${Date.now().toString(36)}`;
+    let sources = fresh(run);
+    keepSteps({ key: keyOf(sources), steps: plan(sources) });
     let [before, was] = [plan(sources), build(sources)];
+    const all = [sources];
     const counts: Record<StepFate, number> = { runs: 0, unchanged: 0, open: 0 };
-    let [openRan, sameDigests] = [0, 0];
+    let [openRan, sameDigests, reverts, prunes] = [0, 0, 0, 0];
     for (let round = 0; round < rounds; round++) {
-      const chosen = choose(random);
+      const done = choose(random);
       sources = structuredClone(sources);
-      for (const name of chosen) edits[name]?.(sources, `w${round}`);
+      if (random.below(4) === 0) {
+        const at = random.below(all.length);
+        sources = structuredClone(all[at] ?? sources);
+        done.splice(random.below(2), done.length, `back to round ${at}`);
+        reverts++;
+      }
+      for (const name of done) edits[name]?.(sources, `${run}_${round}`);
+      if (random.below(5) === 0) {
+        done.push(prune(random));
+        prunes++;
+      }
+      all.push(sources);
       const now = plan(sources);
+      keepSteps({ key: keyOf(sources), steps: now });
+      const builder = await askBuilder(buildkitAddress(platform)).memoryOf("steps");
+      const foretold = stepFates(now.steps ?? [], { last: notes(before), builder }, new Set());
       const built = build(sources);
-      const what = `round ${round} of SEED=${seed}: ${chosen.join(", ")}`;
+      const what = `round ${round} of SEED=${seed}: ${done.join(", ")}`;
       const seen = new Map<string, number>();
-      for (const { name, fate } of stepFates(now.steps ?? [], notes(before), new Set())) {
+      for (const { name, fate } of foretold) {
         const stage = name.slice(0, name.indexOf(":"));
         const at = seen.get(stage) ?? 0;
         seen.set(stage, at + 1);
@@ -254,7 +293,8 @@ test(
       }
       [before, was] = [now, built];
     }
-    process.stdout.write(`${JSON.stringify({ ...counts, openRan, sameDigests })}\n`);
+    const told = { ...counts, openRan, sameDigests, reverts, prunes };
+    process.stdout.write(`${JSON.stringify(told)}\n`);
     // Who calls everything open is never wrong.
     expect(counts.open).toBeLessThan(0.3 * (counts.runs + counts.unchanged + counts.open));
   },

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { sha256 } from "../../../delivery/basics/sha256.ts";
-import { type BuildStepArgs, buildSteps } from "../../../delivery/plan/build-steps.ts";
-import { stepFates } from "../../../delivery/plan/step-fates.ts";
+import {
+  type BuildStep,
+  type BuildStepArgs,
+  buildSteps,
+} from "../../../delivery/plan/build-steps.ts";
+import { type StepMemory, stepFates } from "../../../delivery/plan/step-fates.ts";
 
 const dockerfile = `ARG VERSION=1
 FROM --platform=$BUILDPLATFORM node:24 AS source
@@ -61,7 +65,7 @@ const withText = (change: (text: string) => string): BuildStepArgs =>
 function after(now: BuildStepArgs, before = args()): { fates: string[]; changes: boolean } {
   const [old, next] = [buildSteps(before), buildSteps(now)];
   const known = Object.fromEntries(old.steps?.map(({ name, own }) => [name, own]) ?? []);
-  const fates = stepFates(next.steps ?? [], known, new Set()).filter(
+  const fates = stepFates(next.steps ?? [], { last: known }, new Set()).filter(
     ({ fate }) => fate !== "unchanged",
   );
   return {
@@ -247,4 +251,74 @@ test("two steps with one text have two names", () => {
     "stage-3: RUN true",
     "stage-3: RUN true (2)",
   ]);
+});
+
+describe("where the builder tells what it has", () => {
+  const edited = args({ ...contents, "src/app.ts": "other" });
+  const last = Object.fromEntries(
+    buildSteps(args()).steps?.map(({ name, own }) => [name, own]) ?? [],
+  );
+
+  /** Steps that run or may run, as `fate name`. */
+  function told(
+    now: BuildStepArgs,
+    holds: StepMemory["holds"],
+    known = new Set(buildSteps(args()).steps?.flatMap(({ own, chain }) => [own, chain])),
+  ): string[] {
+    return stepFates(
+      buildSteps(now).steps ?? [],
+      { last, builder: { knows: (hash) => known.has(hash), holds } },
+      new Set(),
+    )
+      .filter(({ fate }) => fate !== "unchanged")
+      .map(({ fate, name }) => `${fate} ${name}`);
+  }
+
+  const chains = (of: BuildStepArgs): ReadonlySet<string> =>
+    new Set(buildSteps(of).steps?.map(({ chain }) => chain));
+
+  test("an edit that was built before runs nothing", () => {
+    const both = new Set([...chains(args()), ...chains(edited)]);
+    expect(told(edited, ({ chain }) => both.has(chain))).toEqual([]);
+  });
+
+  test("what another edit needs besides runs", () => {
+    const both = new Set([...chains(args()), ...chains(edited)]);
+    const more = args({ ...contents, "src/app.ts": "other", "conf/a.conf": "b" });
+    expect(told(more, ({ chain }) => both.has(chain))).toEqual([
+      "runs stage-3: COPY conf/*.conf /etc/",
+      "runs source: COPY . .",
+      "runs build: RUN npm run build",
+      "runs stage-3: COPY --from=build /src/dist /srv",
+    ]);
+  });
+
+  test("all of an empty builder runs", () => {
+    expect(told(args(), () => false).map((one) => one.split(" ")[0])).toEqual(
+      Array.from({ length: 7 }, () => "runs"),
+    );
+  });
+
+  test("a step that is gone runs only where the image needs what it gave", () => {
+    const without = (part: string) => (step: BuildStep) => !step.name.includes(part);
+    expect(told(args(), without("npm run build"))).toEqual([]);
+    expect(told(args(), without("--from=build"))).toEqual([
+      "runs stage-3: COPY --from=build /src/dist /srv",
+    ]);
+    expect(
+      told(edited, ({ name, chain }) =>
+        name.includes("npm ci") ? false : chains(args()).has(chain) || undefined,
+      ),
+    ).toEqual([
+      "runs source: RUN npm ci",
+      "runs source: COPY . .",
+      "runs build: RUN npm run build",
+      "open stage-3: COPY --from=build /src/dist /srv",
+    ]);
+  });
+
+  test("what it does not tell goes by the last build", () => {
+    expect(told(args(), () => undefined)).toEqual([]);
+    expect(told(edited, () => undefined)).toContain("runs build: RUN npm run build");
+  });
 });

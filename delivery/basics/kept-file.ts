@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { parseJson } from "../basics/json-fields.ts";
+import { parseJson } from "./json-fields.ts";
 
 const oneMonth = 30 * 24 * 60 * 60 * 1000;
 

@@ -1,0 +1,130 @@
+import { deliverables } from "../../deliverables.ts";
+import { shortHash } from "../../delivery/basics/sha256.ts";
+import { type BuildForecast, forecastBuild } from "../../delivery/findings/build-forecast.ts";
+import { type PulledImage, readLayers } from "../../delivery/findings/image-layers.ts";
+import {
+  type Recorded,
+  readRecorded,
+  type StateResource,
+} from "../../delivery/findings/recorded.ts";
+import { planDeliverables } from "../../delivery/plan/plan.ts";
+import { RegistryClient } from "../../delivery/registry/client.ts";
+import { imageRepository } from "../../delivery/registry/references.ts";
+import { readSettings } from "../../delivery/settings/settings.ts";
+import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
+import { buildkitAddress } from "../cluster/services.ts";
+import { readLocalState } from "../pulumi/local-state.ts";
+import { type PlatformSettings, localStack } from "../settings.ts";
+import { type Builder, askBuilder } from "./builder-memory.ts";
+import { formatBytes, table } from "./table.ts";
+
+/** What a forecast goes by, as it is before a run. */
+export interface ForecastBasis {
+  readonly recorded: Recorded;
+  readonly builder: Builder;
+}
+
+/** What the builds of one image did. */
+export interface BuildFact {
+  readonly steps: number;
+  readonly seconds: number;
+  /** Bytes that a node pulls which has the image of before. @default - unknown */
+  readonly bytes?: number | undefined;
+}
+
+/** Takes down what a run will change. */
+export function forecastBasis(settings: PlatformSettings): ForecastBasis {
+  return { recorded: recordedIn(settings), builder: askBuilder(buildkitAddress(settings)) };
+}
+
+/**
+ * What was to be foretold of each build of a run, beside what it did, as a table; empty where nothing was.
+ *
+ * @param start Begin of the run, in milliseconds since 1970.
+ */
+export async function forecastTable(
+  settings: PlatformSettings,
+  { recorded, builder }: ForecastBasis,
+  start: number,
+): Promise<string> {
+  const { plan: planned, publishing } = readSettings(readStackConfiguration(localStack));
+  const { endpoints } = publishing;
+  const { images } = planDeliverables(deliverables, planned);
+  const [after, asked] = [recordedIn(settings), askBuilder(buildkitAddress(settings))];
+  const client = new RegistryClient({ host: endpoints.push, tls: endpoints.pushTls });
+  const layersOf = (
+    name: string,
+    digest: string,
+    platform: string | undefined,
+  ): ReturnType<typeof readLayers> =>
+    readLayers(client, imageRepository(endpoints, name), digest, platform);
+  try {
+    const rows = images.map(async (image): Promise<readonly string[] | undefined> => {
+      const {
+        name,
+        key,
+        platforms: [platform],
+      } = image;
+      const [old, now] = [recorded.images.get(name), after.images.get(name)];
+      // Somebody may edit its files meanwhile.
+      if (!old || now?.key !== shortHash(key)) return undefined;
+      const build = (await asked.buildsOf(name)).find((one) => one.start >= start);
+      if (!build) return undefined;
+      const [memory, pulled, pulledNow] = await Promise.all([
+        builder.memoryOf(name),
+        layersOf(name, old.digest, platform),
+        layersOf(name, now.digest, platform),
+      ]);
+      const forecast = forecastBuild(image, old, { builder: memory, pulled });
+      if (!forecast) return undefined;
+      const bytes = pulled && pulledNow && bytesBetween(pulled, pulledNow);
+      const fact = {
+        steps: new Set(build.ran.map((step) => step.name)).size,
+        seconds: (build.end - build.start) / 1000,
+        bytes,
+      };
+      return [name, foretold(forecast), happened(fact)];
+    });
+    const known = (await Promise.all(rows)).filter((row) => row !== undefined);
+    return known.length === 0 ? "" : `\n${table(["build", "foretold", "in fact"], known)}`;
+  } finally {
+    client.close();
+  }
+}
+
+function recordedIn(settings: PlatformSettings): Recorded {
+  // As Pulumi writes them.
+  return readRecorded(readLocalState(settings).resources as readonly StateResource[]);
+}
+
+/** Bytes that one image has and another one lacks. */
+function bytesBetween(before: PulledImage, after: PulledImage): number {
+  const had = new Set(before.layers.map(({ digest }) => digest));
+  const layers = after.layers.filter(({ digest }) => !had.has(digest));
+  return layers.reduce((sum, { bytes }) => sum + bytes, after.rest);
+}
+
+/** A forecast for people: `2 to 3 of 9 steps, 8.1 s, 60.0 kB`. */
+export function foretold({ steps, seconds, bytes }: BuildForecast): string {
+  const [runs, open] = (["runs", "open"] as const).map(
+    (fate) => steps.filter((step) => step.fate === fate).length,
+  );
+  const count = open === 0 ? String(runs) : `${runs ?? 0} to ${(runs ?? 0) + (open ?? 0)}`;
+  return [`${count} of ${steps.length} steps`, ...costs({ seconds, bytes })].join(", ");
+}
+
+/** What happened, in the same words. */
+export function happened({ steps, ...cost }: BuildFact): string {
+  return [`${steps} step${steps === 1 ? "" : "s"}`, ...costs(cost)].join(", ");
+}
+
+function costs(cost: {
+  readonly seconds?: number | undefined;
+  readonly bytes?: number | undefined;
+}): string[] {
+  const { seconds, bytes } = cost;
+  return [
+    ...(seconds === undefined ? [] : [`${seconds.toFixed(1)} s`]),
+    ...(bytes === undefined ? [] : [formatBytes(bytes)]),
+  ];
+}
