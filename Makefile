@@ -21,6 +21,14 @@ ifeq ($(shell test "$$(id -u)" != 0 || test -O . && echo fine),)
 $(error run make without sudo, as the user whose checkout this is; it asks for root where it needs it)
 endif
 endif
+# What a command does not know is refused before it does anything; a first start has no packages yet to say so.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+ifneq ($(and $(strip $(GIVEN)),$(wildcard $(PACKAGES))),)
+PROBLEMS := $(shell $(firstword $(wildcard node_modules/.node/node) node) commands/options.ts $(or $(MAKECMDGOALS),help) -- $(GIVEN))
+ifneq ($(PROBLEMS),)
+$(error $(PROBLEMS))
+endif
+endif
 RELEASE_CLI := node commands/release/cli.ts
 RELEASE_FLAGS := --platform $(STACK_FLAG)
 OFFLINE_ENV := $(if $(call on,OFFLINE),TINYOLLY_OFFLINE=1)
@@ -30,12 +38,12 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$", $$2); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else
+up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else, OFFLINE=1 asks no registry
 	@$(OFFLINE_ENV) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM_CLI) deploy
 
 .PHONY: preview
-preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry
-	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview
+preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry, STACK=
+	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview $(STACK_FLAG)
 
 .PHONY: explain
 explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, HTML=FILE writes a page, TRY=1 builds without pushing, SAVE=FILE, STACK=, OFFLINE=1
@@ -134,7 +142,7 @@ fix: $(PACKAGES) ## Format everything and mend what linters can
 	@node test/check.ts --fix
 
 .PHONY: test
-test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, SEED=N in that order
+test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, SEED=N in that order, ROUNDS=N of random edits
 	@node test/run.ts $(SUITE)
 
 .PHONY: bench

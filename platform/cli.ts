@@ -1,12 +1,13 @@
 /** The platform's commands, as the Makefile calls them: `node platform/cli.ts up|down|status|reset|env|deploy|preview|destroy|end`. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { runMain } from "../delivery/basics/command-line.ts";
 import { readTimings, timingsVariable } from "../delivery/basics/timings.ts";
 import { variable } from "../delivery/basics/variable.ts";
 import { readPlan } from "../delivery/plan/saved-plan.ts";
 import { platformDown, platformReset } from "./end.ts";
-import { stackEnvironment } from "./environment.ts";
+import { enterStack, stackEnvironment } from "./environment.ts";
 import { crashText, unseenCrashes } from "./machine/crashes.ts";
 import { requireSpace } from "./machine/disk.ts";
 import { withLock } from "./machine/lock.ts";
@@ -19,7 +20,7 @@ import { forgetUnfinished } from "./pulumi/unfinished.ts";
 import { breakdown } from "./report/breakdown.ts";
 import { buildTimes, failedBuilds } from "./report/build-log.ts";
 import { readDeployment, deploymentTable } from "./report/deployment.ts";
-import { forecastBasis, forecastTable } from "./report/forecast.ts";
+import { forecastBasis, reportBuilds } from "./report/forecast.ts";
 import { say as log } from "./report/live.ts";
 import { formatBytes, table } from "./report/table.ts";
 import {
@@ -53,11 +54,7 @@ const commands: Readonly<
     return 0;
   },
   deploy,
-  preview: async (settings) => {
-    await up(settings);
-    clearEndedLocks(settings, log);
-    return runPulumi(["preview", "--diff", "--stack", localStack]);
-  },
+  preview,
   destroy,
   end: (settings) =>
     endStack(settings, {
@@ -128,6 +125,18 @@ async function destroy(settings: PlatformSettings): Promise<number> {
   return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
 }
 
+/** Previews any stack; only that of the platform needs its servers. */
+async function preview(settings: PlatformSettings): Promise<number> {
+  const stack = stackOf(process.argv);
+  if (stack === localStack) {
+    await up(settings);
+    clearEndedLocks(settings, log);
+  } else {
+    enterStack(stack);
+  }
+  return runPulumi(["preview", "--diff", "--stack", stack]);
+}
+
 async function deploy(settings: PlatformSettings): Promise<number> {
   // A first start takes long, and the program would only then say that it is not there.
   const plan = variable(process.env, "TINYOLLY_PLAN");
@@ -153,15 +162,21 @@ async function deploy(settings: PlatformSettings): Promise<number> {
     for (const { image, end: logEnd } of failedBuilds(settings, start)) {
       log(`image ${image} failed to build; the end of its log:\n${logEnd}\n`);
     }
-    log(`What was published before the failure is kept; mend the cause and run make up again.`);
+    log(
+      isDeepStrictEqual(before, await readDeployment(settings)) &&
+        buildTimes(settings, start).length === 0
+        ? "Nothing was published or applied."
+        : "What was published before the failure is kept; mend the cause and run make up again.",
+    );
     return status;
   }
   if (!(await awaitRollouts(localStack))) return 1;
   const builds = buildTimes(settings, start);
   const times = { start, end, builds, timings: readTimings(timings) };
   process.stdout.write(`\n${breakdown(times)}`);
-  if (builds.length > 0) process.stdout.write(await forecastTable(settings, basis, start));
-  process.stdout.write(deploymentTable(await readDeployment(settings), before));
+  const report = builds.length === 0 ? undefined : await reportBuilds(settings, basis, start);
+  process.stdout.write(report?.table ?? "");
+  process.stdout.write(deploymentTable(await readDeployment(settings), before, report?.cached));
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
   return 0;
 }

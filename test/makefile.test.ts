@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { chownSync, copyFileSync } from "node:fs";
+import { chownSync, copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { knownOptions, optionProblems } from "../commands/options.ts";
 import { folderWith } from "./folders.ts";
+
+const makefile = readFileSync("Makefile", "utf8");
 
 /** The command of a target, without its script; nothing is run. */
 function commandOf(...words: string[]): string {
@@ -78,3 +81,46 @@ test.runIf(process.getuid?.() === 0)(
     );
   },
 );
+
+const options = [...new Set([...knownOptions(makefile).values()].flat())].sort();
+
+test("each target names in the list of help what its recipe reads, and nothing else", () => {
+  for (const [target, known] of knownOptions(makefile)) {
+    const [, recipe = ""] = new RegExp(`^${target}:.*\\n((?:\\t.*\\n)*)`, "m").exec(makefile) ?? [];
+    const expanded = recipe
+      .replaceAll("$(STACK_FLAG)", "$(call option,STACK,stack)")
+      .replaceAll("$(RELEASE_FLAGS)", "$(call option,STACK,stack)")
+      .replaceAll("$(OFFLINE_ENV)", "$(call on,OFFLINE)");
+    const read = new Set(
+      [...expanded.matchAll(/\$\((?:call (?:on|option),|if \$\()?([A-Z]+)\b/g)]
+        .map(([, name = ""]) => name)
+        .filter((name) => options.includes(name)),
+    );
+    // A script reads these itself.
+    const own = target === "test" ? ["SEED", "ROUNDS"] : [];
+    expect([target, ...new Set([...read, ...own, "PLATFORM"])].sort()).toEqual(
+      [target, ...known].sort(),
+    );
+  }
+});
+
+test.each([...knownOptions(makefile)])("make %s refuses all other options", (target, known) => {
+  for (const option of options) {
+    const problems = optionProblems(makefile, [target], [option]);
+    if (known.includes(option)) expect(problems).toEqual([]);
+    else expect(problems.join()).toMatch(`make ${target} does not know ${option}`);
+  }
+});
+
+test("an option that nobody knows is refused with the nearest, before anything is done", () => {
+  const { status, stderr } = spawnSync("make", ["explain", "JSN=1"], { encoding: "utf8" });
+  expect(status).toBe(2);
+  expect(stderr).toContain("make explain does not know JSN (did you mean JSON?): it knows DETAIL,");
+  expect(optionProblems(makefile, ["up"], ["STACK"]).join()).toMatch(
+    /^make up does not know STACK: it knows PLAN.*; make preview, explain, .* would take it$/,
+  );
+  expect(optionProblems(makefile, ["down"], ["WAIT"])).toEqual([
+    "make down does not know WAIT: it takes no options",
+  ]);
+  expect(optionProblems(makefile, ["up", "explain"], ["JSON", "TINYOLLY_OFFLINE"])).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import lt from "semver/functions/lt.js";
 import { parseDocument } from "yaml";
 import { deliverables } from "../../deliverables.ts";
 import { readOptions } from "../../delivery/basics/command-line.ts";
@@ -34,5 +35,9 @@ export function chartVersion(args: string[]): Promise<number> {
   writeFileSync(`${file}.draft`, changed);
   renameSync(`${file}.draft`, file);
   process.stdout.write(`${file}: version ${String(old)} → ${version}\n`);
+  if (lt(version, String(old)))
+    process.stderr.write(
+      `${version} comes before ${String(old)}: helm and Argo CD take the highest version for the newest\n`,
+    );
   return Promise.resolve(0);
 }

@@ -25,8 +25,12 @@ export type Setting = (key: string) => string;
 export function readAuthority(options: AuthorityOptions, setting: Setting): Authority {
   const { key, "trusted-root": trustedRoot } = options;
   const keyless = setting("signing") === "keyless" && key === undefined;
-  if (options.identity === undefined && !keyless)
-    return readPublicKey(key ?? setting("signingPublicKey"));
+  const publicKey = key ?? setting("signingPublicKey");
+  if (options.identity === undefined && !keyless && publicKey === "")
+    throw new InputError(
+      "this stack signs nothing, so there is no public key; give one with KEY=FILE, or name a stack that signs with STACK=…",
+    );
+  if (options.identity === undefined && !keyless) return readPublicKey(publicKey);
   const identity = options.identity ?? setting("signingIdentity");
   const issuer = options.issuer ?? setting("signingIssuer");
   if (identity !== "" && issuer !== "") return { kind: "keyless", identity, issuer, trustedRoot };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../basics/input-error.ts";
 import { fields, isMap, parseJson } from "../basics/json-fields.ts";
@@ -37,7 +37,14 @@ export function planToSave(
 }
 
 /** Writes a plan for {@link followPlan}. */
+/**
+ * Writes a plan into a file, in the place of an earlier one.
+ *
+ * @throws InputError when the file holds something else.
+ */
 export function savePlan(file: string, plan: SavedPlan): void {
+  if (existsSync(file) && !isPlan(readFileSync(file)))
+    throw new InputError(`${file} is there already, and is no plan; name another file`);
   writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`);
 }
 
@@ -140,9 +147,9 @@ export function readPlan(file: string): SavedPlan {
     throw new InputError(`there is no plan ${file}; save one with make explain SAVE=${file}`);
   }
   const plan = fields(parseJson(Buffer.from(text)));
-  const { form, images, charts, applications, waitSeconds, found } = plan;
-  if (![images, charts, applications].every(isMap))
-    throw new InputError(`${file} is not a plan; save one with make explain SAVE=${file}`);
+  const { form, waitSeconds, found } = plan;
+  if (!isPlan(Buffer.from(text)))
+    throw new InputError(`${file} is not a plan; name the file that make explain SAVE=… wrote`);
   if (form !== 2 || !isMap(waitSeconds) || !isMap(found)) {
     throw new InputError(
       `${file} was saved by another version of this project and does not hold everything that is compared; ` +
@@ -151,4 +158,10 @@ export function readPlan(file: string): SavedPlan {
   }
   // Its form says what it is.
   return plan as unknown as SavedPlan;
+}
+
+/** Whether a text is that of a plan, be it of this version or not. */
+function isPlan(text: Buffer): boolean {
+  const { images, charts, applications } = fields(parseJson(text));
+  return [images, charts, applications].every(isMap);
 }

@@ -120,7 +120,7 @@ export function connectionFailure(
     return new Outage(`the name ${hostname} is not known (${code}); ${advice}`);
   if (lacksTls(error))
     return new Outage(
-      `${host} does not speak TLS; set registryPushTls to plain-http if that is meant`,
+      `${host} does not speak TLS; if that is meant, set registryPushTls to plain-http, or TLS=plain-http where a command takes it`,
     );
   if (code.startsWith("HPE_"))
     return new Outage(`${host} does not speak HTTP (${code}); ${checkAddress}`);

@@ -118,6 +118,11 @@ export async function requireRelease(
   namespace: string,
   release: string,
 ): Promise<StoredRelease> {
+  // Before anybody is asked.
+  if (!isRelease(release) && !isOfContent(release))
+    throw new InputError(
+      `"${release}" is not a release; they are named like v2.1.7, and make releases lists them`,
+    );
   const found = await readRelease(client, namespace, release);
   if (found) return found;
   const names = await releaseNames(client, namespace);
@@ -127,10 +132,15 @@ export async function requireRelease(
   );
 }
 
+/** Whether a name is that of what was recorded by content, as a promotion of a stack without releases does. */
+function isOfContent(name: string): boolean {
+  return /\.x-h[0-9a-f]{12}$/.test(name);
+}
+
 /** Versions of the releases that a namespace has, the newest first. Aliases and what belongs to other artifacts are left out. */
 export async function releaseNames(client: RegistryClient, namespace: string): Promise<string[]> {
   const tags = await client.listTags(recordRepository(namespace));
-  return newestFirst(tags.filter((tag) => isRelease(tag) || /\.x-h[0-9a-f]{12}$/.test(tag)));
+  return newestFirst(tags.filter((tag) => isRelease(tag) || isOfContent(tag)));
 }
 
 /**

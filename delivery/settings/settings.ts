@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { deliverables } from "../../deliverables.ts";
 import { InputError, readAll } from "../basics/input-error.ts";
 import { isMap } from "../basics/json-fields.ts";
+import { didYouMean } from "../basics/nearest.ts";
 import { once } from "../basics/once.ts";
 import { variable } from "../basics/variable.ts";
 import type { ApplicationPlan, ArgoCd, DeployedChart } from "../plan/application-spec.ts";
@@ -370,14 +371,18 @@ function unknownKeys(configuration: StackConfiguration): string[] {
     .filter(
       (key) => key.startsWith(`${project}:`) && !known.includes(key.slice(project.length + 1)),
     )
-    .map(
-      (key) =>
-        `"${key}" is not a configuration key of this project; Pulumi.yaml lists them: ${known.join(", ")}`,
-    );
+    .map((key) => {
+      const near = didYouMean(key.slice(project.length + 1), known);
+      const others = near === "" ? `: ${known.join(", ")}` : "";
+      return `"${key}" is not a configuration key of this project${near}; Pulumi.yaml lists them${others}`;
+    });
 }
 
 function wrongValue(key: Key, value: unknown, allowed: string): string {
-  return `"${key}" is ${JSON.stringify(value)}, but must be ${allowed}; set it with: pulumi config set ${key} …`;
+  // What the command sets as a whole is a text.
+  const first = isMap(value) ? ".NAME" : Array.isArray(value) ? "[0]" : "";
+  const set = first === "" ? key : `--path '${key}${first}'`;
+  return `"${key}" is ${JSON.stringify(value)}, but must be ${allowed}; set it with: pulumi config set ${set} …`;
 }
 
 function oneOf(value: string, allowed: readonly string[]): string | undefined {

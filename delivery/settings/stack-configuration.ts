@@ -22,7 +22,12 @@ export function readStackConfiguration(
     `tinyolly:${key}`,
     readMap(declaration)["default"],
   ]);
-  const held = readMap(readMap(readYaml(file))["config"]);
+  // Pulumi takes a key without a namespace for one of the project.
+  const held = Object.fromEntries(
+    Object.entries(readMap(readMap(readYaml(file))["config"])).map(
+      ([key, value]) => [key.includes(":") ? key : `tinyolly:${key}`, value] as const,
+    ),
+  );
   const isSecret = (key: string): boolean => Object.hasOwn(readMap(held[key]), "secure");
   const [open] = openSecrets(held, isSecret);
   if (open !== undefined) throw new InputError(`${file}: ${open}`);

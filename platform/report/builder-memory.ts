@@ -129,15 +129,15 @@ function isRewritten(step: RanStep, record: CacheRecord): boolean {
 }
 
 /** Whether a record may be of a step, by what it is of alone. */
-function isAlike({ vertex }: RanStep, record: CacheRecord): boolean {
+function isAlike({ name, vertex }: RanStep, record: CacheRecord): boolean {
   if (record.description === "") return true;
   if (!isOfRun(record)) return record.description === vertex;
+  const [, instruction] = /: RUN (?:--\S+ +)*(.*)$/s.exec(name) ?? [];
+  if (instruction === undefined) return false;
   const [, command = ""] = / -c (.*)$/s.exec(record.description) ?? [];
-  // Of a script in the Dockerfile, the builder names the begin only.
-  return (
-    vertex.includes("] RUN ") &&
-    (vertex.includes("<<") || squeezed(vertex).includes(squeezed(command)))
-  );
+  // Of a script in the Dockerfile, the name has the begin only.
+  const begin = squeezed(instruction.replace(/…?(?: \(\d+\))?$/, ""));
+  return begin.startsWith("<<") || squeezed(command).startsWith(begin);
 }
 
 function isOfSameKind(step: string, record: CacheRecord): boolean {
@@ -161,51 +161,69 @@ async function readBuild(address: string, record: BuildRecord): Promise<PastBuil
   const { Ref, CreatedAt, CompletedAt = CreatedAt, error, Exporters } = record;
   const file = join(folder, `${Ref}.json`);
   // Only this function writes there.
-  let ran = readKept(file) as readonly RanStep[] | undefined;
-  if (!ran) {
-    ran = ranSteps(await buildctl(address, ["debug", "logs", "--progress=rawjson", Ref]));
-    keep(file, ran);
+  let logged = readKept(file) as readonly LoggedStep[] | undefined;
+  if (!logged) {
+    logged = loggedSteps(await buildctl(address, ["debug", "logs", "--progress=rawjson", Ref]));
+    keep(file, logged);
   }
+  const hashes = keptSteps(imageOf(record).key);
   return {
-    ...{ start: milliseconds(CreatedAt), end: milliseconds(CompletedAt), ran },
+    ...{ start: milliseconds(CreatedAt), end: milliseconds(CompletedAt), hashes },
+    ran: ranSteps(logged, Object.keys(hashes)),
     pushed: error === undefined && Exporters?.[0]?.Attrs["push"] === "true",
-    hashes: keptSteps(imageOf(record).key),
   };
 }
 
-/** Steps that ran, from a log as buildctl prints it. */
-function ranSteps(log: string): RanStep[] {
+/** A step in a build's log. */
+interface LoggedStep {
+  readonly platform: string;
+  readonly stage: string;
+  /** As the builder writes it, with the values of variables. */
+  readonly vertex: string;
+  readonly title: string;
+  /** From and to milliseconds since 1970. @default - it did not run */
+  readonly span?: Span;
+}
+
+/** Steps of a log as buildctl prints it, in the order of each stage. */
+function loggedSteps(log: string): LoggedStep[] {
   // BuildKit's solve status.
   const told = (new JsonStream().take(log) as SolveStatus[]).flatMap(
     ({ vertexes = [] }) => vertexes,
   );
-  const steps = [...new Map(told.map((vertex) => [vertex.digest, vertex])).values()].flatMap(
-    (vertex) => {
-      const [, platform = "", stage, index, text] =
-        /^\[(linux\/\S+ )?(?:(\S+) +)?(\d+)\/\d+\] (.*)/s.exec(vertex.name) ?? [];
+  return [...new Map(told.map((vertex) => [vertex.digest, vertex])).values()]
+    .flatMap(({ name: vertex, started, completed, cached, error }) => {
+      const [, platform = "", stage = "stage-0", index, text] =
+        /^\[(linux\/\S+ )?(?:(\S+) +)?(\d+)\/\d+\] (.*)/s.exec(vertex) ?? [];
       if (index === undefined || text === undefined || text.startsWith("FROM ")) return [];
       // Of a script in the Dockerfile, the builder tells the begin as well.
-      const instruction = text.replace(/(<<\S+) \(.*\)$/s, "$1");
-      const title = `${stage ?? "stage-0"}: ${stepTitle(instruction)}`;
-      return [{ vertex, platform, index: Number(index), title }];
-    },
-  );
-  const seen = new Map<string, number>();
-  return steps
+      const title = stepTitle(text.replace(/(<<\S+) \(.*\)$/s, "$1"));
+      const ran = started !== undefined && completed !== undefined && cached !== true;
+      const span =
+        ran && error === undefined
+          ? { span: { start: Date.parse(started), end: Date.parse(completed) } }
+          : {};
+      return [{ index: Number(index), step: { platform, stage, vertex, title, ...span } }];
+    })
     .sort((a, b) => a.index - b.index)
-    .flatMap(({ vertex: { name: vertex, started, completed, cached, error }, platform, title }) => {
-      const times = (seen.get(platform + title) ?? 0) + 1;
-      seen.set(platform + title, times);
-      if (
-        started === undefined ||
-        completed === undefined ||
-        cached === true ||
-        error !== undefined
-      )
-        return [];
-      const name = times === 1 ? title : `${title} (${times})`;
-      return [{ name, vertex, start: Date.parse(started), end: Date.parse(completed) }];
+    .map(({ step }) => step);
+}
+
+/**
+ * Names the steps that ran as the build's plan does.
+ *
+ * @param planned Names of all steps, in the order of each stage; empty where nobody noted them.
+ */
+function ranSteps(logged: readonly LoggedStep[], planned: readonly string[]): RanStep[] {
+  const stages = Map.groupBy(logged, ({ platform, stage }) => `${platform}${stage}`);
+  return [...stages.values()].flatMap((steps) => {
+    const names = planned.filter((name) => name.startsWith(`${steps[0]?.stage ?? ""}: `));
+    return steps.flatMap(({ stage, vertex, title, span }, at) => {
+      // By their places, since the builder writes values in the place of variables.
+      const name = names.length === steps.length ? names[at] : `${stage}: ${title}`;
+      return span && name !== undefined ? [{ name, vertex, ...span }] : [];
     });
+  });
 }
 
 /** Image that a build pushed, and the start of its key. */

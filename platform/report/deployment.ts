@@ -37,8 +37,16 @@ export async function readDeployment(settings: PlatformSettings): Promise<Deploy
   return { images, charts, applications, sizes, found };
 }
 
-/** The end of `make up`: what there is now, what is new since `before`, and what to type next. */
-export function deploymentTable(now: Deployment, before: Deployment): string {
+/**
+ * The end of `make up`: what there is now, what is new since `before`, and what to type next.
+ *
+ * @param cached Images of whose builds no step ran.
+ */
+export function deploymentTable(
+  now: Deployment,
+  before: Deployment,
+  cached: ReadonlySet<string> = new Set(),
+): string {
   const images = Object.entries(now.images).map(([name, { tag, digest }]) => [
     name,
     tag,
@@ -48,7 +56,9 @@ export function deploymentTable(now: Deployment, before: Deployment): string {
       ? "unchanged"
       : now.found.images.includes(name)
         ? "was in the registry"
-        : "built",
+        : cached.has(name)
+          ? "from the builder's cache"
+          : "built",
   ]);
   const charts = Object.entries(now.charts).map(([name, { version, digest }]) => [
     name,

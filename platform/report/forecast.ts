@@ -37,16 +37,24 @@ export function forecastBasis(settings: PlatformSettings): ForecastBasis {
   return { recorded: recordedIn(settings), builder: askBuilder(buildkitAddress(settings)) };
 }
 
+/** What is said of the builds of a run. */
+export interface BuildReport {
+  /** What was to be foretold of each beside what it did, as a table; empty where nothing was. */
+  readonly table: string;
+  /** Names of the images of whose builds no step ran. */
+  readonly cached: ReadonlySet<string>;
+}
+
 /**
- * What was to be foretold of each build of a run, beside what it did, as a table; empty where nothing was.
+ * Lays what was to be foretold of each build of a run beside what it did.
  *
  * @param start Begin of the run, in milliseconds since 1970.
  */
-export async function forecastTable(
+export async function reportBuilds(
   settings: PlatformSettings,
   { recorded, builder }: ForecastBasis,
   start: number,
-): Promise<string> {
+): Promise<BuildReport> {
   const { plan: planned, publishing } = readSettings(readStackConfiguration(localStack));
   const { endpoints } = publishing;
   const { images } = planDeliverables(deliverables, planned);
@@ -58,6 +66,7 @@ export async function forecastTable(
     platform: string | undefined,
   ): ReturnType<typeof readLayers> =>
     readLayers(client, imageRepository(endpoints, name), digest, platform);
+  const cached = new Set<string>();
   try {
     const rows = images.map(async (image): Promise<readonly string[] | undefined> => {
       const {
@@ -70,6 +79,7 @@ export async function forecastTable(
       if (!old || now?.key !== shortHash(key)) return undefined;
       const build = (await asked.buildsOf(name)).find((one) => one.start >= start);
       if (!build) return undefined;
+      if (build.ran.length === 0) cached.add(name);
       const [memory, pulled, pulledNow] = await Promise.all([
         builder.memoryOf(name),
         layersOf(name, old.digest, platform),
@@ -86,7 +96,8 @@ export async function forecastTable(
       return [name, foretold(forecast), happened(fact)];
     });
     const known = (await Promise.all(rows)).filter((row) => row !== undefined);
-    return known.length === 0 ? "" : `\n${table(["build", "foretold", "in fact"], known)}`;
+    const header = ["build", "foretold", "in fact"];
+    return { table: known.length === 0 ? "" : `\n${table(header, known)}`, cached };
   } finally {
     client.close();
   }

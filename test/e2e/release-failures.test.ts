@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, extract } from "tar";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Reproduction } from "../../commands/build/reproduce.ts";
 import { small } from "../../commands/rehearse/product.ts";
 import { type Changes, type Ran, Stage } from "../../commands/rehearse/stage.ts";
 import {
@@ -389,6 +390,26 @@ describe("a bundle", () => {
     expect(made.status).toBe(0);
     const bundled = await stage.release("bundle", "--release", release, "--file", file);
     expect(bundled.status).toBe(0);
+  });
+
+  test("holds images that are built again with the same bytes", async () => {
+    const again = ["commands/build/cli.ts", "--stack", "prod", "--release", release];
+    const { status, stdout, output } = await stage.start("node", [...again, "--json"]);
+    expect(status, output).toBe(0);
+    // The command's own JSON.
+    const done = JSON.parse(stdout) as Reproduction[];
+    expect(done.map(({ name }) => name).sort()).toEqual(small.images);
+    expect(done.filter(({ built, published }) => built !== published)).toEqual([]);
+    const file = join(stage.checkout, "apps/web/content");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, `${text}more\n`);
+    try {
+      const edited = await stage.start("node", [...again, "--image", "web"]);
+      expect(edited.output).toMatch(/image web: .* was published, and .* built; layer 1 of /);
+      expect(edited.status).toBe(1);
+    } finally {
+      writeFileSync(file, text);
+    }
   });
 
   test("that was tampered with is not loaded", async () => {

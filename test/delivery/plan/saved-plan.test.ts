@@ -14,6 +14,7 @@ import {
   type SavedPlan,
   followPlan,
   planToSave,
+  readPlan,
   savePlan,
 } from "../../../delivery/plan/saved-plan.ts";
 import { enterFolderWith, writeFiles } from "../../folders.ts";
@@ -213,7 +214,7 @@ describe("a plan that cannot be read is refused:", () => {
         () => {
           writeFileSync(file, text);
         },
-        `plan.json is not a plan; ${save}`,
+        "plan.json is not a plan; name the file that make explain SAVE=… wrote",
       ],
     ),
     [
@@ -230,4 +231,22 @@ describe("a plan that cannot be read is refused:", () => {
       follow(plannedShop());
     }).toThrow(new InputError(message));
   });
+});
+
+test.each(["", "{}", "# Notes", '{"name": "tinyolly"}'])(
+  "a plan is not saved over a file that holds %j",
+  (text) => {
+    writeFileSync(file, text);
+    expect(() => {
+      savePlan(file, toSave(plannedShop()));
+    }).toThrow("plan.json is there already, and is no plan; name another file");
+    expect(readFileSync(file, "utf8")).toBe(text);
+  },
+);
+
+test("a plan is saved over an earlier one", () => {
+  const plan = toSave(plannedShop());
+  savePlan(file, plan);
+  savePlan(file, plan);
+  expect(readPlan(file)).toEqual(JSON.parse(JSON.stringify(plan)));
 });

@@ -64,7 +64,7 @@ describe("TLS", () => {
       "plain HTTP under verify",
       "verify",
       false,
-      "HOST does not speak TLS; set registryPushTls to plain-http if that is meant",
+      "HOST does not speak TLS; if that is meant, set registryPushTls to plain-http, or TLS=plain-http where a command takes it",
     ],
     [
       "TLS under plain-http",

@@ -233,7 +233,12 @@ describe("a key that", () => {
     [
       "does not exist",
       { registryPsuh: "ghcr.io" },
-      '"tinyolly:registryPsuh" is not a configuration key of this project; Pulumi.yaml lists them: ' +
+      '"tinyolly:registryPsuh" is not a configuration key of this project (did you mean registryPush?); Pulumi.yaml lists them',
+    ],
+    [
+      "is like none of them",
+      { colour: "red" },
+      '"tinyolly:colour" is not a configuration key of this project; Pulumi.yaml lists them: ' +
         "registryPush, registryPushTls, registryPull, registryInCluster, registryInClusterPlainHttp, " +
         "registryNamespace, registryUser, builder, builderDriver, builderNodes, registryCache, baseLock, largestFile, platforms, versioning, release, aliases, deploy, kubeconfig, kubeContext, argocdNamespace, " +
         "argocdProject, namePrefix, destinationServer, waitSeconds, chartValues, keepReleases, signing, signingKey, signingPublicKey, " +
@@ -274,7 +279,7 @@ describe("a key that", () => {
       { platforms: ["linux/amd64", "linux/amd64"] },
       '"platforms" is ["linux/amd64","linux/amd64"], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
-        "set it with: pulumi config set platforms …",
+        "set it with: pulumi config set --path 'platforms[0]' …",
     ],
     [
       "should be a host and has a scheme",
@@ -309,14 +314,14 @@ describe("a key that", () => {
       { platforms: ["linux/amd64", "linux/x86"] },
       '"platforms" is ["linux/amd64","linux/x86"], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
-        "set it with: pulumi config set platforms …",
+        "set it with: pulumi config set --path 'platforms[0]' …",
     ],
     [
       "should be platforms and is empty",
       { platforms: [] },
       '"platforms" is [], but must be one or more different ones of linux/386, linux/amd64, ' +
         "linux/arm/v6, linux/arm/v7, linux/arm64, linux/ppc64le, linux/riscv64, linux/s390x; " +
-        "set it with: pulumi config set platforms …",
+        "set it with: pulumi config set --path 'platforms[0]' …",
     ],
     [
       "should say where versions come from",
@@ -347,13 +352,13 @@ describe("a key that", () => {
       "should be values by chart and has an unknown chart",
       { chartValues: { tinyoly: {} } },
       '"chartValues" is {"tinyoly":{}}, but must be a map of values for each of tinyolly, tinyolly-demos; ' +
-        "set it with: pulumi config set chartValues …",
+        "set it with: pulumi config set --path 'chartValues.NAME' …",
     ],
     [
       "should be values by chart and has a list",
       { chartValues: { tinyolly: [] } },
       '"chartValues" is {"tinyolly":[]}, but must be a map of values for each of tinyolly, tinyolly-demos; ' +
-        "set it with: pulumi config set chartValues …",
+        "set it with: pulumi config set --path 'chartValues.NAME' …",
     ],
     [
       "should say how to sign and does not",

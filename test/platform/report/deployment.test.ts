@@ -64,6 +64,13 @@ describe("the table of a deployment", () => {
     ]);
   });
 
+  test("does not say that an image was built of which no step ran", () => {
+    const lines = deploymentTable(deployed, nothing, new Set(["demo"])).split("\n");
+    expect(lines.filter((line) => line.startsWith("demo"))).toEqual([
+      "demo   v2.1.x-h2  sha256:222222222222  999 B    from the builder's cache",
+    ]);
+  });
+
   test("shows as unchanged what has the digest and revision of before", () => {
     const { demo } = deployed.images;
     if (!demo) throw new Error("the deployment above has a demo");
