@@ -28,6 +28,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   builds: "stack",
   cluster: "stack",
   releases: "stack",
+  rollouts: "stack",
   truth: "stack",
   kills: "stack",
   builders: "platform",

@@ -17,6 +17,7 @@ import {
   kubectl,
 } from "../../delivery/rollout/kubectl.ts";
 import { Rollout, type WantedRollout, describeState } from "../../delivery/rollout/completion.ts";
+import { type Outlook, Prospects } from "../../delivery/rollout/prospects.ts";
 import { readWait } from "../../delivery/rollout/wait-settings.ts";
 import { runScript } from "./script.ts";
 
@@ -40,6 +41,8 @@ interface AwaitedRollout extends Pick<RolloutRequest, "namespace" | "wanted"> {
 }
 
 const tickMs = 1000;
+/** Between two looks at pods. */
+const lookMs = 2000;
 /** Seconds for which the cluster may be out of reach. */
 const longestOutage = 30;
 
@@ -58,11 +61,11 @@ async function main(): Promise<number> {
     });
   }
   try {
-    const failure = await waitFor(awaited, watch);
-    if (failure === undefined) return 0;
-    const { application } = watch;
     const read = (args: readonly string[]): Promise<string> =>
       kubectl([...args, ...accessFlags(cluster)]);
+    const failure = await waitFor(awaited, watch, new Prospects(read));
+    if (failure === undefined) return 0;
+    const { application } = watch;
     const details = await diagnose({ wanted, images, application }, read);
     print([failure.text, ...details, "", ...nextSteps(awaited, failure)]);
     return 1;
@@ -88,6 +91,7 @@ interface Failure {
 async function waitFor(
   { cluster, namespace, wanted, waitSeconds }: AwaitedRollout,
   watch: ApplicationWatch,
+  prospects: Prospects,
 ): Promise<Failure | undefined> {
   const { name } = wanted;
   const rollout = new Rollout(wanted);
@@ -97,6 +101,8 @@ async function waitFor(
   const patience = Math.min(longestOutage, waitSeconds / 10);
   let unreadableSince: number | undefined;
   let syncedAt: number | undefined;
+  let outlook: Outlook = {};
+  let lookedAt = 0;
   let said = "";
   const say = (state: string): void => {
     if (state !== said) process.stderr.write(`${name}: ${state}\n`);
@@ -122,23 +128,28 @@ async function waitFor(
     }
     if (!watch.application) continue;
     const verdict = rollout.judge(watch.application, performance.now());
-    if (verdict.kind === "stuck")
+    if (verdict.kind === "stuck") {
+      if (verdict.patch) await patchApplication(cluster, wanted, namespace, verdict.patch);
       return { text: `${name} does not roll out: ${verdict.why}`, late: false };
+    }
     if (verdict.kind === "done" || verdict.synced) syncedAt ??= noteTiming("sync", start);
     if (verdict.kind === "done") {
       say("Synced, Healthy");
       noteTiming("roll-out", syncedAt ?? start);
       return undefined;
     }
-    if (watch.problem === undefined) say(verdict.state);
+    if (verdict.synced && performance.now() - lookedAt > lookMs) {
+      outlook = await prospects.look(watch.application.status ?? {}, performance.now());
+      lookedAt = performance.now();
+      if (outlook.hopeless !== undefined)
+        return { text: `${name} does not roll out: ${outlook.hopeless}`, late: false };
+    }
+    const { worst } = verdict.synced ? outlook : {};
+    if (watch.problem === undefined)
+      say(worst === undefined ? verdict.state : `${verdict.state}; ${worst}`);
     if (verdict.patch) {
       process.stderr.write(`${name}: asking Argo CD to try again what failed before\n`);
-      const args = ["patch", applicationKind, name, `--namespace=${namespace}`, "--type=merge"];
-      const patch = `--patch=${JSON.stringify(verdict.patch)}`;
-      await kubectl([...args, patch, ...accessFlags(cluster)]).catch((error: unknown) => {
-        if (!(error instanceof KubectlError)) throw error;
-        process.stderr.write(`${name}: Argo CD cannot be asked: ${error.message}\n`);
-      });
+      await patchApplication(cluster, wanted, namespace, verdict.patch);
     }
   }
   const { application, problem } = watch;
@@ -147,6 +158,21 @@ async function waitFor(
     text: `${name} is not Synced and Healthy at the new revision after ${waitSeconds} s: ${problem ?? state}`,
     late: true,
   };
+}
+
+/** Changes the Application; where that cannot be, it says so and nothing else happens. */
+async function patchApplication(
+  cluster: ClusterAccess,
+  { name }: WantedRollout,
+  namespace: string,
+  change: object,
+): Promise<void> {
+  const args = ["patch", applicationKind, name, `--namespace=${namespace}`, "--type=merge"];
+  const patch = `--patch=${JSON.stringify(change)}`;
+  await kubectl([...args, patch, ...accessFlags(cluster)]).catch((error: unknown) => {
+    if (!(error instanceof KubectlError)) throw error;
+    process.stderr.write(`${name}: Argo CD cannot be asked: ${error.message}\n`);
+  });
 }
 
 function nextSteps(

@@ -93,6 +93,8 @@ export type Verdict =
       readonly kind: "stuck";
       /** Why waiting cannot help, as a clause. */
       readonly why: string;
+      /** Change that keeps Argo CD from trying on; a merge patch. */
+      readonly patch?: object;
     };
 
 /** How long an error may be there before it counts; some are over at the next look. */
@@ -144,6 +146,13 @@ export class Rollout {
       this.errorSince ??= now;
       if (now - this.errorSince >= graceMs)
         return { kind: "stuck", why: `Argo CD says ${error.type}` };
+    }
+
+    const refused = running && this.owns(operationState) ? refusal(operationState) : undefined;
+    if (refused !== undefined) {
+      // While it tries on, it does not begin with what mends this.
+      const patch = { status: { operationState: { phase: "Terminating" } } };
+      return { kind: "stuck", why: `the cluster refuses ${refused}`, patch };
     }
 
     if (failed && !running && this.owns(operationState)) {
@@ -206,6 +215,17 @@ export function describeState(wanted: WantedRollout, status: ApplicationStatus):
 
 function isCurrent(wanted: WantedRollout, status: ApplicationStatus): boolean {
   return isCompared(wanted, status) && status.sync?.revision === wanted.digest;
+}
+
+/** What no other try can change; Argo CD would try for minutes. */
+const final = /is invalid:|field is immutable|denied the request/;
+
+/** The first object that the cluster refused for good, with its words. */
+function refusal({ syncResult }: OperationState): string | undefined {
+  const one = syncResult?.resources?.find(
+    ({ status, message = "" }) => status === "SyncFailed" && final.test(message),
+  );
+  return one && `${one.kind} ${one.name}: ${one.message ?? ""}`;
 }
 
 function hasFailed(operation: OperationState | undefined): boolean {

@@ -10,10 +10,13 @@ interface Metadata {
   readonly namespace?: string;
   readonly uid?: string;
   readonly generation?: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly { readonly uid: string; readonly name: string }[];
 }
 
 interface WorkloadStatus {
+  readonly updateRevision?: string;
   readonly observedGeneration?: number;
   readonly readyReplicas?: number;
   readonly updatedReplicas?: number;
