@@ -177,7 +177,9 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   const report = builds.length === 0 ? undefined : await reportBuilds(settings, basis, start);
   process.stdout.write(report?.table ?? "");
   process.stdout.write(deploymentTable(await readDeployment(settings), before, report?.cached));
-  process.stdout.write(`\nThe web UI is http://127.0.0.1:${settings.ports.ui}\n`);
+  const { ui, otlp } = settings.ports;
+  process.stdout.write(`\nThe web UI is http://127.0.0.1:${ui}\n`);
+  process.stdout.write(`OTLP/gRPC for telemetry of your own: http://127.0.0.1:${otlp}\n`);
   return 0;
 }
 

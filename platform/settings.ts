@@ -42,6 +42,8 @@ export interface Ports {
   readonly controllerMetrics: number;
   /** The web UI of TinyOlly. */
   readonly ui: number;
+  /** Telemetry for TinyOlly by OTLP/gRPC. */
+  readonly otlp: number;
 }
 
 /**
@@ -64,6 +66,7 @@ export const portVariables: Readonly<
   repoServerMetrics: ["TINYOLLY_PORT_REPO_SERVER_METRICS", 18084],
   controllerMetrics: ["TINYOLLY_PORT_CONTROLLER_METRICS", 18082],
   ui: ["TINYOLLY_PORT_UI", 5002],
+  otlp: ["TINYOLLY_PORT_OTLP", 4317],
 };
 
 /** Takes the place of 49443 where ports are moved, since others of that size may be a connection's. */
@@ -73,7 +76,7 @@ const movedRegistryTls = 29_443;
 const offsetStep = 100;
 
 /** With these, every port lies between the ones that only root may use and those of connections (32768 and above). */
-const offsetRange = [-3900, 2200] as const;
+const offsetRange = [-3200, 2200] as const;
 
 /** Names under which the registry is reached; the platform maps them to loopback in /etc/hosts. */
 export const registryHosts = {

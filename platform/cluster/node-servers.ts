@@ -88,10 +88,11 @@ export function node(settings: PlatformSettings): Service {
       `--cgroup=${controlGroup(settings)}`,
       ...reach,
       ...hostPaths(settings),
-      `--publish=${address}=${uiTarget}`,
+      `--publish=${address}=${serviceAddress("webui", 80)}`,
+      `--publish=127.0.0.1:${ports.otlp}=${serviceAddress("otlp-receiver", 4343)}`,
     ],
     address,
-    ports: [ports.ui],
+    ports: [ports.ui, ports.otlp],
     ready: async () =>
       initPid(settings) !== "0" &&
       (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,
@@ -123,8 +124,10 @@ function rehearsalAddresses({ rehearsal, rehearsalPorts }: PlatformSettings): st
   return rehearsal ? [registry, tokens, airgap].map((port) => `127.0.0.1:${port}`) : [];
 }
 
-/** Service of the web UI, which the host reaches at a port of its own. */
-const uiTarget = `tinyolly-webui.tinyolly.svc.${clusterDomain}:80`;
+/** Address of a Service of TinyOlly, which the host reaches at a port of its own. */
+function serviceAddress(component: string, port: number): string {
+  return `tinyolly-${component}.tinyolly.svc.${clusterDomain}:${port}`;
+}
 
 export function containerd(settings: PlatformSettings): Service {
   const { registryInCluster } = settings.ports;

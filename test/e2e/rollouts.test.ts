@@ -40,7 +40,9 @@ const container = (more: string, image = "{{ IMAGE }}"): string => `containers:
 test.each<[what: string, pod: string, why: RegExp]>([
   [
     "ends with the same exit again and again",
-    container(`command: ["python", "-c", "import sys; print('no luck'); sys.exit(3)"]`),
+    // Without a probe it would be ready for a moment.
+    container(`command: ["python", "-c", "import sys; print('no luck'); sys.exit(3)"]
+readinessProbe: { exec: { command: ["test", "-f", "/ready"] } }`),
     /does not roll out: pod more-\S+: container more ended with exit code 3 again and again[^]*no luck/,
   ],
   [

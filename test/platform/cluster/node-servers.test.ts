@@ -27,7 +27,7 @@ const config = ({ state }: PlatformSettings, name: string): string =>
 const json = (settings: PlatformSettings, name: string): Record<string, unknown> =>
   JSON.parse(config(settings, name)) as Record<string, unknown>;
 
-test("the node lets out connections to the API and the registry, and lets in those to the web UI", () => {
+test("the node lets out connections to the API and the registry, and lets in those to the web UI and to OTLP", () => {
   const settings = platform({
     TINYOLLY_PORT_API_SERVER: "6444",
     TINYOLLY_PORT_REGISTRY_IN_CLUSTER: "5001",
@@ -38,6 +38,7 @@ test("the node lets out connections to the API and the registry, and lets in tho
     "--reach=6444=127.0.0.1:6444",
     "--reach=5001=127.0.0.1:5001",
     "--publish=127.0.0.1:5003=tinyolly-webui.tinyolly.svc.cluster.local:80",
+    "--publish=127.0.0.1:4317=tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4343",
   ]);
 });
 

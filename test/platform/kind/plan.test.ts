@@ -53,6 +53,7 @@ test("the node's ports are those of the embedded platform, and on loopback only"
       { listenAddress, hostPort: ports.registryTls, containerPort: 30443 },
       { listenAddress, hostPort: ports.registry, containerPort: 30500 },
       { listenAddress, hostPort: ports.ui, containerPort: 30080 },
+      { listenAddress, hostPort: ports.otlp, containerPort: 30317 },
     ],
   ]);
 });
@@ -64,7 +65,7 @@ test("the Services have these ports of the node, and the registry's its in-clust
   ] as Service[]; // Services by their kind.
   const [{ metadata }] = services as [Service];
   expect(`${metadata.name}.${metadata.namespace}.svc.cluster.local`).toBe(registryHosts.inCluster);
-  expect(services.map(({ spec }) => spec.type)).toEqual(["NodePort", "NodePort"]);
+  expect(services.map(({ spec }) => spec.type)).toEqual(["NodePort", "NodePort", "NodePort"]);
   expect(
     services.map(({ spec }) => spec.ports.map(({ port, nodePort }) => [port, nodePort])),
   ).toEqual([
@@ -73,6 +74,7 @@ test("the Services have these ports of the node, and the registry's its in-clust
       [5443, 30443],
     ],
     [[80, 30080]],
+    [[4343, 30317]],
   ]);
 });
 
