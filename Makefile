@@ -38,8 +38,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$", $$2); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else, OFFLINE=1 asks no registry
-	@$(OFFLINE_ENV) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM_CLI) deploy
+up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else, OFFLINE=1 asks no registry, VERBOSE=1 shows all that Pulumi says
+	@$(OFFLINE_ENV) $(if $(call on,VERBOSE),TINYOLLY_VERBOSE=1) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM_CLI) deploy
 
 .PHONY: preview
 preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry, STACK=

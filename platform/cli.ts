@@ -23,6 +23,7 @@ import { readDeployment, deploymentTable } from "./report/deployment.ts";
 import { forecastBasis, reportBuilds } from "./report/forecast.ts";
 import { say as log } from "./report/live.ts";
 import { formatBytes, table } from "./report/table.ts";
+import { upLog, upProgress } from "./report/up-progress.ts";
 import {
   PlatformError,
   type PlatformSettings,
@@ -137,6 +138,19 @@ async function preview(settings: PlatformSettings): Promise<number> {
   return runPulumi(["preview", "--diff", "--stack", stack]);
 }
 
+/** Runs `pulumi up`, in few words or, with VERBOSE, in its own. */
+async function runUp(): Promise<number> {
+  const up = ["up", "--stack", localStack, "--yes", "--skip-preview", "--suppress-outputs"];
+  if (variable(process.env, "TINYOLLY_VERBOSE") !== undefined) return runPulumi(up);
+  const progress = upProgress();
+  const status = await runPulumi([...up, "--json"], {}, (printed) => {
+    progress.take(printed);
+  });
+  progress.end();
+  if (status !== 0) log(`All that Pulumi said is in ${upLog}; VERBOSE=1 shows it at once.`);
+  return status;
+}
+
 async function deploy(settings: PlatformSettings): Promise<number> {
   // A first start takes long, and the program would only then say that it is not there.
   const plan = variable(process.env, "TINYOLLY_PLAN");
@@ -149,14 +163,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   rmSync(timings, { force: true });
   process.env[timingsVariable] = timings;
   const start = Date.now();
-  const status = await runPulumi([
-    "up",
-    "--stack",
-    localStack,
-    "--yes",
-    "--skip-preview",
-    "--suppress-outputs",
-  ]);
+  const status = await runUp();
   const end = Date.now();
   if (status !== 0) {
     for (const { image, end: logEnd } of failedBuilds(settings, start)) {
@@ -172,11 +179,14 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   }
   if (!(await awaitRollouts(localStack))) return 1;
   const builds = buildTimes(settings, start);
-  const times = { start, end, builds, timings: readTimings(timings) };
+  const noted = readTimings(timings);
+  const times = { start, end, builds, timings: noted };
   process.stdout.write(`\n${breakdown(times)}`);
-  const report = builds.length === 0 ? undefined : await reportBuilds(settings, basis, start);
-  process.stdout.write(report?.table ?? "");
-  process.stdout.write(deploymentTable(await readDeployment(settings), before, report?.cached));
+  const nothing = { table: "", built: new Set<string>(), cached: new Set<string>() };
+  const report = builds.length === 0 ? nothing : await reportBuilds(settings, basis, start);
+  const done = { ...report, packaged: noted.some(({ phase }) => phase === "package") };
+  process.stdout.write(report.table);
+  process.stdout.write(deploymentTable(await readDeployment(settings), before, done));
   const { ui, otlp } = settings.ports;
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${ui}\n`);
   process.stdout.write(`OTLP/gRPC for telemetry of your own: http://127.0.0.1:${otlp}\n`);

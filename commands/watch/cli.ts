@@ -10,6 +10,7 @@ import { readStackConfiguration } from "../../delivery/settings/stack-configurat
 import { baseLockFile } from "../../delivery/sources/base-lock.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { failedBuilds } from "../../platform/report/build-log.ts";
+import { upProgress } from "../../platform/report/up-progress.ts";
 import { readPlatformSettings } from "../../platform/settings.ts";
 import { Foreground } from "./foreground.ts";
 import { runRound } from "./round.ts";
@@ -42,7 +43,12 @@ async function main(): Promise<number> {
         foreground.run(process.execPath, explainArgs(stack, platform), { capture: true }),
       up: async () => {
         const started = Date.now();
-        const { status } = await foreground.run("pulumi", upArgs(stack));
+        const progress = upProgress();
+        const take = (printed: string): void => {
+          progress.take(printed);
+        };
+        const { status } = await foreground.run("pulumi", upArgs(stack), { take });
+        progress.end();
         const embedded = platform && process.env["PLATFORM"] !== "kind";
         if (status !== 0 && embedded && !rounds.stopped) showFailedBuilds(started);
         return status;
@@ -77,7 +83,7 @@ async function main(): Promise<number> {
 }
 
 function upArgs(stack: string): string[] {
-  return ["up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs"];
+  return ["up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs", "--json"];
 }
 
 function showFailedBuilds(started: number): void {

@@ -8,6 +8,8 @@ export interface Finished {
   readonly output: string;
 }
 
+type Take = (output: string) => void;
+
 /**
  * Runs one program at a time, each in a session of its own: the terminal sends Ctrl-C to its whole process group, so
  * that a program in ours would get it twice. Programs do not read from the terminal.
@@ -16,20 +18,23 @@ export class Foreground {
   #child: ChildProcess | undefined;
   #interrupts = 0;
 
-  /** Runs a program to its end; with `capture`, its standard output is kept. Errors go to the terminal. */
+  /**
+   * Runs a program to its end; with `capture`, its standard output is kept, and `take` gets it as it comes. Errors go to the terminal.
+   */
   public run(
     command: string,
     args: readonly string[],
-    { capture = false }: { readonly capture?: boolean } = {},
+    { capture = false, take }: { readonly capture?: boolean; readonly take?: Take } = {},
   ): Promise<Finished> {
     const child = spawn(command, args, {
       detached: true,
-      stdio: ["ignore", capture ? "pipe" : "inherit", "inherit"],
+      stdio: ["ignore", capture || take ? "pipe" : "inherit", "inherit"],
     });
     this.#child = child;
     this.#interrupts = 0;
     const chunks: Buffer[] = [];
-    child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+    if (take) child.stdout?.setEncoding("utf8").on("data", take);
+    else child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
     return new Promise((resolve) => {
       const finish = (status: number): void => {
         this.#child = undefined;

@@ -9,10 +9,13 @@ const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /**
  * Runs the Pulumi CLI on this project, in front of the user; resolves to its exit code. A signal that would end this process ends
  * Pulumi first, which then has cleaned up after itself; where this process is killed, Pulumi is told to end.
+ *
+ * @param take Gets what Pulumi prints. @default - the user sees it
  */
 export async function runPulumi(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  take?: (output: string) => void,
 ): Promise<number> {
   const [command, ...words] = [...endWithUs(), "pulumi", ...args];
   // Ctrl-C reaches all processes of a terminal, and Pulumi must not get it twice, which it takes for an order to drop everything.
@@ -20,10 +23,11 @@ export async function runPulumi(
   const onTerminal = isatty(0);
   const child = spawn(command ?? "pulumi", words, {
     cwd: project,
-    stdio: "inherit",
+    stdio: ["inherit", take ? "pipe" : "inherit", "inherit"],
     detached: !onTerminal,
     env: { ...process.env, ...env },
   });
+  if (take) child.stdout?.setEncoding("utf8").on("data", take);
   const signals = holdSignals((signal) => {
     if (signal !== "SIGINT" || !onTerminal) child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
   });

@@ -16,6 +16,16 @@ export interface Deployment {
   readonly found: { readonly images: readonly string[]; readonly charts: readonly string[] };
 }
 
+/** What a run did itself. */
+export interface Done {
+  /** Names of the images that were built. */
+  readonly built: ReadonlySet<string>;
+  /** Names of those of whose builds no step ran. */
+  readonly cached: ReadonlySet<string>;
+  /** Whether a chart was packaged. */
+  readonly packaged: boolean;
+}
+
 /** Reads what is deployed; empty where nothing is. */
 export async function readDeployment(settings: PlatformSettings): Promise<Deployment> {
   const resources = readLocalState(settings).resources.map(fields);
@@ -40,13 +50,9 @@ export async function readDeployment(settings: PlatformSettings): Promise<Deploy
 /**
  * The end of `make up`: what there is now, what is new since `before`, and what to type next.
  *
- * @param cached Images of whose builds no step ran.
+ * @param done What this run did itself. @default - all that is new
  */
-export function deploymentTable(
-  now: Deployment,
-  before: Deployment,
-  cached: ReadonlySet<string> = new Set(),
-): string {
+export function deploymentTable(now: Deployment, before: Deployment, done?: Done): string {
   const images = Object.entries(now.images).map(([name, { tag, digest }]) => [
     name,
     tag,
@@ -56,9 +62,11 @@ export function deploymentTable(
       ? "unchanged"
       : now.found.images.includes(name)
         ? "was in the registry"
-        : cached.has(name)
+        : done?.cached.has(name)
           ? "from the builder's cache"
-          : "built",
+          : done?.built.has(name) === false
+            ? "from an earlier run"
+            : "built",
   ]);
   const charts = Object.entries(now.charts).map(([name, { version, digest }]) => [
     name,
@@ -68,7 +76,9 @@ export function deploymentTable(
       ? "unchanged"
       : now.found.charts.includes(name)
         ? "was in the registry"
-        : "published",
+        : done?.packaged === false
+          ? "from an earlier run"
+          : "published",
   ]);
   const applications = Object.entries(now.applications).map(([name, { revision }]) => [
     name,

@@ -16,6 +16,7 @@ import { buildkitAddress } from "../cluster/services.ts";
 import { readLocalState } from "../pulumi/local-state.ts";
 import { type PlatformSettings, localStack } from "../settings.ts";
 import { type Builder, askBuilder } from "./builder-memory.ts";
+import type { Done } from "./deployment.ts";
 import { formatBytes, table } from "./table.ts";
 
 /** What a forecast goes by, as it is before a run. */
@@ -38,11 +39,9 @@ export function forecastBasis(settings: PlatformSettings): ForecastBasis {
 }
 
 /** What is said of the builds of a run. */
-export interface BuildReport {
+export interface BuildReport extends Pick<Done, "built" | "cached"> {
   /** What was to be foretold of each beside what it did, as a table; empty where nothing was. */
   readonly table: string;
-  /** Names of the images of whose builds no step ran. */
-  readonly cached: ReadonlySet<string>;
 }
 
 /**
@@ -66,7 +65,7 @@ export async function reportBuilds(
     platform: string | undefined,
   ): ReturnType<typeof readLayers> =>
     readLayers(client, imageRepository(endpoints, name), digest, platform);
-  const cached = new Set<string>();
+  const [built, cached] = [new Set<string>(), new Set<string>()];
   try {
     const rows = images.map(async (image): Promise<readonly string[] | undefined> => {
       const {
@@ -75,11 +74,11 @@ export async function reportBuilds(
         platforms: [platform],
       } = image;
       const [old, now] = [recorded.images.get(name), after.images.get(name)];
-      // Somebody may edit its files meanwhile.
-      if (!old || now?.key !== shortHash(key)) return undefined;
       const build = (await asked.buildsOf(name)).find((one) => one.start >= start);
       if (!build) return undefined;
-      if (build.ran.length === 0) cached.add(name);
+      (build.ran.length === 0 ? cached : built).add(name);
+      // Somebody may edit its files meanwhile.
+      if (!old || now?.key !== shortHash(key)) return undefined;
       const [memory, pulled, pulledNow] = await Promise.all([
         builder.memoryOf(name),
         layersOf(name, old.digest, platform),
@@ -97,7 +96,7 @@ export async function reportBuilds(
     });
     const known = (await Promise.all(rows)).filter((row) => row !== undefined);
     const header = ["build", "foretold", "in fact"];
-    return { table: known.length === 0 ? "" : `\n${table(header, known)}`, cached };
+    return { table: known.length === 0 ? "" : `\n${table(header, known)}`, built, cached };
   } finally {
     client.close();
   }

@@ -2,18 +2,22 @@ import { cursorTo, clearLine } from "node:readline";
 
 let shown = "";
 
-/** Shows a line at the end of a terminal, in the place of the one before; nothing elsewhere. An empty one takes it away. */
-export function live(line: string): void {
+/**
+ * Shows a line at the end of a terminal, in the place of the one before; nothing elsewhere. An empty one takes it away. Returns whether
+ * there is a terminal.
+ */
+export function live(line: string): boolean {
   const { stderr } = process;
-  if (!stderr.isTTY) return;
+  if (!stderr.isTTY) return false;
   shown = line.slice(0, stderr.columns - 1);
   redraw(shown);
+  return true;
 }
 
 /** Writes a line that stays, above what {@link live} shows. */
-export function say(line: string): void {
+export function say(line: string, stream: NodeJS.WritableStream = process.stderr): void {
   if (shown !== "") redraw("");
-  process.stderr.write(`${line}\n`);
+  stream.write(`${line}\n`);
   if (shown !== "") redraw(shown);
 }
 

@@ -64,11 +64,16 @@ describe("the table of a deployment", () => {
     ]);
   });
 
-  test("does not say that an image was built of which no step ran", () => {
-    const lines = deploymentTable(deployed, nothing, new Set(["demo"])).split("\n");
-    expect(lines.filter((line) => line.startsWith("demo"))).toEqual([
+  test("does not say of what this run did not do that it did", () => {
+    const done = { built: new Set<string>(), cached: new Set(["demo"]), packaged: false };
+    const lines = deploymentTable(deployed, nothing, done).split("\n");
+    expect(lines.filter((line) => / from /.test(line))).toEqual([
+      "webui  v2.1.x-h1  sha256:111111111111  12.3 MB  from an earlier run",
       "demo   v2.1.x-h2  sha256:222222222222  999 B    from the builder's cache",
+      "tinyolly  0.1.1-v2.1.x-h3  sha256:333333333333  from an earlier run",
     ]);
+    const all = { built: new Set(["webui", "demo"]), cached: new Set<string>(), packaged: true };
+    expect(deploymentTable(deployed, nothing, all)).toBe(deploymentTable(deployed, nothing));
   });
 
   test("shows as unchanged what has the digest and revision of before", () => {
