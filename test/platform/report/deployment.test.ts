@@ -67,7 +67,7 @@ describe("the table of a deployment", () => {
   test("does not say of what this run did not do that it did", () => {
     const done = { built: new Set<string>(), cached: new Set(["demo"]), packaged: false };
     const lines = deploymentTable(deployed, nothing, done).split("\n");
-    expect(lines.filter((line) => line.includes(' from '))).toEqual([
+    expect(lines.filter((line) => line.includes(" from "))).toEqual([
       "webui  v2.1.x-h1  sha256:111111111111  12.3 MB  from an earlier run",
       "demo   v2.1.x-h2  sha256:222222222222  999 B    from the builder's cache",
       "tinyolly  0.1.1-v2.1.x-h3  sha256:333333333333  from an earlier run",
