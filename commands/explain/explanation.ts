@@ -1,4 +1,5 @@
 import type { Drift } from "../../delivery/basics/drift.ts";
+import { shortHash } from "../../delivery/basics/sha256.ts";
 import { type EarlierBuilds, forecastBuild } from "../../delivery/findings/build-forecast.ts";
 import {
   type Finding,
@@ -136,11 +137,12 @@ export function explain(args: ExplainArgs): Explanation {
           before?.digest,
         ),
         retagged: noted?.fingerprint.key === after.key,
+        isThere: isPushed(before, image.key, `${pushTo(after)}:${after.tag}`),
         adopted: adoptedAs(before, findings.images.get(name)),
         drift: findings.images.get(name)?.drift,
       };
     }),
-    ...plan.charts.map(({ name, path }): Compared => {
+    ...plan.charts.map(({ name, path, key, version }): Compared => {
       const [noted, after] = [charts.get(name), required(now.charts, name)];
       return {
         kind: "chart",
@@ -149,6 +151,7 @@ export function explain(args: ExplainArgs): Explanation {
         from: versions.chart.get(name),
         to: after.version,
         reasons: chartReasons(noted?.fingerprint, after, { path }),
+        isThere: isPushed(recorded.charts.get(name), key, `${pushTo(after)}:${version}`),
         adopted: adoptedAs(recorded.charts.get(name), findings.charts.get(name)),
         drift: findings.charts.get(name)?.drift,
       };
@@ -181,6 +184,10 @@ export function explain(args: ExplainArgs): Explanation {
       from,
       to: after.revision,
       reasons,
+      isThere:
+        reasons.length === 0 &&
+        from === after.revision &&
+        (argocd.waitSeconds === 0 || waits.has(name)),
       objects: forecast && chart && explainObjects(forecast, chart, causes),
       drift: findings.applications.get(name)?.drift,
     };
@@ -216,6 +223,8 @@ interface Compared {
   readonly reasons: readonly Reason[];
   /** Whether its content stays as it is. @default false */
   readonly retagged?: boolean;
+  /** Whether just what is wanted was made, whatever a run noted that ended early. */
+  readonly isThere: boolean;
   /** `sha256:…` that is taken from the registry now. @default - none */
   readonly adopted?: string | undefined;
   readonly drift: Drift | undefined;
@@ -234,10 +243,14 @@ interface Noted<Fingerprint> {
 
 function explained(compared: Compared): ExplainedItem {
   const { kind, name, noted, from, to, adopted, drift, objects, build } = compared;
-  const reasons = [
-    ...compared.reasons,
-    ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
-  ];
+  // Where what a failed run was about to make was taken back, only its note is put right.
+  const isTakenBack = noted?.finished === false && compared.isThere && adopted === undefined;
+  const reasons = isTakenBack
+    ? []
+    : [
+        ...compared.reasons,
+        ...(noted?.finished === false && adopted === undefined ? [unfinished(kind, name)] : []),
+      ];
   const action = actionOf(compared, reasons);
   return {
     kind,
@@ -253,6 +266,16 @@ function explained(compared: Compared): ExplainedItem {
     ...(build && (action === "update" || build.tried) ? { build } : {}),
     ...objects,
   };
+}
+
+/** Whether an artifact was pushed of just this content, and to just this place. */
+function isPushed(recorded: RecordedArtifact | undefined, key: string, reference: string): boolean {
+  return recorded?.key === shortHash(key) && recorded.reference === reference;
+}
+
+/** Place without tag to which an image or a chart goes. */
+function pushTo({ settings }: Pick<ImageFingerprint | ChartFingerprint, "settings">): string {
+  return String(settings["pushTo"]);
 }
 
 function actionOf(

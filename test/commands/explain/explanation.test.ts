@@ -266,6 +266,24 @@ describe("after a run that failed halfway", () => {
     ]);
   });
 
+  test("nothing is to be done once what it was about to make is taken back", async () => {
+    const before = plannedShop();
+    appendFileSync("apps/web/index.html", "<p>Open");
+    const ahead = stateAfter(plannedShop());
+    const half = stateAfter(before).map((one, i) =>
+      one.type.startsWith("tinyolly:") && JSON.stringify(one) !== JSON.stringify(ahead[i])
+        ? withoutOutputs(ahead[i] ?? one)
+        : one,
+    );
+    expect(await changes(half, before)).toEqual([]);
+    const moved = half.map((one) =>
+      one.type === pushed
+        ? { ...one, outputs: { ...one.outputs, tags: ["elsewhere.test/shop/web:v1"] } }
+        : one,
+    );
+    expect(await changes(moved, before)).toContain("update image web: source, missing-image");
+  });
+
   test("a release, whose tags stay the same, is still to be pushed", async () => {
     const planned = plannedShop({
       options: { versions: { line: "v2.1", release: "v2.1.8" } },
@@ -459,7 +477,14 @@ describe("the cause", () => {
       changes: ["push image web: missing-image"],
     },
     "missing-chart": {
-      before: () => changed(state(), "tinyolly:index:Chart", "shop", withoutOutputs),
+      before: () => {
+        const half = changed(state(), "tinyolly:index:Chart", "shop", withoutOutputs);
+        const older = (one: StateResource): StateResource => ({
+          ...one,
+          outputs: { ...one.outputs, stdin: "{}" },
+        });
+        return changed(half, "command:local:Command", "shop", older);
+      },
       changes: [`${shopChart}: missing-chart`],
     },
     "missing-application": {
