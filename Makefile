@@ -35,7 +35,9 @@ OFFLINE_ENV := $(if $(call on,OFFLINE),TINYOLLY_OFFLINE=1)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$", $$2); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$", $$2); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Every day
 
 .PHONY: up
 up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that changed; PLAN=FILE refuses anything else, OFFLINE=1 asks no registry, VERBOSE=1 shows all that Pulumi says
@@ -53,9 +55,21 @@ explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=
 watch: $(PACKAGES) ## Follow the sources: on each save explain, then ship what changed; Ctrl-C ends; STACK=
 	@node commands/watch/cli.ts --platform $(STACK_FLAG)
 
+.PHONY: open
+open: $(PACKAGES) ## Open the web UI, or print its address
+	@$(PLATFORM_CLI) open
+
+.PHONY: logs
+logs: $(PACKAGES) ## Show what the pods of a workload wrote last: APP=webui; FOLLOW=1 goes on
+	@$(PLATFORM_CLI) logs --app='$(APP)' $(if $(call on,FOLLOW),--follow)
+
+##@ Images
+
 .PHONY: bases
 bases: $(PACKAGES) ## Show what the tags of base images hold now beside the lock; UPDATE=1 takes it, JSON=1, STACK=
 	@node commands/bases/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(if $(call on,UPDATE),--update)
+
+##@ Releases
 
 .PHONY: release-check
 release-check: $(PACKAGES) ## Say what the next release would hold, and what is missing for it; RELEASE=, JSON=1, MARKDOWN=1, OFFLINE=1, STACK=prod
@@ -93,6 +107,8 @@ load: $(PACKAGES) ## Bring a release out of a file into a registry: FILE=, STACK
 rehearse: $(PACKAGES) ## Live a whole life of a release, on a platform and a registry like GHCR of its own; JSON=1
 	@node commands/rehearse/cli.ts $(if $(call on,JSON),--json)
 
+##@ Registry and trust
+
 .PHONY: gc
 gc: $(PACKAGES) ## Show what the registry holds that nothing uses; DELETE=1 deletes it, KEEP=N releases, JSON=1, STACK=
 	@node commands/gc/cli.ts --platform $(STACK_FLAG) $(if $(call on,JSON),--json) $(call option,KEEP,keep) $(if $(call on,DELETE),--delete)
@@ -108,6 +124,8 @@ release-tools: $(PACKAGES) ## Provide cosign and syft, which signing needs: eval
 .PHONY: reproduce
 reproduce: $(PACKAGES) ## Build images again on an empty cache and compare the bytes: IMAGE=demo; RELEASE=, JSON=1, STACK=
 	@node commands/build/cli.ts --platform $(STACK_FLAG) $(call option,IMAGE,image) $(call option,RELEASE,release) $(if $(call on,JSON),--json)
+
+##@ Platform
 
 .PHONY: down
 down: $(PACKAGES) ## Remove the Applications and stop the platform; published images and charts stay
@@ -129,9 +147,15 @@ platform-down: $(PACKAGES) ## Stop the platform and keep its data
 platform-status: $(PACKAGES) ## Show every server of the platform; JSON=1 for machines
 	@$(PLATFORM_CLI) status $(if $(call on,JSON),--json)
 
+.PHONY: doctor
+doctor: $(PACKAGES) ## Say what this machine and the platform have, and what is missing; JSON=1
+	@$(PLATFORM_CLI) doctor $(if $(call on,JSON),--json)
+
 .PHONY: platform-reset
 platform-reset: $(PACKAGES) ## Stop the platform and delete its data; tools stay in the user's cache
 	@$(PLATFORM_CLI) reset
+
+##@ This project
 
 .PHONY: check
 check: $(PACKAGES) ## Check format, types and rules of everything; changes nothing

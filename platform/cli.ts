@@ -1,11 +1,13 @@
-/** The platform's commands, as the Makefile calls them: `node platform/cli.ts up|down|status|reset|env|deploy|preview|destroy|end`. */
+/** The platform's commands, as the Makefile calls them: `node platform/cli.ts up|down|status|reset|env|deploy|open|logs|doctor|preview|destroy|end`. */
+import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { runMain } from "../delivery/basics/command-line.ts";
+import { readOptions, runMain } from "../delivery/basics/command-line.ts";
 import { readTimings, timingsVariable } from "../delivery/basics/timings.ts";
 import { variable } from "../delivery/basics/variable.ts";
 import { readPlan } from "../delivery/plan/saved-plan.ts";
+import { examine } from "./doctor.ts";
 import { platformDown, platformReset } from "./end.ts";
 import { enterStack, stackEnvironment } from "./environment.ts";
 import { crashText, unseenCrashes } from "./machine/crashes.ts";
@@ -31,8 +33,10 @@ import {
   readPlatformSettings,
 } from "./settings.ts";
 import { platformStatus } from "./status.ts";
+import { isOnPath } from "./tools/find.ts";
 import { enterSigner } from "./tools/release-tools.ts";
 import { platformUp } from "./up.ts";
+import { showLogs } from "./workload-logs.ts";
 
 const commands: Readonly<
   Record<string, (settings: PlatformSettings, json: boolean) => Promise<number>>
@@ -55,6 +59,24 @@ const commands: Readonly<
     return 0;
   },
   deploy,
+  open: async (settings) => {
+    const services = await platformStatus(settings);
+    if (services.every(({ pid }) => pid === undefined))
+      throw new PlatformError("the platform does not run; start it with make up");
+    const address = `http://127.0.0.1:${settings.ports.ui}`;
+    process.stdout.write(`${address}\n`);
+    const { DISPLAY = "", WAYLAND_DISPLAY = "" } = process.env;
+    if (process.stdout.isTTY && `${DISPLAY}${WAYLAND_DISPLAY}` !== "" && isOnPath("xdg-open"))
+      spawnSync("xdg-open", [address], { stdio: "ignore" });
+    return 0;
+  },
+  logs: (settings) => {
+    const options = { app: { type: "string", default: "" }, follow: { type: "boolean" } } as const;
+    const { app, follow = false } = readOptions(options, process.argv.slice(3));
+    Object.assign(process.env, stackEnvironment(localStack));
+    return showLogs(settings, app, follow);
+  },
+  doctor,
   preview,
   destroy,
   end: (settings) =>
@@ -111,6 +133,17 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
       process.stdout.write("make platform-up starts what does not run\n");
   }
   return services.every(({ health }) => health === "ready") ? 0 : 1;
+}
+
+/** Says what there is and what is missing; exits with 1 where something keeps the platform from working. */
+async function doctor(settings: PlatformSettings, json: boolean): Promise<number> {
+  const checks = await examine(settings);
+  if (json) process.stdout.write(`${JSON.stringify(checks, undefined, 2)}\n`);
+  else {
+    const rows = checks.map(({ what, state, found }) => [what, state, found]);
+    process.stdout.write(table(["what", "state", "found"], rows));
+  }
+  return checks.some(({ state }) => state === "missing") ? 1 : 0;
 }
 
 /** Takes what a run that was killed left in the way of the next one. */

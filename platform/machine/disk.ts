@@ -73,6 +73,11 @@ export function requireBuildSpace(
   );
 }
 
+/** Bytes that this user may still write where a folder is, or will be. */
+export function freeBytes(folder: string): number {
+  return readFileSystem(nearest(folder)).free;
+}
+
 function readFileSystem(folder: string): FileSystem {
   const { bavail, bsize } = statfsSync(folder);
   return { device: statSync(folder).dev, free: bavail * bsize };
