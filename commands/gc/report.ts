@@ -124,10 +124,12 @@ function summary(
   const manifests = plural(deletions.length - tags, "manifest");
   const what = tags > 0 ? `${manifests} and ${plural(tags, "tag")}` : manifests;
   const rest = `${plural(kept.length, "manifest")} ${kept.length === 1 ? "is" : "are"} in use`;
+  const held = garbage.reduce((sum, { bytes, follows }) => (follows ? sum : sum + bytes), 0);
+  const shared = held > freed ? ", since others share the rest of their layers" : "";
   if (garbage.length === 0) return `nothing to delete: ${rest}\n`;
   if (!cleaning)
-    return `would delete ${what} of ${formatBytes(freed)}; ${rest}; make gc DELETE=1 deletes\n`;
-  return `deleted ${what} of ${formatBytes(freed)}; ${rest}; ${afterwards}\n`;
+    return `would delete ${what} and free ${formatBytes(freed)}${shared}; ${rest}; make gc DELETE=1 deletes\n`;
+  return `deleted ${what} and freed ${formatBytes(freed)}${shared}; ${rest}; ${afterwards}\n`;
 }
 
 function plural(count: number, noun: string): string {

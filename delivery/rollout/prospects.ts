@@ -13,6 +13,12 @@ export interface Outlook {
 /** A pod that cannot be scheduled may only wait for a node that starts. */
 const unschedulableMs = 10_000;
 
+/** By which the cluster's clock may be behind. */
+const clockMs = 5000;
+
+const pulling = /^(ErrImagePull|ImagePullBackOff|ErrImageNeverPull)$/;
+const refused = /not found|manifest unknown|does not exist|unauthorized|denied|forbidden/i;
+
 /** Events of those who make nodes. */
 const nodeMakers = ["TriggeredScaleUp", "Nominated", "NominatedForPod"];
 
@@ -35,6 +41,9 @@ export class Prospects {
   /** Exit codes of each container in the order of its restarts, by pod and name. */
   readonly #exits = new Map<string, Map<number, number>>();
   readonly #unscheduledSince = new Map<string, number>();
+  /** What was last said of the image of each container. */
+  readonly #pulls = new Map<string, string>();
+  readonly #start = Date.now();
   readonly #read: ReadCluster;
 
   public constructor(read: ReadCluster) {
@@ -67,7 +76,7 @@ export class Prospects {
     const [trouble] = podTroubles(pod);
     const worst = `pod ${name} ${trouble?.text ?? "is not ready"}`;
     const hopeless =
-      this.#crashes(pod) ?? lostImage(pod) ?? (await this.#fitsNowhere(pod, namespace, now));
+      this.#crashes(pod) ?? this.#lostImage(pod) ?? (await this.#fitsNowhere(pod, namespace, now));
     return { worst, hopeless: hopeless && `pod ${name}: ${hopeless}` };
   }
 
@@ -88,6 +97,26 @@ export class Prospects {
       const isDown = state.waiting?.reason === "CrashLoopBackOff" || state.terminated !== undefined;
       if (isDown && last !== undefined && last !== 0 && last === before)
         return `container ${name} ended with exit code ${last} again and again`;
+    }
+    return undefined;
+  }
+
+  /** An image that the registry does not have, or does not give away. */
+  #lostImage({ metadata, status = {} }: Pod): string | undefined {
+    const { uid = "", creationTimestamp = "" } = metadata;
+    // What was tried before this wait may be mended: it counts once it is tried again.
+    const isNew = Date.parse(creationTimestamp) >= this.#start - clockMs;
+    for (const { name, state = {} } of [
+      ...(status.initContainerStatuses ?? []),
+      ...(status.containerStatuses ?? []),
+    ]) {
+      const { reason = "", message = "" } = state.waiting ?? {};
+      const before = this.#pulls.get(`${uid}/${name}`);
+      this.#pulls.set(`${uid}/${name}`, reason);
+      if (reason === "InvalidImageName") return `container ${name} has an image of no valid name`;
+      const isTriedAgain = reason === "ErrImagePull" && before !== undefined && before !== reason;
+      if (pulling.test(reason) && refused.test(message) && (isNew || isTriedAgain))
+        return `the image of container ${name} cannot be pulled`;
     }
     return undefined;
   }
@@ -141,24 +170,6 @@ function isUpdated({ metadata }: Pod, { status = {} }: Workload): boolean {
     revision === undefined ||
     revision === status.updateRevision
   );
-}
-
-/** An image that the registry does not have, or does not give away. */
-function lostImage({ status = {} }: Pod): string | undefined {
-  for (const { name, state = {} } of [
-    ...(status.initContainerStatuses ?? []),
-    ...(status.containerStatuses ?? []),
-  ]) {
-    const { reason = "", message = "" } = state.waiting ?? {};
-    const isRefused = /not found|manifest unknown|does not exist|unauthorized|denied|forbidden/i;
-    if (reason === "InvalidImageName") return `container ${name} has an image of no valid name`;
-    if (
-      /^(ErrImagePull|ImagePullBackOff|ErrImageNeverPull)$/.test(reason) &&
-      isRefused.test(message)
-    )
-      return `the image of container ${name} cannot be pulled`;
-  }
-  return undefined;
 }
 
 /** The one that says most: what only begins says least. */

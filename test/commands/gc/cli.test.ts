@@ -164,7 +164,7 @@ describe("gc", () => {
         "space/webui            v2             stack prod",
         "",
         "Application tinyolly in town refers to space/charts/tinyolly:0.2.0, which is not there",
-        "would delete 3 manifests of 2.1 kB; 6 manifests are in use; make gc DELETE=1 deletes",
+        "would delete 3 manifests and free 2.1 kB, since others share the rest of their layers; 6 manifests are in use; make gc DELETE=1 deletes",
         "",
       ].join("\n"),
     );
@@ -184,7 +184,7 @@ describe("gc", () => {
     );
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /^deleted 3 manifests of 2\.1 kB; 6 manifests are in use; the space is free once the registry has collected/m,
+      /^deleted 3 manifests and freed 2\.1 kB, since others share the rest of their layers; 6 manifests are in use; the space is free once the registry has collected/m,
     );
     const after = registry.all();
     expect(before.filter((name) => !after.includes(name) && !name.includes("@"))).toEqual(garbage);
@@ -295,7 +295,7 @@ describe("gc", () => {
     expect(stdout).toMatch(
       /^space\/webui latest stays: this registry does not delete tags alone$/m,
     );
-    expect(stdout).toMatch(/^deleted 1 manifest of/m);
+    expect(stdout).toMatch(/^deleted 1 manifest and freed/m);
     expect(tags()).toEqual(["space/webui:latest", "space/webui:v2"]);
   });
 

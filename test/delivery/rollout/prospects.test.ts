@@ -12,10 +12,11 @@ const setOf = (revision: number): object => ({
 });
 
 /** A pod of a ReplicaSet that is not ready. */
-const podOf = (revision: number, status: object): object => ({
+const podOf = (revision: number, status: object, ageMs = 0): object => ({
   kind: "Pod",
   metadata: {
     ...{ name: `web-${revision}-x`, uid: `pod ${revision}` },
+    creationTimestamp: new Date(Date.now() - ageMs).toISOString(),
     ownerReferences: [{ uid: `set ${revision}`, name: "" }],
   },
   spec: { containers: [{ name: "app", image: "reg.test/web@sha256:1" }] },
@@ -115,6 +116,14 @@ describe("a roll-out is without hope", () => {
     const looks = Array.from({ length: 6 }, () => [podOf(2, unschedulable())]);
     const told = await outlooks(looks, [{ reason: "TriggeredScaleUp" }]);
     expect(told.at(-1)?.hopeless).toBeUndefined();
+  });
+
+  test("not for an image that was not there before, until it is tried again", async () => {
+    const [failed, waits] = ["ErrImagePull", "ImagePullBackOff"].map((reason) => [
+      podOf(2, waiting(reason, "reg.test/web@sha256:1: not found"), 60_000),
+    ]);
+    const told = await outlooks([failed ?? [], waits ?? [], waits ?? [], failed ?? []]);
+    expect(told.map(({ hopeless }) => hopeless !== undefined)).toEqual([false, false, false, true]);
   });
 
   test("not for pods that are being replaced", async () => {

@@ -38,6 +38,7 @@ test("a dry run of up shows every command and every manifest, and does nothing",
     ["Namespace", "argocd"],
     ["Namespace", "tinyolly"],
     ["Service", "webui-on-this-machine"],
+    ["Service", "otlp-receiver-on-this-machine"],
   ]);
   const programs = stderr
     .split("\n")
