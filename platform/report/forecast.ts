@@ -120,7 +120,8 @@ export function foretold({ steps, seconds, bytes }: BuildForecast): string {
     (fate) => steps.filter((step) => step.fate === fate).length,
   );
   const count = open === 0 ? String(runs) : `${runs ?? 0} to ${(runs ?? 0) + (open ?? 0)}`;
-  return [`${count} of ${steps.length} steps`, ...costs({ seconds, bytes })].join(", ");
+  const all = `${steps.length} step${steps.length === 1 ? "" : "s"}`;
+  return [`${count} of ${all}`, ...costs({ seconds, bytes })].join(", ");
 }
 
 /** What happened, in the same words. */

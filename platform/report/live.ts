@@ -9,7 +9,9 @@ let shown = "";
 export function live(line: string): boolean {
   const { stderr } = process;
   if (!stderr.isTTY) return false;
-  shown = line.slice(0, stderr.columns - 1);
+  // Some terminals do not tell how wide they are.
+  const columns = stderr.columns > 0 ? stderr.columns : 80;
+  shown = line.slice(0, columns - 1);
   redraw(shown);
   return true;
 }
