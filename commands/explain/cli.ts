@@ -29,7 +29,7 @@ import {
   project,
 } from "../../delivery/settings/settings.ts";
 import { readStackConfiguration } from "../../delivery/settings/stack-configuration.ts";
-import { readStackState } from "../../delivery/settings/stack-state.ts";
+import { LoggedOutError, readStackState } from "../../delivery/settings/stack-state.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { buildkitAddress } from "../../platform/cluster/services.ts";
 import { askBuilder } from "../../platform/report/builder-memory.ts";
@@ -69,7 +69,12 @@ async function main(): Promise<number> {
 }
 
 async function explainStack({ stack, save, ...options }: Options): Promise<Explanation> {
-  const state = readStackState(stack);
+  const told: string[] = [];
+  const state = readStackState(stack).catch((error: unknown) => {
+    if (!(error instanceof LoggedOutError)) throw error;
+    told.push(`${error.message}; until then everything counts as new`);
+    return [];
+  });
   // Other errors come first; this one is still thrown below.
   state.catch(() => undefined);
   const settings = readSettings(readStackConfiguration(stack));
@@ -105,11 +110,12 @@ async function explainStack({ stack, save, ...options }: Options): Promise<Expla
   // Charts that cannot be rendered come first.
   earlier?.catch(() => undefined);
   const { chartValues } = settings;
-  const told = { plan, recorded, findings, endpoints, applications, chartValues, cluster, offline };
-  const forecasts = await forecastObjects({ ...told, built });
+  const planned = { plan, recorded, findings, endpoints, applications };
+  const look = { ...planned, chartValues, cluster, offline };
+  const forecasts = await forecastObjects({ ...look, built });
   return explain({
     ...{ stack, plan, applications, now, state: await state, findings, forecasts, tried },
-    ...{ earlier: await earlier, checked: !offline },
+    ...{ earlier: await earlier, checked: !offline, told },
     problems: [...problems, ...conflicts(findings)],
   });
 }

@@ -89,6 +89,8 @@ export interface ExplainArgs {
   /** What images gave that were built to see whether they can be, by name. @default - nothing was */
   readonly tried?: ReadonlyMap<string, Solved> | undefined;
   readonly checked: boolean;
+  /** What else people should know, each with what to do. @default - nothing */
+  readonly told?: readonly string[];
   /** Why none can be made. @default - nothing is in the way */
   readonly problems?: readonly string[];
 }
@@ -197,7 +199,7 @@ export function explain(args: ExplainArgs): Explanation {
     stack,
     checked,
     problems,
-    warnings: warnings(findings),
+    warnings: [...(args.told ?? []), ...warnings(findings)],
     items: [
       ...made.map(explained),
       ...releaseItems(now.release, recorded.release, findings.release, problems.length > 0),

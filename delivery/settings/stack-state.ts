@@ -112,13 +112,15 @@ const logIn =
 const noBackend =
   "the folder of its backend is not there; start the platform with make platform-up, or set PULUMI_BACKEND_URL";
 
+/** A state that cannot be read, since nobody is logged in to a backend. */
+export class LoggedOutError extends InputError {}
+
 function unreadable(stack: string, problem: string): InputError {
-  const reason = problem.includes("PULUMI_ACCESS_TOKEN must be set")
-    ? logIn
-    : problem.includes("unable to open state directory")
-      ? noBackend
-      : problem;
-  return new InputError(`the state of stack "${stack}" cannot be read: ${reason}`);
+  const what = `the state of stack "${stack}" cannot be read`;
+  if (problem.includes("PULUMI_ACCESS_TOKEN must be set"))
+    return new LoggedOutError(`${what}: ${logIn}`);
+  const reason = problem.includes("unable to open state directory") ? noBackend : problem;
+  return new InputError(`${what}: ${reason}`);
 }
 
 function pulumi(

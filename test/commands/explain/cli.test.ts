@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Explanation } from "../../../commands/explain/explanation.ts";
 import { enterCheckout } from "../../checkout.ts";
 import { setUmask, writeFiles } from "../../folders.ts";
 import { plannedProject, stateAfter } from "../../planned.ts";
@@ -45,6 +46,24 @@ function writeState(): void {
 }
 
 describe("explain", () => {
+  test("takes everything for new where nobody is logged in, and warns", async () => {
+    writeFiles(".", {
+      "bin/pulumi":
+        "#!/bin/sh\necho 'error: PULUMI_ACCESS_TOKEN must be set for login' >&2; exit 255\n",
+      "bin/helm":
+        "#!/bin/sh\nprintf '%s\\n' '# Source: chart/web.yaml' 'kind: Deployment' 'metadata: {name: web}'\n",
+    });
+    for (const program of ["pulumi", "helm"]) chmodSync(`bin/${program}`, 0o755);
+    const { status, stdout } = await explain(["--json"]);
+    expect(status).toBe(0);
+    // The command's own JSON.
+    const { warnings, items } = JSON.parse(stdout) as Explanation;
+    expect(warnings.join()).toMatch(
+      /^the state of stack "local" cannot be read: nobody is logged in .*; until then everything counts as new/,
+    );
+    expect(new Set(items.map(({ action }) => action))).toEqual(new Set(["create"]));
+  });
+
   test("says that nothing changes, and exits with 0", async () => {
     writeState();
     expect(await explain(["--exit-code"])).toEqual({
