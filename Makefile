@@ -21,9 +21,10 @@ ifeq ($(shell test "$$(id -u)" != 0 || test -O . && echo fine),)
 $(error run make without sudo, as the user whose checkout this is; it asks for root where it needs it)
 endif
 endif
-# What a command does not know is refused before it does anything; a first start has no packages yet to say so.
+# What a command does not know is refused before it does anything; a first start has no packages yet to say so, and a make that
+# another one calls gets the options of that one.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
-ifneq ($(and $(strip $(GIVEN)),$(wildcard $(PACKAGES))),)
+ifneq ($(and $(strip $(GIVEN)),$(wildcard $(PACKAGES)),$(filter 0,$(MAKELEVEL))),)
 PROBLEMS := $(shell $(firstword $(wildcard node_modules/.node/node) node) commands/options.ts $(or $(MAKECMDGOALS),help) -- $(GIVEN))
 ifneq ($(PROBLEMS),)
 $(error $(PROBLEMS))

@@ -59,6 +59,7 @@ test("OFFLINE=1 asks no registry, and OFFLINE=0 does", () => {
   const environmentOf = (value: string): boolean =>
     spawnSync("make", ["--dry-run", "explain", `OFFLINE=${value}`], {
       encoding: "utf8",
+      env: { PATH: process.env["PATH"] ?? "" },
     }).stdout.includes("TINYOLLY_OFFLINE=1 ");
   expect([environmentOf("1"), environmentOf("0"), environmentOf("")]).toEqual([true, false, false]);
 });
@@ -113,7 +114,9 @@ test.each([...knownOptions(makefile)])("make %s refuses all other options", (tar
 });
 
 test("an option that nobody knows is refused with the nearest, before anything is done", () => {
-  const { status, stderr } = spawnSync("make", ["explain", "JSN=1"], { encoding: "utf8" });
+  // Without what a make that runs these tests hands on.
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const { status, stderr } = spawnSync("make", ["explain", "JSN=1"], { encoding: "utf8", env });
   expect(status).toBe(2);
   expect(stderr).toContain("make explain does not know JSN (did you mean JSON?): it knows DETAIL,");
   expect(optionProblems(makefile, ["up"], ["STACK"]).join()).toMatch(
