@@ -148,7 +148,9 @@ async function waitFor(
     if (watch.problem === undefined)
       say(worst === undefined ? verdict.state : `${verdict.state}; ${worst}`);
     if (verdict.patch) {
-      process.stderr.write(`${name}: asking Argo CD to try again what failed before\n`);
+      process.stderr.write(
+        `${name}: asking Argo CD to leave what failed before, or to try it again\n`,
+      );
       await patchApplication(cluster, wanted, namespace, verdict.patch);
     }
   }

@@ -100,6 +100,12 @@ export type Verdict =
 /** How long an error may be there before it counts; some are over at the next look. */
 const graceMs = 10_000;
 
+/** Between two times at which Argo CD is told to leave off an older sync. */
+const askAgainMs = 3000;
+
+/** Ends a sync that is running. */
+const terminating = { status: { operationState: { phase: "Terminating" } } };
+
 const refresh = "argocd.argoproj.io/refresh";
 const errors = ["ComparisonError", "InvalidSpecError", "UnknownError"];
 
@@ -113,6 +119,7 @@ export class Rollout {
   private failedBefore: string | undefined;
   private looked = false;
   private askedForSync = false;
+  private terminatedAt = -Infinity;
   private readonly wanted: WantedRollout;
 
   public constructor(wanted: WantedRollout) {
@@ -151,8 +158,14 @@ export class Rollout {
     const refused = running && this.owns(operationState) ? refusal(operationState) : undefined;
     if (refused !== undefined) {
       // While it tries on, it does not begin with what mends this.
-      const patch = { status: { operationState: { phase: "Terminating" } } };
-      return { kind: "stuck", why: `the cluster refuses ${refused}`, patch };
+      return { kind: "stuck", why: `the cluster refuses ${refused}`, patch: terminating };
+    }
+    const isOlder = operationState.phase === "Running" && !this.owns(operationState);
+    const isRetrying = isOlder && refusal(operationState) !== undefined;
+    if (isRetrying && now - this.terminatedAt >= askAgainMs) {
+      // Its controller may write over that what it is asked.
+      this.terminatedAt = now;
+      return this.wait(status, synced, terminating);
     }
 
     if (failed && !running && this.owns(operationState)) {

@@ -337,3 +337,32 @@ describe("a sync that failed", () => {
 test("a state without health is told as far as it is known", () => {
   expect(describeState(wanted, { sync })).toBe("Synced");
 });
+
+describe("an object that the cluster refuses", () => {
+  const message = 'Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1';
+  const patch = { status: { operationState: { phase: "Terminating" } } };
+
+  /** A sync of a revision that is being tried again. */
+  const retrying = (revision: string, words = message): LiveApplication => {
+    const resources = [{ kind: "Deployment", name: "web", status: "SyncFailed", message: words }];
+    const operationState = { phase: "Running", syncResult: { revision, source, resources } };
+    return { status: right({ operationState }) };
+  };
+
+  test("ends the wait with its words, and Argo CD's tries with it", () => {
+    const why = `the cluster refuses Deployment web: ${message}`;
+    expect(judge(retrying(digest))).toEqual({ kind: "stuck", why, patch });
+  });
+
+  test("is tried again where what is in its way may pass", () => {
+    expect(judge(retrying(digest, "connection refused"))).toMatchObject({ kind: "wait" });
+  });
+
+  test("of an older revision is left off, and told so again where Argo CD does not hear", () => {
+    const rollout = new Rollout(wanted);
+    const [first, soon, later] = [0, 1000, 3000].map((now) => rollout.judge(retrying(older), now));
+    expect(first).toMatchObject({ kind: "wait", patch });
+    expect(soon).not.toHaveProperty("patch");
+    expect(later).toMatchObject({ kind: "wait", patch });
+  });
+});
