@@ -146,7 +146,7 @@ describe("the wait for an Application", () => {
     const { status, stderr } = await run();
     expect(stderr.split("\n")).toEqual([
       "shop: sync Error",
-      "shop: asking Argo CD to try again what failed before",
+      "shop: asking Argo CD to leave what failed before, or to try it again",
       "shop: Synced, Healthy",
       "",
     ]);
