@@ -73,7 +73,7 @@ const commands: Readonly<
   logs: (settings) => {
     const options = { app: { type: "string", default: "" }, follow: { type: "boolean" } } as const;
     const { app, follow = false } = readOptions(options, process.argv.slice(3));
-    Object.assign(process.env, stackEnvironment(localStack));
+    enterStack(localStack);
     return showLogs(settings, app, follow);
   },
   doctor,

@@ -1,6 +1,6 @@
 import type { ApplicationStatus } from "./completion.ts";
 import type { ReadCluster } from "./diagnosis.ts";
-import { type Pod, type Workload, podTroubles, unreadyPods } from "./workloads.ts";
+import { type Pod, type Workload, containersOf, podTroubles, unreadyPods } from "./workloads.ts";
 
 /** What can be said of a roll-out that is not done. */
 export interface Outlook {
@@ -81,13 +81,10 @@ export class Prospects {
   }
 
   /** A container that ended twice with the same exit will do so again. */
-  #crashes({ metadata, status = {} }: Pod): string | undefined {
-    for (const container of [
-      ...(status.initContainerStatuses ?? []),
-      ...(status.containerStatuses ?? []),
-    ]) {
+  #crashes(pod: Pod): string | undefined {
+    for (const container of containersOf(pod)) {
       const { name, restartCount = 0, state = {}, lastState = {} } = container;
-      const key = `${metadata.uid ?? ""}/${name}`;
+      const key = `${pod.metadata.uid ?? ""}/${name}`;
       const exits = this.#exits.get(key) ?? new Map<number, number>();
       this.#exits.set(key, exits);
       if (lastState.terminated) exits.set(restartCount - 1, lastState.terminated.exitCode);
@@ -102,14 +99,11 @@ export class Prospects {
   }
 
   /** An image that the registry does not have, or does not give away. */
-  #lostImage({ metadata, status = {} }: Pod): string | undefined {
-    const { uid = "", creationTimestamp = "" } = metadata;
+  #lostImage(pod: Pod): string | undefined {
+    const { uid = "", creationTimestamp = "" } = pod.metadata;
     // What was tried before this wait may be mended: it counts once it is tried again.
     const isNew = Date.parse(creationTimestamp) >= this.#start - clockMs;
-    for (const { name, state = {} } of [
-      ...(status.initContainerStatuses ?? []),
-      ...(status.containerStatuses ?? []),
-    ]) {
+    for (const { name, state = {} } of containersOf(pod)) {
       const { reason = "", message = "" } = state.waiting ?? {};
       const before = this.#pulls.get(`${uid}/${name}`);
       this.#pulls.set(`${uid}/${name}`, reason);

@@ -155,6 +155,11 @@ function isOwned(
   return ownerReferences.some(({ uid }) => owners.has(uid));
 }
 
+/** What a pod says of its containers; one of those that come first is ready when it has finished, and the others wait for it. */
+export function containersOf({ status = {} }: Pick<Pod, "status">): ContainerStatus[] {
+  return [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+}
+
 /** Why a pod is not ready, its containers first that are the reason. */
 export function podTroubles({ spec = {}, status = {} }: Pod): PodTrouble[] {
   const { phase = "Unknown", reason, message, conditions = [] } = status;
@@ -168,11 +173,9 @@ export function podTroubles({ spec = {}, status = {} }: Pod): PodTrouble[] {
       image,
     ]),
   );
-  const troubles = [
-    // A finished one is ready, and the others wait for it.
-    ...(status.initContainerStatuses ?? []),
-    ...(status.containerStatuses ?? []),
-  ].flatMap((container) => containerTrouble(container, images.get(container.name)) ?? []);
+  const troubles = containersOf({ status }).flatMap(
+    (container) => containerTrouble(container, images.get(container.name)) ?? [],
+  );
   if (troubles.length > 0) return troubles;
   const why = [reason, message].filter((part) => part !== undefined).join(": ");
   return [

@@ -164,7 +164,8 @@ async function readBuild(address: string, record: BuildRecord): Promise<PastBuil
   let logged = readKept(file) as readonly LoggedStep[] | undefined;
   if (!logged) {
     logged = loggedSteps(await buildctl(address, ["debug", "logs", "--progress=rawjson", Ref]));
-    keep(file, logged);
+    // A log that could not be read may be read the next time.
+    if (logged.length > 0) keep(file, logged);
   }
   const hashes = keptSteps(imageOf(record).key);
   return {
@@ -252,8 +253,9 @@ interface DiskUsage {
 function buildctl(address: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const options = { maxBuffer: 1 << 28, timeout: patienceMs };
-    execFile("buildctl", [`--addr=${address}`, ...args], options, (_, stdout) => {
-      resolve(stdout);
+    execFile("buildctl", [`--addr=${address}`, ...args], options, (error, stdout) => {
+      // What was cut off cannot be read.
+      resolve(error?.killed === true ? "" : stdout);
     });
   });
 }
