@@ -251,12 +251,12 @@ describe("a real registry", () => {
 
     const dry = await gc("space");
     expect(dry).toMatchObject({ status: 0, stderr: "" });
-    expect(dry.stdout).toMatch(/^would delete 6 manifests and 1 tag of/m);
+    expect(dry.stdout).toMatch(/^would delete 6 manifests and 1 tag and free /m);
     expect(await pull("space/webui", "v1")).toBe(old);
 
     const { status, stdout, stderr } = await gc("space", "--delete");
     expect(status, stderr).toBe(0);
-    expect(stdout).toMatch(/^deleted 6 manifests and 1 tag of/m);
+    expect(stdout).toMatch(/^deleted 6 manifests and 1 tag and freed /m);
     await collect();
 
     for (const [repository, reference, digest] of [
