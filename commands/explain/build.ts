@@ -57,17 +57,19 @@ export function buildLines(build: ExplainedBuild | undefined): string[] {
     steps.filter((step) => step.fate === fate),
   );
   const [first] = runs ?? [];
-  if (!first) return ["no step runs; only what the image says of itself changes"];
+  const pulls = build.openBytes === undefined ? "about" : "up to";
+  const cost = [
+    ...(build.seconds === undefined ? [] : [`about ${build.seconds} s`]),
+    ...(build.bytes === undefined ? [] : [`nodes pull ${pulls} ${sized(build.bytes)}`]),
+  ];
+  const costs = cost.length > 0 ? [cost.join("; ")] : [];
+  if (!first) return ["no step runs: the builder has all of it", ...costs];
   const why = first.files.length === 0 ? "" : `, because of ${fewNames(first.files)}`;
   const count = runs?.length ?? 0;
   const more =
     (open?.length ?? 0) === 0 ? "" : `; ${open?.length ?? 0} more, unless what they take stays`;
-  const cost = [
-    ...(build.seconds === undefined ? [] : [`about ${build.seconds} s`]),
-    ...(build.bytes === undefined ? [] : [`nodes pull about ${sized(build.bytes)}`]),
-  ];
   return [
     `${count} of ${steps.length} step${steps.length === 1 ? "" : "s"} run${count === 1 ? "s" : ""}, from ${first.name}${why}${more}`,
-    ...(cost.length > 0 ? [cost.join("; ")] : []),
+    ...costs,
   ];
 }

@@ -12,8 +12,10 @@ export interface BuildForecast {
   readonly sameDigest: boolean;
   /** Seconds from its begin until it is pushed, by earlier builds on the same builder. @default - unknown */
   readonly seconds?: number;
-  /** Bytes that a node pulls which has the image of before, by the layers of that. @default - unknown */
+  /** Most bytes that a node pulls which has the image of before, by the layers of that. @default - unknown */
   readonly bytes?: number;
+  /** Those of them that it may not have to pull, since a step may give again what it gave before. @default - none */
+  readonly openBytes?: number;
 }
 
 /** What is known of earlier builds of an image. */
@@ -50,17 +52,11 @@ export function forecastBuild(
   const moving = new Set(fates.filter(({ fate }) => fate !== "unchanged").map(({ name }) => name));
   const sameDigest = recorded.result === result && moving.size === 0;
   const seconds = builder && secondsOf(steps, moving, builder);
-  // What copies the same files gives the same layer, whatever it stands on.
-  const same = steps.filter(
-    ({ name, own, files, takes }) => files.length > 0 && takes.length === 0 && last[name] === own,
-  );
-  const others = new Set(moving);
-  for (const { name } of same) if (!name.includes(": RUN ")) others.delete(name);
-  const bytes = pulled && pulledBytes(pulled, layers, others);
+  const pulls = pulled && pulledBytes(pulled, layers, layerFates(steps, last, moving));
   return {
     ...{ steps: fates, sameDigest },
     ...(seconds === undefined ? {} : { seconds: Math.round(seconds * 10) / 10 }),
-    ...(bytes === undefined || sameDigest ? {} : { bytes }),
+    ...(sameDigest ? {} : pulls),
   };
 }
 
@@ -80,20 +76,50 @@ function secondsOf(
   return rest === undefined ? undefined : rest + Math.max(0, ...ends.values());
 }
 
-/** Bytes of the layers that change; undefined where the image was not made of these steps. */
+/** Whether a layer is as it was, another one, or only the build will tell. */
+type LayerFate = "stays" | "changes" | "open";
+
+/** What becomes of the layer of each step, by name; whether the builder has it already makes no difference to nodes. */
+function layerFates(
+  steps: readonly BuildStep[],
+  last: Readonly<Record<string, string>>,
+  moving: ReadonlySet<string>,
+): ReadonlyMap<string, LayerFate> {
+  const fates = new Map<string, LayerFate>();
+  // Those that stand on what they stood on, and take what they took.
+  const same = new Set<string>();
+  for (const { name, own, after = "", takes, open } of steps) {
+    const isOther = !Object.hasOwn(last, name) || last[name] !== own;
+    const takesSame = !open && takes.every((one) => same.has(one));
+    if (!isOther && takesSame && (after === "" || same.has(after))) same.add(name);
+    const runs = name.includes(": RUN ");
+    // What copies the same files gives the same layer, whatever it stands on.
+    const stays = runs ? same.has(name) && !moving.has(name) : takesSame;
+    fates.set(name, isOther ? "changes" : stays ? "stays" : "open");
+  }
+  return fates;
+}
+
+/** Bytes of the layers that change or may; undefined where the image was not made of these steps. */
 function pulledBytes(
   { layers: all, rest }: PulledImage,
   layers: readonly string[],
-  others: ReadonlySet<string>,
-): number | undefined {
+  fates: ReadonlyMap<string, LayerFate>,
+): Pick<BuildForecast, "bytes" | "openBytes"> | undefined {
   const own = all.slice(all.length - layers.length);
   const fits = own.every(({ madeBy }, at) => {
     const [, instruction = ""] = /: (\w+) /.exec(layers[at] ?? "") ?? [];
     return madeBy.startsWith(instruction);
   });
   if (!fits || own.length < layers.length) return undefined;
-  return own.reduce(
-    (sum, { bytes }, at) => (others.has(layers[at] ?? "") ? sum + bytes : sum),
-    rest,
-  );
+  const sumOf = (wanted: LayerFate): number =>
+    own.reduce((sum, { bytes }, at) => {
+      const fate = fates.get(layers[at] ?? "") ?? "changes";
+      return fate === wanted ? sum + bytes : sum;
+    }, 0);
+  const openBytes = sumOf("open");
+  return {
+    bytes: rest + sumOf("changes") + openBytes,
+    ...(openBytes === 0 ? {} : { openBytes }),
+  };
 }

@@ -44,3 +44,10 @@ export async function readLayers(
     rest: manifest.bytes.length + config.length,
   };
 }
+
+/** Bytes that a node pulls for one image when it has another one. */
+export function bytesBetween(before: PulledImage, after: PulledImage): number {
+  const had = new Set(before.layers.map(({ digest }) => digest));
+  const layers = after.layers.filter(({ digest }) => !had.has(digest));
+  return layers.reduce((sum, { bytes }) => sum + bytes, after.rest);
+}

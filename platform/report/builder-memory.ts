@@ -5,8 +5,9 @@ import { parseJson } from "../../delivery/basics/json-fields.ts";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import type { BuilderMemory } from "../../delivery/findings/build-forecast.ts";
 import { stepTitle } from "../../delivery/plan/build-steps.ts";
-import type { StepMemory } from "../../delivery/plan/step-fates.ts";
 import { keptSteps } from "../../delivery/plan/kept-steps.ts";
+import type { StepMemory } from "../../delivery/plan/step-fates.ts";
+import { Limiter } from "../../delivery/registry/limiter.ts";
 import {
   type BuildRecord,
   type SolveStatus,
@@ -18,6 +19,9 @@ import { wallTime } from "./breakdown.ts";
 
 /** Newest times of one step that are compared. */
 const mostTimes = 5;
+
+/** Logs that are read at the same time. */
+const mostReads = 8;
 
 const folder = ".tinyolly/builds";
 const patienceMs = 10_000;
@@ -59,11 +63,13 @@ export function askBuilder(address: string): Builder {
     history: buildctl(address, ["debug", "histories", "--format={{json .}}"]).then(readHistory),
     records: buildctl(address, ["du", "--format={{json .}}"]).then(readRecords),
   };
+  // A checkout that has kept none of them may find a thousand.
+  const reads = new Limiter(mostReads);
   const buildsOf = async (image: string): Promise<readonly PastBuild[]> => {
     const builds = (await told.history)
       .filter((record) => record.CompletedAt !== undefined && imageOf(record).name === image)
       .sort((a, b) => milliseconds(b.CreatedAt) - milliseconds(a.CreatedAt))
-      .map((record) => readBuild(address, record));
+      .map((record) => reads.run(() => readBuild(address, record)));
     return Promise.all(builds);
   };
   const memoryOf = async (image: string): Promise<BuilderMemory> =>
@@ -135,8 +141,9 @@ function isAlike({ name, vertex }: RanStep, record: CacheRecord): boolean {
   const [, instruction] = /: RUN (?:--\S+ +)*(.*)$/s.exec(name) ?? [];
   if (instruction === undefined) return false;
   const [, command = ""] = / -c (.*)$/s.exec(record.description) ?? [];
-  // Of a script in the Dockerfile, the name has the begin only.
-  const begin = squeezed(instruction.replace(/…?(?: \(\d+\))?$/, ""));
+  // Of a script in the Dockerfile, the builder tells the first line.
+  const [, script = instruction] = / RUN <<\S+ \((.*?)(?:\.\.\.)?\)$/s.exec(vertex) ?? [];
+  const begin = squeezed(script.replace(/…?(?: \(\d+\))?$/, ""));
   return begin.startsWith("<<") || squeezed(command).startsWith(begin);
 }
 

@@ -1,7 +1,7 @@
 import { deliverables } from "../../deliverables.ts";
 import { shortHash } from "../../delivery/basics/sha256.ts";
 import { type BuildForecast, forecastBuild } from "../../delivery/findings/build-forecast.ts";
-import { type PulledImage, readLayers } from "../../delivery/findings/image-layers.ts";
+import { bytesBetween, readLayers } from "../../delivery/findings/image-layers.ts";
 import {
   type Recorded,
   readRecorded,
@@ -107,21 +107,14 @@ function recordedIn(settings: PlatformSettings): Recorded {
   return readRecorded(readLocalState(settings).resources as readonly StateResource[]);
 }
 
-/** Bytes that one image has and another one lacks. */
-function bytesBetween(before: PulledImage, after: PulledImage): number {
-  const had = new Set(before.layers.map(({ digest }) => digest));
-  const layers = after.layers.filter(({ digest }) => !had.has(digest));
-  return layers.reduce((sum, { bytes }) => sum + bytes, after.rest);
-}
-
 /** A forecast for people: `2 to 3 of 9 steps, 8.1 s, 60.0 kB`. */
-export function foretold({ steps, seconds, bytes }: BuildForecast): string {
+export function foretold({ steps, seconds, bytes, openBytes }: BuildForecast): string {
   const [runs, open] = (["runs", "open"] as const).map(
     (fate) => steps.filter((step) => step.fate === fate).length,
   );
   const count = open === 0 ? String(runs) : `${runs ?? 0} to ${(runs ?? 0) + (open ?? 0)}`;
   const all = `${steps.length} step${steps.length === 1 ? "" : "s"}`;
-  return [`${count} of ${all}`, ...costs({ seconds, bytes })].join(", ");
+  return [`${count} of ${all}`, ...costs({ seconds, bytes, openBytes })].join(", ");
 }
 
 /** What happened, in the same words. */
@@ -132,10 +125,13 @@ export function happened({ steps, ...cost }: BuildFact): string {
 function costs(cost: {
   readonly seconds?: number | undefined;
   readonly bytes?: number | undefined;
+  readonly openBytes?: number | undefined;
 }): string[] {
-  const { seconds, bytes } = cost;
+  const { seconds, bytes, openBytes } = cost;
   return [
     ...(seconds === undefined ? [] : [`${seconds.toFixed(1)} s`]),
-    ...(bytes === undefined ? [] : [formatBytes(bytes)]),
+    ...(bytes === undefined
+      ? []
+      : [`${openBytes === undefined ? "" : "up to "}${formatBytes(bytes)}`]),
   ];
 }

@@ -1,4 +1,5 @@
-// What is foretold of the steps of a build is what BuildKit does, whatever was built or pruned before.
+// What is foretold of a build is what BuildKit does: its steps whatever was built or pruned before, its bytes, and on an idle
+// machine its seconds.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,9 +7,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import { sha256, shortHash } from "../../delivery/basics/sha256.ts";
+import { forecastBuild } from "../../delivery/findings/build-forecast.ts";
+import {
+  type PulledImage,
+  bytesBetween,
+  readLayers,
+} from "../../delivery/findings/image-layers.ts";
 import { type BuildSteps, buildSteps } from "../../delivery/plan/build-steps.ts";
 import { keepSteps } from "../../delivery/plan/kept-steps.ts";
-import { type StepFate, stepFates } from "../../delivery/plan/step-fates.ts";
+import type { StepFate } from "../../delivery/plan/step-fates.ts";
+import { RegistryClient } from "../../delivery/registry/client.ts";
 import { readSourceTree } from "../../delivery/sources/source-tree.ts";
 import { buildkitAddress } from "../../platform/cluster/services.ts";
 import { askBuilder } from "../../platform/report/builder-memory.ts";
@@ -19,6 +27,14 @@ import { platform } from "./checkout.ts";
 const rounds = Number(process.env["ROUNDS"] ?? 40);
 const seed = Number(process.env["SEED"] ?? 15);
 
+/** Where the machine is idle: so few rounds run beside other suites. */
+const countsSeconds = rounds >= 100;
+
+/** Other runs on this builder have built something else, which says nothing of these. */
+const run = `w${Date.now().toString(36)}`;
+const image = `steps-${run}`;
+const registry = `localhost:${platform.ports.registry}`;
+const client = new RegistryClient({ host: registry, tls: "plain-http" });
 const work = mkdtempSync(join(tmpdir(), "tinyolly-steps-"));
 const context = join(work, "context");
 
@@ -30,14 +46,18 @@ beforeAll(() => {
 });
 
 afterAll(() => {
+  client.close();
   process.chdir(home);
   rmSync(work, { recursive: true });
 });
 
+/** A part of a second. */
+const toil = `head -c ${countsSeconds ? 200 : 10}000000 /dev/zero | sha256sum`;
+
 const dockerfile = (word: string): string => `FROM nginx:1.30-alpine AS source
 WORKDIR /src
 COPY list.txt ./
-RUN cat list.txt > /list && echo ${word}
+RUN ${toil} && cat list.txt > /list && echo ${word}
 COPY src src
 RUN --mount=type=bind,source=conf,target=/conf cat /conf/* > /seen || true
 
@@ -47,7 +67,7 @@ RUN echo test
 FROM source AS build
 ARG MODE=fast
 ENV LEVEL=1
-RUN echo $MODE $LEVEL > /mode && cat src/* | sort > /all
+RUN ${toil} && echo $MODE $LEVEL > /mode && cat src/* | sort > /all
 
 FROM nginx:1.30-alpine
 LABEL title="steps"
@@ -59,6 +79,7 @@ COPY --from=build /all /all
 COPY --from=build /mode /mode
 RUN <<EOF
 echo hello
+${toil}
 EOF
 USER 101
 `;
@@ -70,7 +91,13 @@ interface Sources {
   buildArgs: Record<string, string>;
 }
 
-const plain = (text: string): { text: string; mode: number } => ({ text, mode: 0o644 });
+/** Text that cannot be compressed to nearly nothing, as sources cannot. */
+const bulk = Array.from({ length: 200 }, (_, line) => sha256(`${line}`)).join("\n");
+
+const file = (word: string, mode = 0o644): { text: string; mode: number } => ({
+  text: `${word}\n${bulk}\n`,
+  mode,
+});
 
 function fresh(word: string): Sources {
   const files = {
@@ -82,7 +109,7 @@ function fresh(word: string): Sources {
     "README.md": "r",
   };
   return {
-    files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, plain(text)])),
+    files: Object.fromEntries(Object.entries(files).map(([path, word]) => [path, file(word)])),
     dockerfile: dockerfile(word),
     buildArgs: {},
   };
@@ -93,7 +120,7 @@ type Edit = (sources: Sources, word: string) => void;
 const write =
   (path: string, mode = 0o644): Edit =>
   (sources, word) => {
-    sources.files[path] = { text: `${word}\n`, mode };
+    sources.files[path] = file(word, mode);
   };
 
 const replace =
@@ -106,19 +133,19 @@ const edits: Readonly<Record<string, Edit>> = {
   "a source": write("src/a"),
   "a source that can be run": write("src/b", 0o755),
   "a new source": (sources, word) => {
-    sources.files[`src/${word}`] = plain(word);
+    sources.files[`src/${word}`] = file(word);
   },
   "a source that is renamed": (sources, word) => {
-    const { "src/a": a = plain(""), ...files } = sources.files;
-    sources.files = { ...files, "src/a": plain(`${word}\n`), [`src/${word}`]: a };
+    const { "src/a": a = file(""), ...files } = sources.files;
+    sources.files = { ...files, "src/a": file(word), [`src/${word}`]: a };
   },
   "lines of a source in another order": (sources, word) => {
-    sources.files["src/a"] = plain(`${word}\n${sources.files["src/a"]?.text ?? ""}`);
+    sources.files["src/a"] = file(`${word}\n${sources.files["src/a"]?.text ?? ""}`);
   },
   "the list": write("list.txt"),
   "a configuration": write("conf/a.conf"),
   "a new configuration": (sources, word) => {
-    sources.files[`conf/${word}.conf`] = plain(word);
+    sources.files[`conf/${word}.conf`] = file(word);
   },
   "a configuration further down": write("conf/deep/b.conf"),
   "a file that nobody takes": write("README.md"),
@@ -139,7 +166,10 @@ const edits: Readonly<Record<string, Edit>> = {
     sources.buildArgs = { ...sources.buildArgs, OTHER: word };
   },
   "a variable": replace(/ENV LEVEL=.*/, (word) => `ENV LEVEL=${word}`),
-  "a command": replace(/^RUN cat list.*/m, (word) => `RUN cat list.txt > /list && echo ${word}`),
+  "a command": replace(
+    /^RUN (.*) && cat list.*/m,
+    (word) => `RUN $1 && cat list.txt > /list && echo ${word}`,
+  ),
   "a file in the Dockerfile": replace(/(<<EOF \/motd\n).*/, (word) => `$1${word}`),
   "a script in the Dockerfile": replace(/(RUN <<EOF\n).*/, (word) => `$1echo ${word}`),
   "one step more": replace(/^ARG MODE/m, (word) => `RUN echo ${word}\nARG MODE`),
@@ -185,9 +215,9 @@ interface Vertex {
 
 function build(sources: Sources): Built {
   const { dockerfile, buildArgs } = sources;
-  const image = `steps.test/steps:h${shortHash(keyOf(sources))}`;
-  const [file, metadata] = ["Dockerfile", "metadata.json"].map((name) => join(work, name));
-  writeFileSync(file ?? "", dockerfile);
+  const reference = `${registry}/${image}:h${shortHash(keyOf(sources))}`;
+  const [path, metadata] = ["Dockerfile", "metadata.json"].map((name) => join(work, name));
+  writeFileSync(path ?? "", dockerfile);
   const args = Object.entries({ ...buildArgs, SOURCE_DATE_EPOCH: "315532800" });
   const { status, stderr } = spawnSync(
     "buildctl",
@@ -195,7 +225,7 @@ function build(sources: Sources): Built {
       ...[`--addr=${buildkitAddress(platform)}`, "build", "--progress=rawjson"],
       ...["--frontend=dockerfile.v0", `--local=context=${context}`, `--local=dockerfile=${work}`],
       ...args.map(([name, value]) => `--opt=build-arg:${name}=${value}`),
-      `--output=type=image,name=${image},push=false,store=false,rewrite-timestamp=true`,
+      `--output=type=image,name=${reference},push=true,registry.insecure=true,rewrite-timestamp=true`,
       `--metadata-file=${metadata ?? ""}`,
     ],
     { encoding: "utf8", maxBuffer: 1 << 28 },
@@ -229,6 +259,19 @@ function notes({ steps = [] }: BuildSteps): Record<string, string> {
   return Object.fromEntries(steps.map(({ name, own }) => [name, own]));
 }
 
+function pulled({ digest }: Built): Promise<PulledImage | undefined> {
+  return readLayers(client, image, digest, "linux/amd64");
+}
+
+/** By how much a forecast is off, as a part of the fact. */
+function errorOf(foretold: number, fact: number): number {
+  return Math.abs(foretold - fact) / fact;
+}
+
+function middle(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
 function choose(random: Random): string[] {
   return random.shuffle(Object.keys(edits)).slice(0, 1 + random.below(3));
 }
@@ -248,8 +291,6 @@ test(
   async () => {
     process.stdout.write(`SEED=${seed} ROUNDS=${rounds}\n`);
     const random = seededRandom(seed);
-    // Other runs on this builder have built something else.
-    const run = `w${Date.now().toString(36)}`;
     let sources = fresh(run);
     keepSteps({ key: keyOf(sources), steps: plan(sources) });
     let [before, was] = [plan(sources), build(sources)];
@@ -257,6 +298,7 @@ test(
     const counts: Record<StepFate, number> = { runs: 0, unchanged: 0, open: 0 };
     // Of rounds in which what was known of the cache is all that there is.
     const ordinary = { open: 0, all: 0 };
+    const errors = { seconds: [] as number[], bytes: [] as number[], range: [] as number[] };
     let [openRan, sameDigests, reverts, prunes] = [0, 0, 0, 0];
     for (let round = 0; round < rounds; round++) {
       const done = choose(random);
@@ -278,12 +320,14 @@ test(
       all.push(sources);
       const now = plan(sources);
       keepSteps({ key: keyOf(sources), steps: now });
-      const builder = await askBuilder(buildkitAddress(platform)).memoryOf("steps");
-      const foretold = stepFates(now.steps ?? [], { last: notes(before), builder }, new Set());
+      const builder = await askBuilder(buildkitAddress(platform)).memoryOf(image);
+      const recorded = { steps: notes(before), result: before.result };
+      const had = await pulled(was);
+      const forecast = forecastBuild({ steps: now }, recorded, { pulled: had, builder });
       const built = build(sources);
       const what = `round ${round} of SEED=${seed}: ${done.join(", ")}`;
       const seen = new Map<string, number>();
-      for (const { name, fate } of foretold) {
+      for (const { name, fate } of forecast?.steps ?? []) {
         const stage = name.slice(0, name.indexOf(":"));
         const at = seen.get(stage) ?? 0;
         seen.set(stage, at + 1);
@@ -300,11 +344,32 @@ test(
         expect(built.digest, what).toBe(was.digest);
         sameDigests++;
       }
+      const [past] = await askBuilder(buildkitAddress(platform)).buildsOf(image);
+      const has = await pulled(built);
+      if (forecast?.seconds !== undefined && past && past.ran.length > 0)
+        errors.seconds.push(errorOf(forecast.seconds, (past.end - past.start) / 1000));
+      if (forecast?.bytes !== undefined && had && has && built.digest !== was.digest) {
+        const { bytes, openBytes = 0 } = forecast;
+        const fact = bytesBetween(had, has);
+        errors.bytes.push(errorOf(bytes, fact));
+        // Only the build tells what lies between.
+        const nearest = Math.min(Math.max(fact, bytes - openBytes), bytes);
+        errors.range.push(errorOf(nearest, fact));
+      }
       [before, was] = [now, built];
     }
-    const told = { ...counts, openRan, ordinary, sameDigests, reverts, prunes };
+    const { seconds, bytes, range } = errors;
+    const median = { seconds: middle(seconds), bytes: middle(bytes), range: middle(range) };
+    const compared = { seconds: seconds.length, bytes: bytes.length };
+    const told = { ...counts, openRan, ordinary, sameDigests, reverts, prunes, compared, median };
     process.stdout.write(`${JSON.stringify(told)}\n`);
     // Who calls everything open is never wrong.
     expect(ordinary.open).toBeLessThan(0.3 * ordinary.all);
+    expect(compared.bytes).toBeGreaterThan(0.5 * rounds);
+    expect(median.bytes).toBeLessThanOrEqual(0.05);
+    if (countsSeconds) {
+      expect(compared.seconds).toBeGreaterThan(0.5 * rounds);
+      expect(median.seconds).toBeLessThanOrEqual(0.25);
+    }
   },
 );

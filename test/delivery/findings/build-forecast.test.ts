@@ -49,7 +49,40 @@ test("a build takes the seconds of its steps and of the rest, and nodes pull the
   const forecast = forecastBuild(image, recorded, earlier, changed);
   expect(forecast?.steps.map(({ fate }) => fate)).toEqual(fates.map(({ fate }) => fate));
   expect(forecast?.steps[1]).toEqual(fates[1]);
-  expect(forecast).toMatchObject({ sameDigest: false, seconds: 4.8, bytes: 6000 });
+  expect(forecast).toMatchObject({ sameDigest: false, seconds: 4.8, bytes: 6000, openBytes: 5000 });
+});
+
+test("a layer that the builder has is pulled all the same, where the image of before had another one", () => {
+  const back = { steps: { [conf]: "other", [make]: "2", [copy]: "3" }, result: "before" };
+  const builder = earlier.builder && { ...earlier.builder, holds: () => true };
+  const forecast = forecastBuild(image, back, { ...earlier, builder });
+  expect(forecast?.steps.map(({ fate }) => fate)).toEqual(Array(3).fill("unchanged"));
+  expect(forecast).toMatchObject({ bytes: 1200 });
+  expect(forecast).not.toHaveProperty("openBytes");
+});
+
+test("only the build tells what a command gives on another base, or when it runs again", () => {
+  const command = "stage-1: RUN install";
+  const on = [step(conf, "1"), step(command, "3", conf)];
+  const plan = { steps: { steps: on, layers: [conf, command], result: "now" } };
+  const [root, first, last] = earlier.pulled?.layers ?? [];
+  const layers = [root, first, last && { ...last, madeBy: "RUN install" }].flatMap(
+    (one) => one ?? [],
+  );
+  const pulled = { rest: 1000, layers };
+  const otherBase = { steps: { [conf]: "other", [command]: "3" }, result: "before" };
+  expect(forecastBuild(plan, otherBase, { pulled })).toMatchObject({
+    bytes: 6200,
+    openBytes: 5000,
+  });
+  const pruned = { steps: { [conf]: "1", [command]: "3" }, result: "now" };
+  const builder = earlier.builder && { ...earlier.builder, holds: () => false };
+  expect(forecastBuild(plan, pruned, { pulled, builder })).toMatchObject({
+    bytes: 6000,
+    openBytes: 5000,
+  });
+  const edited = { steps: { [conf]: "1", [command]: "other" }, result: "before" };
+  expect(forecastBuild(plan, edited, { pulled })).not.toHaveProperty("openBytes");
 });
 
 test("steps beside each other take as long as the longest of them", () => {

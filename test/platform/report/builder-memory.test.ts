@@ -134,6 +134,19 @@ describe("of what a step gave, a builder", () => {
     expect(knows("copy") && knows("make")).toBe(true);
   });
 
+  test.each([
+    ["has a script of the Dockerfile by its first line", "echo hello\nmake", true],
+    ["has lost a script where another command ran meanwhile", "echo other\nmake", false],
+  ])("%s", async (_, script, wanted) => {
+    const run = step("stage-1: RUN <<EOF", "script");
+    keepBuild(first, run);
+    buildctl({
+      builds: { [first]: [vertex("[stage-1 1/1] RUN <<EOF (echo hello...)", 100, 200)] },
+      cache: [[`mount / from exec /bin/sh -c ${script}\n`, 150]],
+    });
+    expect((await memory()).holds(run, false)).toBe(wanted);
+  });
+
   test("may have it from another step, where it counts by content", async () => {
     keepBuild(first, step(copy.name, "copy", "chain 1"));
     keepBuild(second, step(copy.name, "copy", "chain 2"));
