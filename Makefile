@@ -45,8 +45,8 @@ up: $(PACKAGES) ## Start the platform, then build, publish and deploy all that c
 	@$(OFFLINE_ENV) $(if $(call on,VERBOSE),TINYOLLY_VERBOSE=1) $(if $(PLAN),TINYOLLY_PLAN='$(PLAN)') $(PLATFORM_CLI) deploy
 
 .PHONY: preview
-preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry, STACK=
-	@$(OFFLINE_ENV) $(PLATFORM_CLI) preview $(STACK_FLAG)
+preview: $(PACKAGES) ## Show what `make up` would change, and which files cause it; OFFLINE=1 asks no registry, VERBOSE=1 shows all of Pulumi's diff, STACK=
+	@$(OFFLINE_ENV) $(if $(call on,VERBOSE),TINYOLLY_VERBOSE=1) $(PLATFORM_CLI) preview $(STACK_FLAG)
 
 .PHONY: explain
 explain: $(PACKAGES) ## Say in a moment what `make up` would do and why; DETAIL=1 shows each field, JSON=1, MARKDOWN=1, HTML=FILE writes a page, TRY=1 builds without pushing, SAVE=FILE, STACK=, OFFLINE=1

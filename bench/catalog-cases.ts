@@ -3,6 +3,7 @@ import { type Command, run } from "./command.ts";
 import { type Contender, nothing } from "./contender.ts";
 import { explainCommand } from "./contenders/ours.ts";
 import type { Case } from "./measure.ts";
+import { makeMonorepo } from "./monorepo.ts";
 import { once } from "./once.ts";
 import type { Workplace } from "./workplace.ts";
 
@@ -47,6 +48,10 @@ export function catalogCases(
     },
   });
   const withCharts = once(() => makeCatalog(workplace, large, large / 10));
+  const monorepo = once(async () => {
+    const { cwd } = (await withCharts()).command([]);
+    return makeMonorepo(workplace, cwd, 10);
+  });
   const explain: Case = {
     id: "catalog-explain",
     title: `Catalog of ${large} images and ${large / 10} charts without a change, explain`,
@@ -56,9 +61,12 @@ export function catalogCases(
       log(
         `${large} images and ${large / 10} charts: delivered in ${seconds.toFixed(1)} s, untimed`,
       );
+      await monorepo();
     }),
     entries: [
       { contender: "ours", prepare: async () => (await withCharts()).command(explainCommand) },
+      { contender: "turbo", prepare: async () => (await monorepo()).turbo },
+      { contender: "nx", prepare: async () => (await monorepo()).nx },
     ],
     target: { formula: "1.5 s", limit: () => 1.5 },
   };

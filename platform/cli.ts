@@ -15,6 +15,7 @@ import { requireSpace } from "./machine/disk.ts";
 import { withLock } from "./machine/lock.ts";
 import { requireUser } from "./machine/root.ts";
 import { clearEndedLocks } from "./pulumi/pulumi-lock.ts";
+import { runPreview } from "./pulumi/preview.ts";
 import { awaitRollouts } from "./pulumi/rollouts.ts";
 import { printVariables, runPulumi, stackOf } from "./pulumi/shell.ts";
 import { endStack, hasResources } from "./pulumi/stack-end.ts";
@@ -168,7 +169,7 @@ async function preview(settings: PlatformSettings): Promise<number> {
   } else {
     enterStack(stack);
   }
-  return runPulumi(["preview", "--diff", "--stack", stack]);
+  return runPreview(stack);
 }
 
 /** Runs `pulumi up`, in few words or, with VERBOSE, in its own. */

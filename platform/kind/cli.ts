@@ -8,6 +8,7 @@
 import { runMain } from "../../delivery/basics/command-line.ts";
 import { stackEnvironment } from "../environment.ts";
 import { withLock } from "../machine/lock.ts";
+import { runPreview } from "../pulumi/preview.ts";
 import { awaitRollouts } from "../pulumi/rollouts.ts";
 import { printVariables, runPulumi, stackOf } from "../pulumi/shell.ts";
 import { endStack } from "../pulumi/stack-end.ts";
@@ -61,7 +62,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     changes: "make preview",
     run: async (settings) => {
       await up(settings);
-      return runPulumi(["preview", "--diff", "--stack", localStack]);
+      return runPreview(localStack);
     },
   },
   destroy: { changes: "make down", run: destroy },

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { styleText } from "node:util";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import { project } from "../settings.ts";
+import { type Part, applying, changes, partOf, plain, rollingOut } from "./engine-part.ts";
 import { live, say } from "./live.ts";
 
 /** What an `up` was told and did last, from the project's folder. */
@@ -19,20 +20,14 @@ export function upProgress(): UpProgress {
   return new UpProgress(printer, join(project, upLog));
 }
 
+const healthy = "Synced, Healthy";
+
 /** Where lines go. */
 export interface ProgressPrinter {
   /** A line that stays. */
   readonly say: (line: string) => void;
   /** Shows what happens now, in the place of what was shown before; returns whether anybody can see it. */
   readonly live: (line: string) => boolean;
-}
-
-/** Part of the delivery that an operation of the engine belongs to. */
-interface Part {
-  /** As lines begin, such as `[demo]`. */
-  readonly prefix: string;
-  readonly begins: string;
-  readonly done: string;
 }
 
 /** Something that happens now. */
@@ -142,45 +137,6 @@ export class UpProgress {
   #log(line: string): void {
     appendFileSync(this.#file, `${line}\n`);
   }
-}
-
-const applying = "applying";
-const rollingOut = "rolling out";
-const healthy = "Synced, Healthy";
-
-/** What is said of a resource; undefined of those that nobody waits for. */
-function partOf(urn: string, op: string): Part | undefined {
-  const [types = "", name = ""] = urn.split("::").slice(-2);
-  if (op === "delete") {
-    const isApplication = types.endsWith("kubernetes:argoproj.io/v1alpha1:Application");
-    return isApplication
-      ? { prefix: `[app ${name}]`, begins: "removing", done: "removed" }
-      : undefined;
-  }
-  if (types.endsWith("docker-build:index:Image"))
-    return { prefix: `[${name}]`, begins: "building", done: "built and pushed" };
-  if (types.endsWith("index:Chart$command:local:Command"))
-    return { prefix: `[chart ${name}]`, begins: "packaging", done: "published" };
-  if (types.endsWith("kubernetes:argoproj.io/v1alpha1:Application"))
-    return { prefix: `[app ${name}]`, begins: applying, done: "applied" };
-  if (types.endsWith("index:Application$command:local:Command"))
-    return {
-      ...{ prefix: `[app ${name.replace(/-rollout$/, "")}]`, begins: rollingOut },
-      done: "Synced and Healthy",
-    };
-  if (types.endsWith("$command:local:Command"))
-    return { prefix: `[${name}]`, begins: "recording", done: "recorded" };
-  return undefined;
-}
-
-/** Whether an operation does something; of a replacement, the half that makes the new one. */
-function changes(op: string): boolean {
-  return ["create", "update", "create-replacement", "delete"].includes(op);
-}
-
-/** A text without the engine's marks for colours, nor those of terminals. */
-function plain(text: string): string {
-  return text.replaceAll(/<\{%[^%]*%\}>|\u001B\[[\d;]*m/g, "").trimEnd();
 }
 
 function emphasized(word: string): string {

@@ -174,6 +174,9 @@ test("one changed file changes exactly its image, its chart and its Application"
         "--color=never",
       ]).output;
       expect(explained).toMatch(/~ backend\.py\s*: "[0-9a-f]{12}" => "[0-9a-f]{12}"/);
+      const { output: short } = run("make", ["--silent", "preview"]);
+      expect(short).toMatch(/^ {4}sources\["backend\.py"\] +[0-9a-f]{12} → [0-9a-f]{12}$/m);
+      expect(short.split("\n").length).toBeLessThan(30);
 
       const started = Date.now();
       const { status, output } = up();
