@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { deliverables } from "../../deliverables.ts";
 import { readOptions, runMain } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { requireOwnFile } from "../../delivery/basics/own-file.ts";
 import { shortHash } from "../../delivery/basics/sha256.ts";
 import type { EarlierBuilds } from "../../delivery/findings/build-forecast.ts";
 import { findAll, startReading } from "../../delivery/findings/find-all.ts";
@@ -36,7 +37,7 @@ import { askBuilder } from "../../platform/report/builder-memory.ts";
 import { localStack, readPlatformSettings } from "../../platform/settings.ts";
 import { tryChanged } from "../build/try.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
-import { renderPage } from "./page.ts";
+import { isPage, renderPage } from "./page.ts";
 import { renderMarkdown, renderText, summary } from "./render.ts";
 
 const declared = {
@@ -57,9 +58,10 @@ const changesExitCode = 2;
 
 async function main(): Promise<number> {
   const options = readOptions(declared);
+  const { html } = options;
+  if (html !== undefined) requireOwnFile(html, "page of make explain", isPage);
   if (options.platform) enterStack(options.stack);
   const explanation = await explainStack(options);
-  const { html } = options;
   if (html !== undefined)
     keep("page", () => {
       writeFileSync(html, renderPage(explanation, summary(explanation)));

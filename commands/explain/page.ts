@@ -23,6 +23,15 @@ interface Card {
 /** Causes that are other items, and no beginning of their own. */
 const followed = new Set<Reason["cause"]>(["image-of-chart", "chart-of-application"]);
 
+const doctype = "<!doctype html>";
+const generator = '<meta name="generator" content="make explain">';
+
+/** Whether a file that begins like this is a page that was made here. */
+export function isPage(begin: Buffer): boolean {
+  const text = begin.toString();
+  return text.startsWith(doctype) && text.includes(generator);
+}
+
 /**
  * An explanation as one page of HTML that needs no network: from what changed, over images, charts and Applications, to objects, with
  * an edge for each cause.
@@ -40,10 +49,11 @@ export function renderPage(explanation: Explanation, summary: string): string {
   ];
   const notes = [...problems, ...warnings, ...changed.flatMap(({ gaps = [] }) => gaps)];
   const same = items.filter((item) => !isChanged(item)).map(({ kind, name }) => `${kind} ${name}`);
-  return `<!doctype html>
+  return `${doctype}
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+${generator}
 <title>${text(`${stack}: what up would do`)}</title>
 <style>
 ${readFileSync(join(import.meta.dirname, "page.css"), "utf8")}</style>

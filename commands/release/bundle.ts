@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { create } from "tar";
 import { readOptions } from "../../delivery/basics/command-line.ts";
 import { InputError } from "../../delivery/basics/input-error.ts";
+import { requireOwnFile } from "../../delivery/basics/own-file.ts";
 import { releaseRepository } from "../../delivery/registry/references.ts";
 import { releaseParts, requireRelease, requireWhole } from "../../delivery/releases/store.ts";
 import { formatBytes } from "../../platform/report/table.ts";
@@ -29,6 +30,7 @@ export async function bundle(args: string[]): Promise<number> {
       `name the release to put into a file, such as make bundle RELEASE=v2.1.8; make releases lists them`,
     );
   }
+  if (options.file) requireOwnFile(options.file, "bundle", isBundle);
   const { client, namespace } = openStack(options);
   const folder = mkdtempSync(join(tmpdir(), "tinyolly-bundle-"));
   try {
@@ -36,6 +38,7 @@ export async function bundle(args: string[]): Promise<number> {
     const { release } = record;
     await requireWhole(client, namespace, record, "bundle another release, or put this one back");
     const file = options.file || `tinyolly-${release}.tar`;
+    requireOwnFile(file, "bundle", isBundle);
     const layout = OciLayout.create(folder, file);
     const copier = new ArtifactCopier(client, layout);
     try {
@@ -59,6 +62,11 @@ export async function bundle(args: string[]): Promise<number> {
     client.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Whether a file that begins like this is a tar of an OCI image layout. */
+function isBundle(begin: Buffer): boolean {
+  return begin.toString("latin1").startsWith("oci-layout\0");
 }
 
 /** Packs a layout with one order and one time, and lets the file appear only when it is whole. */

@@ -36,9 +36,8 @@ export function planToSave(
   return { form: 2, ...fingerprints, waitSeconds: Object.fromEntries(waits), found };
 }
 
-/** Writes a plan for {@link followPlan}. */
 /**
- * Writes a plan into a file, in the place of an earlier one.
+ * Writes a plan for {@link followPlan} into a file, in the place of an earlier one.
  *
  * @throws InputError when the file holds something else.
  */

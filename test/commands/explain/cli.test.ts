@@ -105,6 +105,12 @@ describe("explain", () => {
     );
   });
 
+  test("writes a page in the place of the one before", async () => {
+    writeState();
+    for (let i = 0; i < 2; i++) expect((await explain(["--html", "page.html"])).status).toBe(0);
+    expect(readFileSync("page.html", "utf8")).toContain("</html>");
+  });
+
   test("says and saves the same in another folder, umask, locale and time zone", async () => {
     writeState();
     appendFileSync("apps/demo/backend.py", "\n");
@@ -131,9 +137,21 @@ describe("explain refuses, in one line and with exit code 1,", () => {
       ["--save", "no/where.json"],
       /^explain: the plan cannot be saved: ENOENT: .* open 'no\/where\.json'; name another file\n$/,
     ],
+    [
+      "a page in the place of another file",
+      ["--html", "package.json"],
+      /^explain: package\.json is there already, and is no page of make explain; name another file\n$/,
+    ],
+    [
+      "a page in the place of a folder",
+      ["--html", "charts"],
+      /^explain: charts cannot be read: .*\n$/,
+    ],
   ])("%s", async (_, args, message) => {
     writeState();
+    const before = readFileSync("package.json", "utf8");
     const { status, stdout, stderr } = await explain(args);
+    expect(readFileSync("package.json", "utf8")).toBe(before);
     expect(stderr).toMatch(message);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
   });

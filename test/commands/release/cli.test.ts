@@ -122,9 +122,16 @@ describe("a bundle", () => {
       "",
     ]);
     expect(made.stdout).toMatch(new RegExp(`^one.tar  .*\nrecord ${digest}, which`));
-    await release("bundle", "--release=v2.1.8", "--file=two.tar");
+    // In the place of an earlier one.
+    for (let i = 0; i < 2; i++) await release("bundle", "--release=v2.1.8", "--file=two.tar");
     expect(sha256(readFileSync("one.tar"))).toBe(sha256(readFileSync("two.tar")));
     expect(readdirSync(".").filter((file) => file.includes("draft"))).toEqual([]);
+
+    const other = await release("bundle", "--release=v2.1.8", "--file=package.json");
+    expect(other).toEqual({
+      ...{ status: 1, stdout: "" },
+      stderr: "release: package.json is there already, and is no bundle; name another file\n",
+    });
 
     const loaded = await release("load", "--file=one.tar", "--stack=airgap", "--trust");
     expect(loaded.stdout).toContain(digest);
