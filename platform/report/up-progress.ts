@@ -26,8 +26,8 @@ const healthy = "Synced, Healthy";
 export interface ProgressPrinter {
   /** A line that stays. */
   readonly say: (line: string) => void;
-  /** Shows what happens now, in the place of what was shown before; returns whether anybody can see it. */
-  readonly live: (line: string) => boolean;
+  /** Shows what happens now, a line for each, in the place of what was shown before; returns whether anybody can see it. */
+  readonly live: (text: string) => boolean;
 }
 
 /** Something that happens now. */
@@ -126,7 +126,7 @@ export class UpProgress {
 
   #show(): boolean {
     const now = [...this.#running.values()].map(({ prefix, state }) => `${prefix} ${state}`);
-    return this.#printer.live(now.join("  "));
+    return this.#printer.live(now.join("\n"));
   }
 
   #say(line: string): void {

@@ -96,7 +96,7 @@ describe("an up is told", () => {
 
   test("with all that goes on side by side", () => {
     tell([pre("update", demo), pre("update", chart)], true);
-    expect(shown).toContain("[demo] building  [chart shop] packaging");
+    expect(shown).toContain("[demo] building\n[chart shop] packaging");
   });
 
   test("without what stays as it is", () => {
