@@ -36,7 +36,8 @@ const unit = {
   pool: "forks" as const,
   setupFiles,
   maxWorkers: 3,
-  testTimeout: 60_000,
+  // Nobody is promised that; it ends what hangs.
+  testTimeout: 180_000,
   expect: patient,
   // Those with other numbers of workers wait, in the order of these.
   sequence: { groupOrder: 0 },

@@ -21,6 +21,10 @@ export async function runPulumi(
   // Ctrl-C reaches all processes of a terminal, and Pulumi must not get it twice, which it takes for an order to drop everything.
   // Elsewhere it gets a group of its own and what we pass on.
   const onTerminal = isatty(0);
+  // Before Pulumi runs, since from then on a signal is for it.
+  const signals = holdSignals((signal) => {
+    if (signal !== "SIGINT" || !onTerminal) child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+  });
   const child = spawn(command ?? "pulumi", words, {
     cwd: project,
     stdio: ["inherit", take ? "pipe" : "inherit", "inherit"],
@@ -28,9 +32,6 @@ export async function runPulumi(
     env: { ...process.env, ...env },
   });
   if (take) child.stdout?.setEncoding("utf8").on("data", take);
-  const signals = holdSignals((signal) => {
-    if (signal !== "SIGINT" || !onTerminal) child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
-  });
   try {
     return await new Promise<number>((resolve, reject) => {
       child.once("error", (error) => {

@@ -22,6 +22,8 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from tests.conftest import Collector
 
 MAIN = Path(__file__).parent.parent / "main.py"
+# terminationGracePeriodSeconds of the chart's pods.
+GRACE_SECONDS = 15
 
 
 def free_port() -> int:
@@ -143,13 +145,13 @@ def test_without_collector_it_serves_and_stops_in_time(mode: str) -> None:
     with started(MODE=mode, OTEL_EXPORTER_OTLP_ENDPOINT=nobody, TRAFFIC="true") as process:
         path = "/hello" if mode == "frontend" else "/calculate?a=1&b=2"
         assert httpx.get(f"{process.url}{path}").status_code == 200
-        assert process.terminate() < 5
+        assert process.terminate() < GRACE_SECONDS
 
 
 def test_silent_collector_does_not_keep_it_from_stopping(silent_endpoint: str) -> None:
     with started(MODE="frontend", OTEL_EXPORTER_OTLP_ENDPOINT=silent_endpoint) as process:
         assert httpx.get(f"{process.url}/hello").status_code == 200
-        assert process.terminate() < 5
+        assert process.terminate() < GRACE_SECONDS
 
 
 @pytest.mark.parametrize("mode", ["", "ui"])

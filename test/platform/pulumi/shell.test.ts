@@ -44,7 +44,7 @@ async function start(
   const child = spawn(command, args, { cwd: project, env, detached: true, stdio: "ignore" });
   let pulumi = 0;
   await expect
-    .poll(() => (pulumi = Number(readFileSync(join(folder, "said"), "utf8"))), soon)
+    .poll(() => (pulumi = Number(readFileSync(join(folder, "said"), "utf8"))))
     .toBeGreaterThan(0);
   onTestFinished(() => {
     child.kill("SIGKILL");
