@@ -1,9 +1,10 @@
+import time
 from typing import Annotated, cast
 
 import httpx
 from fastapi import Depends, Query, Request
 
-from common.paging import Cursor
+from common.paging import NANOS_PER_SECOND, Cursor
 from common.storage import Storage
 
 
@@ -27,6 +28,16 @@ def _before(
     return Cursor.parse(before) if before else None
 
 
+def _since(
+    since_seconds: Annotated[
+        int | None,
+        Query(alias="sinceSeconds", description="Only what began in the last seconds", ge=1),
+    ] = None,
+) -> int:
+    return time.time_ns() - since_seconds * NANOS_PER_SECOND if since_seconds else 0
+
+
 StorageDependency = Annotated[Storage, Depends(_storage)]
 OpampClient = Annotated[httpx.AsyncClient, Depends(_opamp)]
 Before = Annotated[Cursor | None, Depends(_before)]
+SinceUnixNano = Annotated[int, Depends(_since)]

@@ -72,6 +72,7 @@ class LogStore:
         service: str | None = None,
         min_severity: int = 0,
         text: str = "",
+        since_unix_nano: int = 0,
         before: Cursor | None = None,
     ) -> Page[LogRecord]:
         """Return records, newest first; `text` is sought in body and attributes."""
@@ -99,7 +100,14 @@ class LogStore:
             index = f"logs:trace:{trace_id}"
         else:
             index = "logs" if service is None else f"logs:service:{service}"
-        page = await read_page(self._redis, index, before=before, limit=limit, load=load)
+        page = await read_page(
+            self._redis,
+            index,
+            before=before,
+            limit=limit,
+            load=load,
+            since_unix_nano=since_unix_nano,
+        )
         page.items.sort(key=lambda record: record.time_unix_nano, reverse=True)
         return page
 

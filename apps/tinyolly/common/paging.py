@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 NANOS_PER_MICRO = 1_000
 MICROS_PER_SECOND = 1_000_000
+NANOS_PER_SECOND = NANOS_PER_MICRO * MICROS_PER_SECOND
 
 _MAX_CHUNK = 1_000
 _MAX_SCANNED = 20_000
@@ -36,7 +37,13 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 async def read_page[T](
-    redis: Redis, key: str, *, before: Cursor | None, limit: int, load: Loader[T]
+    redis: Redis,
+    key: str,
+    *,
+    before: Cursor | None,
+    limit: int,
+    load: Loader[T],
+    since_unix_nano: int = 0,
 ) -> Page[T]:
     """Return up to `limit` items that `load` gives for the members of a set scored in microseconds.
 
@@ -53,6 +60,7 @@ async def read_page[T](
             "list[tuple[bytes, float]]",
             await redis.zrange(key, start, start + chunk, desc=True, withscores=True),
         )
+        rows = [row for row in rows if row[1] >= since_unix_nano // NANOS_PER_MICRO]
         members = [member.decode() for member, _ in rows]
         scores = [int(score) for _, score in rows]
         loaded = await load(members[:chunk])

@@ -1,5 +1,6 @@
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain
 from math import ceil
 from typing import cast
@@ -11,12 +12,31 @@ from redis.typing import EncodableT, FieldT
 
 from common.paging import MICROS_PER_SECOND, NANOS_PER_MICRO, Cursor, Page, read_page
 from common.scripts import INDEX_TRACES, TRIM_SPANS
-from common.telemetry import Span, SpanHead
+from common.telemetry import Json, Span, SpanHead
 from common.trace_summary import TraceSummary, summarize
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_span = msgspec.msgpack.Decoder(Span).decode
 _decode_head = msgspec.msgpack.Decoder(SpanHead).decode
+_as_text = msgspec.json.encode
+
+
+class AttributeFilter(msgspec.Struct, frozen=True):
+    """An attribute of a span or its resource: with that value, or with any where it is None."""
+
+    key: str
+    value: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> AttributeFilter:
+        key, sign, value = text.partition("=")
+        return cls(key, value if sign else None)
+
+    def matches(self, span: Span) -> bool:
+        return any(
+            self.key in attributes and self.value in {None, _text(attributes[self.key])}
+            for attributes in (span.attributes, span.resource)
+        )
 
 
 class ServiceSummary(msgspec.Struct, frozen=True):
@@ -112,35 +132,62 @@ class SpanStore:
         service: str | None = None,
         errors: bool = False,
         text: str = "",
+        attributes: Sequence[AttributeFilter] = (),
+        min_duration_ns: int = 0,
+        max_duration_ns: int | None = None,
+        since_unix_nano: int = 0,
         before: Cursor | None = None,
     ) -> Page[TraceSummary]:
-        """Return traces by start, newest first; `text` is sought in names and trace ids."""
-        wanted = text.casefold()
+        """Return traces by start, newest first.
 
-        def select(heads: list[SpanHead]) -> TraceSummary | None:
+        `text` is sought in names and trace ids; one span has to have all `attributes`.
+        """
+        wanted = text.casefold()
+        keys = [attribute.key.encode() for attribute in attributes]
+
+        def has_attributes(body: bytes) -> bool:
+            # Strings are stored as they are: most spans need not be decoded to be ruled out.
+            if not all(key in body for key in keys):
+                return False
+            span = _decode_span(body)
+            return all(attribute.matches(span) for attribute in attributes)
+
+        def select(bodies: list[bytes]) -> TraceSummary | None:
+            heads = list(map(_decode_head, bodies))
             if not heads or (wanted and not _mentions(heads, wanted)):
                 return None
             summary = summarize(heads)
-            if (errors and not summary.error_count) or (
-                service is not None and service not in summary.services
-            ):
-                return None
-            return summary
+            matches = (
+                (not errors or summary.error_count > 0)
+                and (service is None or service in summary.services)
+                and summary.duration_ns >= min_duration_ns
+                and (max_duration_ns is None or summary.duration_ns <= max_duration_ns)
+                and (not attributes or any(map(has_attributes, bodies)))
+            )
+            return summary if matches else None
 
         async def load(trace_ids: list[str]) -> list[TraceSummary | None]:
-            return [select(heads) for heads in await self._heads(trace_ids)]
+            return [select(bodies) for bodies in await self._bodies(trace_ids)]
 
         if service is not None:
             index = f"traces:service:{service}"
         else:
             index = "traces:errors" if errors else "traces"
-        page = await read_page(self._redis, index, before=before, limit=limit, load=load)
+        page = await read_page(
+            self._redis,
+            index,
+            before=before,
+            limit=limit,
+            load=load,
+            since_unix_nano=since_unix_nano,
+        )
         page.items.sort(key=lambda summary: summary.start_time_unix_nano, reverse=True)
         return page
 
     async def newest_traces(self, limit: int) -> list[list[SpanHead]]:
         trace_ids = cast("list[bytes]", await self._redis.zrange("traces", 0, limit - 1, desc=True))
-        return await self._heads([trace_id.decode() for trace_id in trace_ids])
+        bodies = await self._bodies([trace_id.decode() for trace_id in trace_ids])
+        return [list(map(_decode_head, spans)) for spans in bodies]
 
     async def services(self) -> list[ServiceSummary]:
         rows = cast(
@@ -172,14 +219,23 @@ class SpanStore:
             )
         ]
 
-    async def _heads(self, trace_ids: list[str]) -> list[list[SpanHead]]:
+    async def _bodies(self, trace_ids: list[str]) -> list[list[bytes]]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for trace_id in trace_ids:
                 pipe.hvals(f"spans:{trace_id}")
-            return [list(map(_decode_head, values)) for values in await pipe.execute()]
+            return cast("list[list[bytes]]", await pipe.execute())
 
 
 def _mentions(heads: list[SpanHead], text: str) -> bool:
     return text in heads[0].trace_id or any(
         text in head.name.casefold() or text in head.service.casefold() for head in heads
     )
+
+
+def _text(value: Json) -> str:
+    """Write a value as browsers do, which have one kind of number."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _as_text(value).decode()

@@ -137,6 +137,18 @@ async def test_traces(get: Get) -> None:
         "nextBefore": None,
     }
     assert await get("/api/traces", before=START) == {"traces": [], "nextBefore": None}
+    age = (time.time_ns() - START) // 1_000_000_000
+    cases: list[tuple[dict[str, str | int], list[object]]] = [
+        ({"attribute": "http.status=500"}, [summary]),
+        ({"attribute": "http.status=404"}, []),
+        ({"minDurationNs": 9 * MILLISECOND, "maxDurationNs": 9 * MILLISECOND}, [summary]),
+        ({"minDurationNs": 9 * MILLISECOND + 1}, []),
+        ({"maxDurationNs": 9 * MILLISECOND - 1}, []),
+        ({"sinceSeconds": age + 60}, [summary]),
+        ({"sinceSeconds": age - 60}, []),
+    ]
+    for filters, found in cases:
+        assert (await get("/api/traces", **filters))["traces"] == found, filters
 
 
 @pytest.mark.usefixtures("exported")
@@ -186,6 +198,9 @@ async def test_logs(get: Get) -> None:
         {"text": "failed"},
         "started",
     ]
+    age = (time.time_ns() - START) // 1_000_000_000
+    assert len((await get("/api/logs", sinceSeconds=age + 60))["logs"]) == 2
+    assert (await get("/api/logs", sinceSeconds=age - 60))["logs"] == []
 
 
 @pytest.mark.usefixtures("exported")
@@ -299,6 +314,9 @@ async def test_metrics(get: Get, channel: grpc.aio.Channel) -> None:
         ("/api/traces?limit=0", 400, "bad_request"),
         ("/api/traces?limit=1001", 400, "bad_request"),
         ("/api/traces?before=yesterday", 400, "bad_request"),
+        ("/api/traces?minDurationNs=-1", 400, "bad_request"),
+        ("/api/traces?attribute==500", 400, "bad_request"),
+        ("/api/traces?sinceSeconds=0", 400, "bad_request"),
         ("/api/logs?minSeverity=25", 400, "bad_request"),
         ("/api/metrics/series", 400, "bad_request"),
     ],

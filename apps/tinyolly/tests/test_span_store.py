@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from common.otlp import spans_from
 from common.paging import Cursor
-from common.span_store import ServiceSummary, SpanStore
+from common.span_store import AttributeFilter, ServiceSummary, SpanStore
 from common.telemetry import Span
 from tests import samples
 from tests.samples import MILLISECOND, START, span, trace_id
@@ -93,6 +93,85 @@ async def test_filters_select_traces(store: SpanStore) -> None:
     assert await traces_of(store, text="pay") == [trace_id(3), trace_id(1)]
     assert await traces_of(store, text=trace_id(2)) == [trace_id(2)]
     assert await traces_of(store, text="no such thing") == []
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "found"),
+    [(0, None, [3, 2, 1]), (2, None, [3, 2]), (0, 2, [2, 1]), (2, 2, [2]), (4, None, [])],
+)
+async def test_a_trace_is_as_long_as_from_its_first_start_to_its_last_end(
+    store: SpanStore, least: int, most: int | None, found: list[int]
+) -> None:
+    await store.add(
+        spans(
+            shop=[
+                span(1, 1),
+                span(2, 2, at=MILLISECOND),
+                span(2, 3, at=2 * MILLISECOND),
+                span(3, 4, at=3 * MILLISECOND, duration=3 * MILLISECOND),
+            ]
+        )
+    )
+
+    traces = await traces_of(
+        store,
+        min_duration_ns=least * MILLISECOND,
+        max_duration_ns=None if most is None else most * MILLISECOND,
+    )
+
+    assert traces == [trace_id(number) for number in found]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["http.route=/cart"], [1]),
+        (["http.route"], [2, 1]),
+        (["http.route=/"], []),
+        (["http"], []),
+        (["status=500"], [2, 1]),
+        (["ratio=2"], [1]),
+        (["ok=false"], [1]),
+        (['tags=["a",1]'], [1]),
+        (["query=a=b"], [2]),
+        (["service.name=pay"], [2]),
+        (["http.route=/cart", "service.name=shop"], [1]),
+        (["http.route=/cart", "service.name=pay"], []),
+        (["http.route=/home", "other=1"], []),
+    ],
+)
+async def test_attributes_of_one_span_and_its_resource_select_traces(
+    store: SpanStore, filters: list[str], found: list[int]
+) -> None:
+    cart = {"http.route": "/cart", "status": 500, "ratio": 2.0, "ok": False, "tags": ["a", 1]}
+    await store.add(
+        spans(
+            shop=[span(1, 1, attrs=cart), span(2, 2, at=MILLISECOND, attrs={"other": 1})],
+            pay=[
+                span(
+                    2,
+                    3,
+                    at=MILLISECOND,
+                    attrs={"http.route": "/home", "status": "500", "query": "a=b"},
+                )
+            ],
+        )
+    )
+
+    traces = await traces_of(store, attributes=[AttributeFilter.parse(text) for text in filters])
+
+    assert traces == [trace_id(number) for number in found]
+
+
+async def test_since_ends_the_pages(store: SpanStore) -> None:
+    await store.add(spans(shop=[span(number, 1, at=number * MILLISECOND) for number in (1, 2, 3)]))
+    since = START + 2 * MILLISECOND
+
+    assert await traces_of(store, since_unix_nano=since) == [trace_id(3), trace_id(2)]
+    page = await store.traces(limit=2, since_unix_nano=since)
+    assert page.next_before is None
+    page = await store.traces(limit=1, since_unix_nano=since)
+    assert page.next_before == str(START + 3 * MILLISECOND)
 
 
 @pytest.mark.parametrize("step", [MILLISECOND, 0])

@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 import models
-from app.dependencies import Before, StorageDependency
+from app.dependencies import Before, SinceUnixNano, StorageDependency
 
 router = APIRouter(prefix="/api/logs", tags=["logs"])
 
@@ -12,6 +12,7 @@ router = APIRouter(prefix="/api/logs", tags=["logs"])
 async def list_logs(
     storage: StorageDependency,
     before: Before,
+    since: SinceUnixNano,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     trace_id: Annotated[str | None, Query(alias="traceId")] = None,
     span_id: Annotated[str | None, Query(alias="spanId")] = None,
@@ -26,6 +27,7 @@ async def list_logs(
         service=service,
         min_severity=min_severity or 0,
         text=q,
+        since_unix_nano=since,
         before=before,
     )
     return models.Logs.model_validate({"logs": page.items, "next_before": page.next_before})
