@@ -54,7 +54,12 @@ resolver=$(sed -n \
   -e 's/^nameserver[[:space:]]*\([0-9a-fA-F:]*:[0-9a-fA-F:.]*\)[[:space:]]*$/[\1]/p' \
   "$resolv" | tr '\n' ' ')
 
+# Without IPv6 in the kernel nginx would not start.
+listen6=
+if [ -s "$root/proc/net/if_inet6" ]; then listen6='    listen [::]:80;'; fi
+
 sed \
+  -e "s|^@LISTEN6@$|$listen6|" \
   -e "s|@BACKEND@|${url%%://*}://$host${port:+:$port}|" \
   -e "s|@RESOLVER@|${resolver:-127.0.0.1}|" \
   "$root/etc/nginx/tinyolly.conf.template" >"$root/tmp/nginx.conf"

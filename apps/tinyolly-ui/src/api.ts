@@ -16,6 +16,13 @@ export interface TraceQuery {
   readonly service: string;
   readonly errors: boolean;
   readonly q: string;
+  /** 0 for all that is kept. */
+  readonly minutes: number;
+  /** 0 for none. */
+  readonly minDurationNs: number;
+  readonly maxDurationNs: number;
+  /** Each `key=value`, or `key` for any value; one span has all of them. */
+  readonly attributes: readonly string[];
   readonly before: string;
 }
 
@@ -24,6 +31,7 @@ export interface LogQuery {
   readonly service: string;
   readonly minSeverity: number;
   readonly q: string;
+  readonly minutes: number;
   readonly traceId: string;
   readonly spanId: string;
   readonly before: string;
@@ -40,6 +48,16 @@ export class ApiError extends Error {
   }
 }
 
+/** What `answer` resolves to; undefined where it fails, for what a page can do without. */
+export async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError) return undefined;
+    throw error;
+  }
+}
+
 /** The backend's REST interface; every method rejects with {@link ApiError} or the signal's abort reason. */
 export class Api {
   constructor(private readonly send: typeof fetch = (input, init) => fetch(input, init)) {}
@@ -53,8 +71,11 @@ export class Api {
   }
 
   async traces(query: TraceQuery, signal: AbortSignal): Promise<model.Slice<model.TraceSummary>> {
-    const { limit, service, errors, q, before } = query;
-    const wanted = { limit, service, errors, q, before };
+    const { minutes, attributes, limit, service, errors, q, ...rest } = query;
+    const { minDurationNs, maxDurationNs, before } = rest;
+    const sinceSeconds = minutes * 60;
+    const where = { attribute: attributes, minDurationNs, maxDurationNs, sinceSeconds, before };
+    const wanted = { limit, service, errors, q, ...where };
     return toTraces(await this.get('/api/traces', wanted, signal));
   }
 
@@ -63,8 +84,9 @@ export class Api {
   }
 
   async logs(query: LogQuery, signal: AbortSignal): Promise<model.Slice<model.LogRecord>> {
-    const { limit, service, minSeverity, q, traceId, spanId, before } = query;
-    const wanted = { limit, service, minSeverity, q, traceId, spanId, before };
+    const { limit, service, minSeverity, q, minutes, traceId, spanId, before } = query;
+    const sinceSeconds = minutes * 60;
+    const wanted = { limit, service, minSeverity, q, sinceSeconds, traceId, spanId, before };
     return toLogs(await this.get('/api/logs', wanted, signal));
   }
 

@@ -1,4 +1,4 @@
-import { type Api, ApiError } from './api';
+import { type Api, ApiError, orUndefined } from './api';
 import { h, mount, type VElement } from './dom';
 import type { Stats } from './model';
 import { formatCount } from './numbers';
@@ -7,11 +7,12 @@ import { collectorsPage } from './pages/collectors';
 import { logsPage } from './pages/logs';
 import { mapPage } from './pages/map';
 import { metricsPage } from './pages/metrics';
+import { notFoundPage } from './pages/not-found';
 import { servicesPage } from './pages/services';
 import { tracePage } from './pages/trace';
 import { tracesPage } from './pages/traces';
 import { Refresher } from './refresher';
-import { formatRoute, parseRoute, type Route, routes } from './router';
+import { formatRoute, parseRoute, type Route, routes, type TracesRoute } from './router';
 import { applyTheme, nextTheme, storedTheme } from './theme';
 import { button } from './ui/controls';
 import { icon, type IconName } from './ui/icons';
@@ -42,10 +43,8 @@ export function startApp(root: HTMLElement, api: Api): void {
   const refresher = new Refresher({
     intervalMs: refreshMs,
     async load(signal) {
-      const statistics = api.stats(signal).then((latest) => {
-        stats = latest;
-      });
-      await Promise.all([view.load(signal), statistics]);
+      const [latest] = await Promise.all([orUndefined(api.stats(signal)), view.load(signal)]);
+      stats = latest;
     },
     onSettled(error) {
       failure = error === undefined ? undefined : toFailure(error);
@@ -65,10 +64,12 @@ export function startApp(root: HTMLElement, api: Api): void {
       clearTimeout(typing);
       typing = setTimeout(action, typingPauseMs);
     },
+    lastTraces: () => tracesPlace,
   };
   const viewOf = createPages(context);
   let route = parseRoute(new URL(location.href));
   let view = viewOf(route);
+  let tracesPlace = route.page === 'traces' ? route : placeIn(history.state);
 
   window.addEventListener('popstate', () => {
     open(parseRoute(new URL(location.href)));
@@ -80,9 +81,11 @@ export function startApp(root: HTMLElement, api: Api): void {
   refresher.refresh();
 
   function go(next: Route, how: 'push' | 'replace' = 'push'): void {
+    if (next.page === 'traces') tracesPlace = next;
     const address = formatRoute(next);
-    if (how === 'push') history.pushState(null, '', address);
-    else history.replaceState(null, '', address);
+    const state: Place = { traces: formatRoute(tracesPlace) };
+    if (how === 'push') history.pushState(state, '', address);
+    else history.replaceState(state, '', address);
     open(next);
   }
 
@@ -90,15 +93,18 @@ export function startApp(root: HTMLElement, api: Api): void {
     clearTimeout(typing);
     const elsewhere = next.page !== route.page;
     if (elsewhere) scrollPlaces.set(route.page, window.scrollY);
+    const loaded = failure === undefined ? view.source : undefined;
     route = next;
+    if (next.page === 'traces') tracesPlace = next;
     view = viewOf(next);
-    failure = undefined;
+    const reloads = elsewhere || loaded === undefined || view.source !== loaded;
+    if (reloads) failure = undefined;
     draw();
     if (elsewhere) {
       window.scrollTo(0, next.page === 'trace' ? 0 : (scrollPlaces.get(next.page) ?? 0));
       root.querySelector('h1')?.focus({ preventScroll: true });
     }
-    refresher.refresh();
+    if (reloads) refresher.refresh();
   }
 
   function draw(): void {
@@ -214,6 +220,18 @@ export function startApp(root: HTMLElement, api: Api): void {
   }
 }
 
+/** What an entry of the history keeps, so that a trace leads back to its list after a reload as well. */
+interface Place {
+  readonly traces?: string;
+}
+
+function placeIn(state: unknown): TracesRoute {
+  // The history holds what this page put there, or null.
+  const { traces } = (state ?? {}) as Place;
+  const route = traces === undefined ? undefined : parseRoute(new URL(traces, location.origin));
+  return route?.page === 'traces' ? route : routes.traces();
+}
+
 function createPages(context: PageContext): (route: Route) => View {
   const traces = tracesPage(context);
   const trace = tracePage(context);
@@ -222,6 +240,7 @@ function createPages(context: PageContext): (route: Route) => View {
   const services = servicesPage(context);
   const map = mapPage(context);
   const collectors = collectorsPage(context);
+  const notFound = notFoundPage();
   return (route) => {
     switch (route.page) {
       case 'traces':
@@ -238,6 +257,8 @@ function createPages(context: PageContext): (route: Route) => View {
         return map(route);
       case 'collectors':
         return collectors(route);
+      case 'notFound':
+        return notFound(route);
     }
   };
 }

@@ -35,6 +35,7 @@ interface Mounted {
 const htmlNamespace = 'http://www.w3.org/1999/xhtml';
 const svgNamespace = 'http://www.w3.org/2000/svg';
 const noProps: Props = {};
+const noListeners: Listeners = {};
 
 export function h(tag: string, props: Props, ...children: readonly Children[]): VElement {
   return {
@@ -116,7 +117,7 @@ function applyProps(node: Element, old: Props, next: Props): void {
   // The options of a select can come after its value, so it is compared with what is selected.
   if (node instanceof HTMLSelectElement && next.value !== undefined) setValue(node, next.value);
   applyStyle(node, old.style ?? {}, next.style ?? {});
-  applyListeners(node, old.on ?? {}, next.on ?? {});
+  applyListeners(node, old.on ?? noListeners, next.on ?? noListeners);
 }
 
 function setValue(node: Element, value: string): void {
@@ -138,12 +139,23 @@ function applyStyle(node: Element, old: CustomProperties, next: CustomProperties
   for (const [name, value] of Object.entries(next)) node.style.setProperty(name, value);
 }
 
-function applyListeners(node: Element, old: Listeners, next: Listeners): void {
-  for (const [event, listener] of listenersOf(old)) node.removeEventListener(event, listener);
-  for (const [event, listener] of listenersOf(next)) node.addEventListener(event, listener);
+/** A node's listeners of now. The browser knows one function for all: what is drawn anew adds and removes none. */
+const current = new WeakMap<EventTarget, Listeners>();
+
+function dispatch(event: Event): void {
+  if (!event.currentTarget) return;
+  // Each listener takes the event of its own name, which is what it is looked up by.
+  const listeners = current.get(event.currentTarget) as Record<string, EventListener> | undefined;
+  listeners?.[event.type]?.(event);
 }
 
-function listenersOf(listeners: Listeners): [string, EventListener][] {
-  // Each listener takes the event of its own name, which is what the browser calls it with.
-  return Object.entries(listeners) as [string, EventListener][];
+function applyListeners(node: Element, old: Listeners, next: Listeners): void {
+  if (old === next) return;
+  for (const event of Object.keys(old)) {
+    if (!(event in next)) node.removeEventListener(event, dispatch);
+  }
+  for (const event of Object.keys(next)) {
+    if (!(event in old)) node.addEventListener(event, dispatch);
+  }
+  current.set(node, next);
 }

@@ -1,6 +1,6 @@
 import type { Api } from './api';
 import type { VElement } from './dom';
-import type { Route } from './router';
+import type { Route, TracesRoute } from './router';
 
 /** What a page can do besides drawing itself. */
 export interface PageContext {
@@ -13,11 +13,15 @@ export interface PageContext {
   readonly redraw: () => void;
   /** Loads again, then draws. */
   readonly reload: () => void;
+  /** The list of traces as it was filtered last. */
+  readonly lastTraces: () => TracesRoute;
 }
 
 /** A page at one address. */
 export interface View {
   readonly title: string;
+  /** Names what is loaded, where another address can show it in another way without loading it again. */
+  readonly source?: string;
   /** Gets what the page shows; it keeps the last good answer when this rejects. */
   load(signal: AbortSignal): Promise<void>;
   /** Undefined until the first load has come back. */

@@ -5,6 +5,14 @@ export interface TracesRoute {
   readonly service: string;
   readonly errors: boolean;
   readonly q: string;
+  /** Newest minutes to look at; 0 for all that is kept. */
+  readonly minutes: number;
+  /** Least and greatest duration as they were typed, such as `250ms`. */
+  readonly min: string;
+  readonly max: string;
+  /** Each `key=value`, or `key` for any value. */
+  readonly attributes: readonly string[];
+  readonly slowest: boolean;
   readonly before: string;
 }
 
@@ -19,6 +27,7 @@ export interface LogsRoute {
   readonly service: string;
   readonly minSeverity: number;
   readonly q: string;
+  readonly minutes: number;
   readonly traceId: string;
   readonly spanId: string;
   readonly before: string;
@@ -30,6 +39,8 @@ export interface MetricsRoute {
   readonly q: string;
   readonly minutes: number;
   readonly raw: boolean;
+  /** Label of the one series whose distribution is shown; empty for all of them together. */
+  readonly series: string;
 }
 
 export interface ServicesRoute {
@@ -46,9 +57,21 @@ export interface CollectorsRoute {
   readonly instance: string;
 }
 
+export interface NotFoundRoute {
+  readonly page: 'notFound';
+  readonly path: string;
+}
+
 /** What the address bar says; an empty string, `false` or 0 stands for "not set" and is left out of the URL. */
 export type Route =
-  TracesRoute | TraceRoute | LogsRoute | MetricsRoute | ServicesRoute | MapRoute | CollectorsRoute;
+  | TracesRoute
+  | TraceRoute
+  | LogsRoute
+  | MetricsRoute
+  | ServicesRoute
+  | MapRoute
+  | CollectorsRoute
+  | NotFoundRoute;
 
 export const serviceSorts = ['name', 'spans', 'errors', 'p50', 'p95', 'seen'] as const;
 export type ServiceSort = (typeof serviceSorts)[number];
@@ -61,6 +84,11 @@ export const routes = {
     service: '',
     errors: false,
     q: '',
+    minutes: 0,
+    min: '',
+    max: '',
+    attributes: [],
+    slowest: false,
     before: '',
     ...set,
   }),
@@ -70,6 +98,7 @@ export const routes = {
     service: '',
     minSeverity: 0,
     q: '',
+    minutes: 0,
     traceId: '',
     spanId: '',
     before: '',
@@ -81,30 +110,45 @@ export const routes = {
     q: '',
     minutes: defaultMinutes,
     raw: false,
+    series: '',
     ...set,
   }),
   services: (sort: ServiceSort = 'name'): ServicesRoute => ({ page: 'services', sort }),
   map: (): MapRoute => ({ page: 'map' }),
   collectors: (instance = ''): CollectorsRoute => ({ page: 'collectors', instance }),
+  notFound: (path: string): NotFoundRoute => ({ page: 'notFound', path }),
 };
 
-/** Route of an address; unknown paths lead to the traces. */
+/** Route of an address. nginx.conf.template answers the same paths, and any other one with 404. */
 export function parseRoute(url: URL): Route {
-  const [page = '', id = ''] = url.pathname
+  const [page = '', id = '', ...rest] = url.pathname
     .split('/')
     .filter((part) => part !== '')
     .map(decode);
+  if (rest.length > 0 || (id !== '' && page !== 'traces')) return routes.notFound(url.pathname);
   const text = (name: string): string => url.searchParams.get(name) ?? '';
   const number = (name: string): number => Math.max(0, Math.trunc(Number(text(name)))) || 0;
   switch (page) {
+    case '':
     case 'traces':
       if (id !== '') return routes.trace(id, text('span'));
-      break;
+      return routes.traces({
+        service: text('service'),
+        errors: text('errors') === 'true',
+        q: text('q'),
+        minutes: number('minutes'),
+        min: text('min'),
+        max: text('max'),
+        attributes: url.searchParams.getAll('attribute').filter((entry) => entry !== ''),
+        slowest: text('sort') === 'slowest',
+        before: text('before'),
+      });
     case 'logs':
       return routes.logs({
         service: text('service'),
         minSeverity: number('minSeverity'),
         q: text('q'),
+        minutes: number('minutes'),
         traceId: text('traceId'),
         spanId: text('spanId'),
         before: text('before'),
@@ -115,6 +159,7 @@ export function parseRoute(url: URL): Route {
         q: text('q'),
         minutes: number('minutes') || defaultMinutes,
         raw: text('raw') === 'true',
+        series: text('series'),
       });
     case 'services':
       return routes.services(serviceSorts.find((sort) => sort === text('sort')));
@@ -122,13 +167,9 @@ export function parseRoute(url: URL): Route {
       return routes.map();
     case 'collectors':
       return routes.collectors(text('instance'));
+    default:
+      return routes.notFound(url.pathname);
   }
-  return routes.traces({
-    service: text('service'),
-    errors: text('errors') === 'true',
-    q: text('q'),
-    before: text('before'),
-  });
 }
 
 /** Address of a route: `parseRoute` of it gives the route again. */
@@ -138,11 +179,18 @@ export function formatRoute(route: Route): string {
       return withQuery(`/traces/${encodeURIComponent(route.traceId)}`, { span: route.span });
     case 'metrics': {
       const minutes = route.minutes === defaultMinutes ? 0 : route.minutes;
-      return withQuery('/metrics', { name: route.name, q: route.q, minutes, raw: route.raw });
+      const { name, q, raw, series } = route;
+      return withQuery('/metrics', { name, q, minutes, raw, series });
     }
+    case 'notFound':
+      return route.path;
     case 'services':
       return withQuery('/services', { sort: route.sort === 'name' ? '' : route.sort });
-    case 'traces':
+    case 'traces': {
+      const { page, attributes, slowest, ...query } = route;
+      const sort = slowest ? 'slowest' : '';
+      return withQuery(`/${page}`, { ...query, attribute: attributes, sort });
+    }
     case 'logs':
     case 'map':
     case 'collectors': {

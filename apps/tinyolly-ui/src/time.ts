@@ -33,6 +33,25 @@ export function formatDuration(ns: number): string {
   return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
 }
 
+const nanosPerUnit: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  min: 60e9,
+  h: 3600e9,
+};
+
+/** Nanoseconds of a typed duration such as `250ms`, `1.5 s` or `2min`, milliseconds without a unit; undefined for any other text. */
+export function parseDuration(text: string): number | undefined {
+  const [, number, unit = 'ms'] = /^(\d*\.?\d+)\s*([a-zµ]+)?$/i.exec(text.trim()) ?? [];
+  const size = nanosPerUnit[unit.toLowerCase()];
+  if (number === undefined || size === undefined) return undefined;
+  const ns = Math.round(Number(number) * size);
+  return Number.isSafeInteger(ns) ? ns : undefined;
+}
+
 /** Local wall clock with milliseconds, `14:03:22.123`. */
 export function formatClock(nanos: bigint): string {
   const date = new Date(toMillis(nanos));
@@ -40,10 +59,22 @@ export function formatClock(nanos: bigint): string {
   return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}:${twoDigits(date.getSeconds())}.${milliseconds}`;
 }
 
-/** Local date and wall clock, `2026-01-15 14:03:22.123`. */
+/** Local date and wall clock with its zone, `2026-01-15 14:03:22.123 +01:00`. */
 export function formatDateTime(nanos: bigint): string {
+  const offset = -new Date(toMillis(nanos)).getTimezoneOffset();
+  const zone = `${twoDigits(Math.trunc(Math.abs(offset) / 60))}:${twoDigits(Math.abs(offset) % 60)}`;
+  return `${formatDate(nanos)} ${formatClock(nanos)} ${offset < 0 ? '−' : '+'}${zone}`;
+}
+
+/** Local wall clock, with the date where it is not that of `now`. */
+export function formatMoment(nanos: bigint, now: bigint): string {
+  const date = formatDate(nanos);
+  return date === formatDate(now) ? formatClock(nanos) : `${date} ${formatClock(nanos)}`;
+}
+
+function formatDate(nanos: bigint): string {
   const date = new Date(toMillis(nanos));
-  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())} ${formatClock(nanos)}`;
+  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
 }
 
 /** Time since `nanos`: `now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 d ago`. */

@@ -22,17 +22,27 @@ describe('requests', () => {
   it('carry the filters that are set', async () => {
     const { api, requests } = answering(json({ traces: [], nextBefore: null }));
     await api.traces(
-      { ...routes.traces({ service: 'a&b', errors: true, q: 'é' }), limit: 50 },
+      {
+        ...routes.traces({ service: 'a&b', errors: true, q: 'é', minutes: 5 }),
+        attributes: ['k=a=b', 'other'],
+        limit: 50,
+        minDurationNs: 7,
+        maxDurationNs: 0,
+      },
       signal,
     );
     const url = new URL(requests[0]?.url ?? '');
     expect(url.pathname).toBe('/api/traces');
-    expect(Object.fromEntries(url.searchParams)).toEqual({
-      limit: '50',
-      service: 'a&b',
-      errors: 'true',
-      q: 'é',
-    });
+    expect([...url.searchParams]).toEqual([
+      ['limit', '50'],
+      ['service', 'a&b'],
+      ['errors', 'true'],
+      ['q', 'é'],
+      ['attribute', 'k=a=b'],
+      ['attribute', 'other'],
+      ['minDurationNs', '7'],
+      ['sinceSeconds', '300'],
+    ]);
   });
 
   it('name a trace and the time range of a metric', async () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Api } from '../src/api';
 import { startApp } from '../src/app';
+import { parseDuration } from '../src/time';
 import { type Answer, answer } from './mock-api';
 import { type Sample, sampleAt } from './sample';
 
@@ -81,6 +82,18 @@ async function type(selector: string, text: string): Promise<void> {
   await settle();
 }
 
+function input(selector: string, text: string): void {
+  const field = find(selector);
+  if (field instanceof HTMLInputElement) field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+function choose(selector: string, value: string): void {
+  const field = find(selector);
+  if (field instanceof HTMLSelectElement) field.value = value;
+  field.dispatchEvent(new Event('change', { bubbles: true }));
+}
+
 const address = (): string => `${location.pathname}${location.search}`;
 
 describe('every page', () => {
@@ -132,6 +145,35 @@ describe('every page', () => {
   });
 });
 
+describe('a part that fails', () => {
+  const failing = (...paths: string[]): void => {
+    reply = (url) =>
+      paths.includes(url.pathname)
+        ? { status: 503, body: { error: { code: 'x', message: 'Redis is down.' } } }
+        : answer(url, sample);
+  };
+
+  it('of the statistics or the choice of services leaves the rows to be seen', async () => {
+    failing('/api/stats', '/api/services');
+    await open('/traces');
+    expect(all('tbody tr')).toHaveLength(40);
+    expect(all('[role=alert]')).toEqual([]);
+    expect(all('.stats')).toEqual([]);
+  });
+});
+
+describe('a page that there is not', () => {
+  it.each(['/nosuch', '/logs/7', '/traces/1/2'])('%s is said to be so', async (path) => {
+    await open(path);
+    expect(document.title).toBe('Not found · TinyOlly');
+    expect(find('.empty').textContent).toContain(path);
+    expect(all('nav a[aria-current]')).toEqual([]);
+    await click('.empty a');
+    expect(address()).toBe('/traces');
+    expect(all('tbody tr')).toHaveLength(40);
+  });
+});
+
 describe('refreshing', () => {
   it('happens every five seconds, leaves the rows in place and stops when paused', async () => {
     await open('/traces');
@@ -156,6 +198,107 @@ describe('traces', () => {
     expect(address()).toBe('/traces?errors=true&q=order');
     expect(requested).toContain('/api/traces?limit=100&errors=true&q=order');
     expect(all('tbody tr')).toHaveLength(8);
+  });
+
+  it('keep what was typed when another filter is chosen at once', async () => {
+    await open('/traces');
+    input('input[type=search]', 'order');
+    input('.field input', '300');
+    find('button', 'Errors only').click();
+    await settle();
+    expect(address()).toBe('/traces?errors=true&q=order&min=300');
+  });
+
+  it('give up what was typed with its field when they are cleared', async () => {
+    await open('/traces?q=nowhere');
+    input('input[type=search]', 'elsewhere');
+    await click('button', 'Clear filters');
+    expect(address()).toBe('/traces');
+    expect(find('input[type=search]')).toHaveProperty('value', '');
+  });
+
+  it('are filtered by time, duration and attributes', async () => {
+    await open('/traces');
+    choose('select[aria-label="Time range"]', '1');
+    await settle();
+    expect(all('tbody tr')).toHaveLength(22);
+    await type('.field input', '300 ms');
+    await type('.field:nth-of-type(3) input', '0.5s');
+    await type('.attribute-form input', 'http.response.status_code=502');
+    find('.attribute-form').dispatchEvent(new Event('submit', { cancelable: true }));
+    await settle();
+    expect(address()).toBe(
+      '/traces?minutes=1&min=300+ms&max=0.5s&attribute=http.response.status_code%3D502',
+    );
+    expect(requested).toContain(
+      '/api/traces?limit=100&attribute=http.response.status_code%3D502&minDurationNs=300000000&maxDurationNs=500000000&sinceSeconds=60',
+    );
+    expect(all('tbody tr').map((row) => row.lastChild?.textContent)).toEqual(['322 ms', '414 ms']);
+    await click('.filter-chip button');
+    expect(address()).toBe('/traces?minutes=1&min=300+ms&max=0.5s');
+  });
+
+  it('say what is wrong with a duration or an attribute, and filter by none', async () => {
+    await open('/traces?min=soon');
+    expect(find('.field .problem').textContent).toContain('“soon” is no duration. Write 250ms');
+    expect(all('tbody tr')).toHaveLength(40);
+    await type('.attribute-form input', '=500');
+    expect(find('.attribute-form .problem').textContent).toContain('key');
+    find('.attribute-form').dispatchEvent(new Event('submit', { cancelable: true }));
+    await settle();
+    expect(address()).toBe('/traces?min=soon');
+  });
+
+  it('are sorted by the slowest, and by the newest again', async () => {
+    await open('/traces?errors=true');
+    const durations = (): number[] =>
+      all('tbody tr').map((row) => parseDuration(row.lastChild?.textContent ?? '') ?? 0);
+    await click('th a', 'Duration');
+    expect(address()).toBe('/traces?errors=true&sort=slowest');
+    expect(durations()).toEqual(durations().toSorted((a, b) => b - a));
+    expect(durations()[0]).toBeGreaterThan(durations().at(-1) ?? Infinity);
+    expect(find('th', 'Duration').getAttribute('aria-sort')).toBe('descending');
+    expect(requested).toContain('/api/traces?limit=1000&errors=true');
+    await click('th a', 'Started');
+    expect(address()).toBe('/traces?errors=true');
+  });
+
+  it('of a thousand are put in order, and the page says that there are others', async () => {
+    reply = (url) => {
+      const { status, body } = answer(url, sample);
+      return url.pathname === '/api/traces'
+        ? { status, body: { ...(body as object), nextBefore: '17:abc' } }
+        : { status, body };
+    };
+    await open('/traces?sort=slowest');
+    expect(find('main').textContent).toContain('In order are the newest 40 traces that match');
+    expect(find('a.more').getAttribute('href')).toBe('/traces?before=17%3Aabc&sort=slowest');
+  });
+
+  it('that are searched in part only say so, and lead on', async () => {
+    reply = (url) =>
+      url.pathname === '/api/traces'
+        ? { status: 200, body: { traces: [], nextBefore: '1768478602123456000:ab' } }
+        : answer(url, sample);
+    await open('/traces?q=rare');
+    expect(find('.empty h2').textContent).toBe('No traces match among the newest');
+    expect(all('.more')).toHaveLength(1);
+    expect(find('.empty a.more').textContent).toBe('Search older traces');
+    await click('.empty a.more');
+    expect(address()).toBe('/traces?q=rare&before=1768478602123456000%3Aab');
+    expect(find('.filter-chip').textContent).toBe('Before 2026-01-15 12:03:22.123 +00:00');
+  });
+
+  it('of the filters before are marked as such until the answer is there', async () => {
+    await open('/traces');
+    expect(find('[role=status]').textContent).toBe('40 traces');
+    find('button', 'Errors only').click();
+    expect(all('.outdated[aria-busy=true] tbody tr')).toHaveLength(40);
+    expect(find('[role=search]').textContent).toContain('Loading what matches');
+    await settle();
+    expect(all('.outdated')).toEqual([]);
+    expect(all('tbody tr')).toHaveLength(8);
+    expect(find('[role=status]').textContent).toBe('8 traces');
   });
 
   it('offer to clear filters that match nothing', async () => {
@@ -251,9 +394,7 @@ describe('a trace', () => {
 describe('logs', () => {
   it('are filtered by severity and lead to their trace', async () => {
     await open('/logs');
-    const severity = find('select[aria-label=Severity]');
-    if (severity instanceof HTMLSelectElement) severity.value = '17';
-    severity.dispatchEvent(new Event('change', { bubbles: true }));
+    choose('select[aria-label=Severity]', '17');
     await settle();
     expect(address()).toBe('/logs?minSeverity=17');
     expect(all('.log')).toHaveLength(5);
@@ -268,6 +409,16 @@ describe('logs', () => {
     expect(find('.log-details').textContent).toContain('code.function.name');
     await click('.log-toggle');
     expect(all('.log-details')).toEqual([]);
+  });
+
+  it('are filtered by time', async () => {
+    await open('/logs?minutes=1');
+    const before = all('.log').length;
+    choose('select[aria-label="Time range"]', '0');
+    await settle();
+    expect(address()).toBe('/logs');
+    expect(all('.log').length).toBeGreaterThan(before);
+    expect(requested).toContain('/api/logs?limit=100&sinceSeconds=60');
   });
 
   it('of one trace say so, and the filter can be removed', async () => {

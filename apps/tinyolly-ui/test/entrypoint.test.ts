@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseRoute } from '../src/router';
 
 const project = join(import.meta.dirname, '..');
 const kubernetes =
@@ -129,8 +130,60 @@ it('becomes nginx with the configuration that it wrote, in its own process', () 
 });
 
 it('leaves no placeholder behind', () => {
-  expect(run(undefined).config()).not.toContain('@BACKEND@');
-  expect(run(undefined).config()).not.toContain('@RESOLVER@');
+  expect(run(undefined).config()).not.toMatch(/@[A-Z0-9]+@/);
+});
+
+describe('listening', () => {
+  const listens = (): string[] =>
+    [
+      ...run(undefined)
+        .config()
+        .matchAll(/^ *listen (.*);$/gm),
+    ].map(([, address]) => address ?? '');
+
+  it('is on IPv6 as well where the kernel has it', () => {
+    mkdirSync(join(root, 'proc/net'), { recursive: true });
+    writeFileSync(
+      join(root, 'proc/net/if_inet6'),
+      '00000000000000000000000000000001 01 80 10 80 lo\n',
+    );
+    expect(listens()).toEqual(['80', '[::]:80']);
+  });
+
+  it('is on IPv4 only where it has not, as nginx would not start', () => {
+    expect(listens()).toEqual(['80']);
+  });
+});
+
+describe('a path', () => {
+  const pages = (): RegExp =>
+    new RegExp(/^ {4}location ~ (.*) \{$/m.exec(run(undefined).config())?.[1] ?? 'none');
+
+  it.each<[string, boolean]>([
+    ['/', true],
+    ['/traces', true],
+    ['/traces/', true],
+    ['/traces/0af7651916cd43dd8448eb211c80319c', true],
+    ['/logs', true],
+    ['/metrics', true],
+    ['/services', true],
+    ['/map', true],
+    ['/collectors', true],
+    ['/nosuch', false],
+    ['/logs/1', false],
+    ['/traces/1/2', false],
+    ['/tracesuit', false],
+    ['/assets/traces', false],
+  ])('%s is a page of the web UI: %s', (path, page) => {
+    expect(pages().test(path)).toBe(page);
+    expect(parseRoute(new URL(path, 'http://tinyolly.test')).page !== 'notFound').toBe(page);
+  });
+
+  it('of neither page nor file gets the web UI with status 404, which says so', () => {
+    expect(run(undefined).config()).toMatch(
+      /location \/ \{\s*try_files \$uri =404;\s*error_page 404 \/index\.html;\s*\}/,
+    );
+  });
 });
 
 it('has no add_header in a location, which would drop the security headers there', () => {
@@ -138,7 +191,7 @@ it('has no add_header in a location, which would drop the security headers there
   const locations = config()
     .split(/^ {4}location /m)
     .slice(1);
-  expect(locations).toHaveLength(5);
+  expect(locations).toHaveLength(6);
   expect(locations.filter((location) => location.includes('add_header'))).toEqual([]);
   for (const header of ['Content-Security-Policy', 'X-Content-Type-Options', 'Referrer-Policy']) {
     expect(config()).toMatch(new RegExp(`^ {4}add_header ${header} .* always;$`, 'm'));

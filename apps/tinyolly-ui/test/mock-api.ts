@@ -23,11 +23,28 @@ export function answer(url: URL, sample: Sample): Answer {
         .map(toSummary)
         .filter((trace) => text('service') === '' || trace.services.includes(text('service')))
         .filter((trace) => text('errors') !== 'true' || trace.errorCount > 0)
-        .filter((trace) => `${trace.rootName} ${trace.traceId}`.includes(text('q')));
+        .filter((trace) => `${trace.rootName} ${trace.traceId}`.includes(text('q')))
+        .filter((trace) => trace.durationNs >= Number(text('minDurationNs')))
+        .filter((trace) => trace.durationNs <= Number(text('maxDurationNs') || 'Infinity'))
+        .filter((trace) => isSince(trace.startTimeUnixNano, text('sinceSeconds')))
+        .filter((trace) => hasAttributes(trace.traceId, url.searchParams.getAll('attribute')));
       return ok({
         traces: traces.slice(0, limit),
         nextBefore: traces[limit]?.startTimeUnixNano ?? null,
       });
+
+      function hasAttributes(traceId: string, wanted: readonly string[]): boolean {
+        const { spans = [] } = sample.traces.find((trace) => trace.traceId === traceId) ?? {};
+        return spans.some((span) =>
+          wanted.every((entry) =>
+            Object.entries({ ...span.resource, ...span.attributes }).some(
+              ([key, value]) =>
+                entry === key ||
+                entry === `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+            ),
+          ),
+        );
+      }
     }
     case 'traces/*': {
       const trace = sample.traces.find(({ traceId }) => traceId === id);
@@ -37,6 +54,7 @@ export function answer(url: URL, sample: Sample): Answer {
       const logs = sample.logs
         .filter((log) => text('traceId') === '' || log.traceId === text('traceId'))
         .filter((log) => text('service') === '' || log.service === text('service'))
+        .filter((log) => isSince(log.timeUnixNano, text('sinceSeconds')))
         .filter((log) => log.severityNumber >= Number(text('minSeverity')))
         .filter((log) => JSON.stringify(log.body).includes(text('q')));
       return ok({ logs: logs.slice(0, limit), nextBefore: logs[limit]?.timeUnixNano ?? null });
@@ -75,6 +93,10 @@ export function mockApi(): Plugin {
       });
     },
   };
+}
+
+function isSince(unixNano: string, seconds: string): boolean {
+  return seconds === '' || Number(unixNano) / 1e6 >= Date.now() - Number(seconds) * 1000;
 }
 
 function ok(body: unknown): Answer {

@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   formatAge,
   formatClock,
   formatDateTime,
   formatDuration,
+  formatMoment,
   formatOffset,
   fromMillis,
+  parseDuration,
   parseNanos,
   toMillis,
 } from '../src/time';
@@ -27,10 +29,52 @@ it('converts to milliseconds and back without the rest', () => {
   expect(fromMillis(1_768_478_602_123.9)).toBe(1_768_478_602_123_000_000n);
 });
 
-it('formats clock and date with milliseconds', () => {
+it('formats clock and date with milliseconds, and the zone beside the date', () => {
   expect(formatClock(noon)).toBe('12:03:22.123');
-  expect(formatDateTime(noon)).toBe('2026-01-15 12:03:22.123');
+  expect(formatDateTime(noon)).toBe('2026-01-15 12:03:22.123 +00:00');
 });
+
+describe('in another zone', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it.each([
+    ['America/St_Johns', '2026-01-15 08:33:22.123 −03:30'],
+    ['Asia/Kolkata', '2026-01-15 17:33:22.123 +05:30'],
+  ])('%s a date is %s', (zone, text) => {
+    vi.stubEnv('TZ', zone);
+    expect(formatDateTime(noon)).toBe(text);
+  });
+});
+
+it('names the date of what is not of today', () => {
+  const day = 86_400_000_000_000n;
+  expect(formatMoment(noon, noon)).toBe('12:03:22.123');
+  expect(formatMoment(noon - day, noon)).toBe('2026-01-14 12:03:22.123');
+});
+
+it.each([
+  ['250ms', 250e6],
+  ['250', 250e6],
+  [' 1.5 s ', 1.5e9],
+  ['.5s', 5e8],
+  ['2min', 120e9],
+  ['1h', 3600e9],
+  ['10 µs', 10_000],
+  ['10us', 10_000],
+  ['7ns', 7],
+  ['0', 0],
+])('reads %j as %d ns', (text, ns) => {
+  expect(parseDuration(text)).toBe(ns);
+});
+
+it.each(['', 'soon', '5 days', '-1ms', '1..2s', '1e9s', '999999999h'])(
+  'reads %j as none',
+  (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+  },
+);
 
 it.each([
   [0, '0 ns'],

@@ -11,10 +11,11 @@ export function logsPage(context: PageContext): Page<LogsRoute> {
 
   return newestFirst<LogsRoute, LogRecord>(context, {
     title: 'Logs',
+    noun: 'record',
     all: routes.logs(),
     searched: 'messages and values of attributes',
     read: (query, signal) => context.api.logs(query, signal),
-    filters: (route, service) => [
+    filters: (route, { set }, { service, time }) => [
       select({
         label: 'Severity',
         value: String(route.minSeverity),
@@ -26,17 +27,18 @@ export function logsPage(context: PageContext): Page<LogsRoute> {
           })),
         ],
         onChange: (floor) => {
-          context.go({ ...route, minSeverity: Number(floor), before: '' });
+          set({ minSeverity: Number(floor) });
         },
       }),
       service,
+      time,
       route.traceId !== '' &&
         filterChip(`Trace ${route.traceId}`, () => {
-          context.go({ ...route, traceId: '', spanId: '' });
+          set({ traceId: '', spanId: '' });
         }),
       route.spanId !== '' &&
         filterChip(`Span ${route.spanId}`, () => {
-          context.go({ ...route, spanId: '' });
+          set({ spanId: '' });
         }),
     ],
     rows: (logs) =>

@@ -2,16 +2,17 @@ import { type Children, h, type VElement } from '../dom';
 import { icon } from './icons';
 
 export interface SearchBox {
+  readonly key?: string;
   readonly label: string;
   readonly value: string;
   readonly onInput: (text: string) => void;
 }
 
 /** The page's text filter; `/` moves the focus to it. */
-export function searchBox({ label, value, onInput }: SearchBox): VElement {
+export function searchBox({ key = '', label, value, onInput }: SearchBox): VElement {
   return h(
     'label',
-    { class: 'search' },
+    { class: 'search', key: `${label} ${key}` },
     icon('search'),
     h('input', {
       type: 'search',
@@ -27,6 +28,43 @@ export function searchBox({ label, value, onInput }: SearchBox): VElement {
         },
       },
     }),
+  );
+}
+
+export interface TextField {
+  readonly key?: string;
+  readonly label: string;
+  /** The name where the label alone does not say it. */
+  readonly name?: string;
+  readonly placeholder: string;
+  readonly value: string;
+  /** What is wrong with the value, and what would be right. */
+  readonly problem: string | undefined;
+  readonly onInput: (text: string) => void;
+}
+
+/** A short field with its name in front of it. */
+export function textField(field: TextField): VElement {
+  const { key = '', label, name, placeholder, value, problem, onInput } = field;
+  return h(
+    'label',
+    { class: 'field', key: `${label} ${key}` },
+    h('span', {}, label),
+    h('input', {
+      type: 'text',
+      'aria-label': name,
+      placeholder,
+      autocomplete: 'off',
+      spellcheck: 'false',
+      'aria-invalid': problem === undefined ? undefined : 'true',
+      value,
+      on: {
+        input: (event) => {
+          if (event.target instanceof HTMLInputElement) onInput(event.target.value);
+        },
+      },
+    }),
+    problem !== undefined && h('span', { class: 'problem', role: 'alert' }, problem),
   );
 }
 

@@ -1,7 +1,7 @@
 import { h, type VElement } from '../dom';
 import type { LogRecord } from '../model';
 import { formatRoute, routes } from '../router';
-import { formatClock, formatDateTime } from '../time';
+import { formatDateTime, formatMoment, fromMillis } from '../time';
 import { attributeList } from './attributes';
 import { icon } from './icons';
 import { serviceName } from './service-name';
@@ -16,6 +16,7 @@ export interface LogTable {
 }
 
 export function logTable({ label, logs, expanded, onToggle, traceLinks }: LogTable): VElement {
+  const now = fromMillis(Date.now());
   return h(
     'div',
     { class: 'logs', role: 'list', 'aria-label': label, key: 'logs' },
@@ -40,7 +41,11 @@ export function logTable({ label, logs, expanded, onToggle, traceLinks }: LogTab
               },
             },
             icon('chevron'),
-            h('span', { class: 'time', title: formatDateTime(log.time) }, formatClock(log.time)),
+            h(
+              'span',
+              { class: 'time', title: formatDateTime(log.time) },
+              formatMoment(log.time, now),
+            ),
             h('span', { class: 'level' }, log.severity),
             serviceName(log.service),
             h('span', { class: 'log-body' }, log.body),

@@ -20,6 +20,16 @@ export function waitingFor(signal: string): VElement {
   );
 }
 
+/** Empty state of a part of a filtered list, where the backend stopped before it had looked through all. */
+export function nothingYet(what: string, older: string, onClear: () => void): VElement {
+  return emptyState(
+    `No ${what} match among the newest`,
+    'What is older has not been searched yet.',
+    h('a', { class: 'more', href: older }, `Search older ${what}`),
+    h('button', { type: 'button', on: { click: onClear } }, 'Clear filters'),
+  );
+}
+
 /** Empty state of a filtered list. */
 export function nothingMatches(what: string, onClear: () => void): VElement {
   return emptyState(
