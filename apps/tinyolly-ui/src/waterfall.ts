@@ -9,6 +9,9 @@ export interface WaterfallRow {
   /** 0 for a root. */
   readonly depth: number;
   readonly descendants: number;
+  /** Place among those with the same parent, from 1, and how many they are. */
+  readonly position: number;
+  readonly siblings: number;
   readonly collapsed: boolean;
   /** True when the parent was never received, so that the span stands as a root of its own. */
   readonly orphan: boolean;
@@ -39,6 +42,7 @@ interface Node {
   readonly key: string;
   readonly depth: number;
   readonly parent: Node | undefined;
+  readonly position: number;
   descendants: number;
 }
 
@@ -55,8 +59,10 @@ export function layoutWaterfall(spans: readonly Span[], collapsed: ReadonlySet<s
 
   const rows: WaterfallRow[] = [];
   const tree = inTreeOrder(ordered);
+  const siblings = new Map<Node | undefined, number>();
+  for (const { parent, position } of tree) siblings.set(parent, position);
   let hiddenBelow = Infinity;
-  for (const { span, key, depth, descendants } of tree) {
+  for (const { span, key, depth, descendants, parent, position } of tree) {
     if (depth > hiddenBelow) continue;
     const isCollapsed = descendants > 0 && collapsed.has(key);
     hiddenBelow = isCollapsed ? depth : Infinity;
@@ -65,6 +71,8 @@ export function layoutWaterfall(spans: readonly Span[], collapsed: ReadonlySet<s
       key,
       depth,
       descendants,
+      position,
+      siblings: siblings.get(parent) ?? 1,
       collapsed: isCollapsed,
       orphan: span.parentSpanId !== undefined && !known.has(span.parentSpanId),
       offset: part(span.start - start),
@@ -84,6 +92,18 @@ export function layoutWaterfall(spans: readonly Span[], collapsed: ReadonlySet<s
     errorCount: spans.filter((span) => span.failed).length,
     root: tree[0]?.span,
   };
+}
+
+/** The spans above a span, which have to be open for it to be seen. */
+export function ancestorsOf(spans: readonly Span[], spanId: string): ReadonlySet<string> {
+  const parents = new Map(spans.map((span) => [span.spanId, span.parentSpanId]));
+  const above = new Set<string>();
+  let next = parents.get(spanId);
+  while (next !== undefined && !above.has(next)) {
+    above.add(next);
+    next = parents.get(next);
+  }
+  return above;
 }
 
 export interface TreeMove {
@@ -131,6 +151,7 @@ function inTreeOrder(ordered: readonly Span[]): Node[] {
   const placed = new Set<Span>();
   const keys = new Set<string>();
   const nodes: Node[] = [];
+  const placedBelow = new Map<Node | undefined, number>();
 
   for (const root of [...roots, ...ordered]) {
     const pending: { span: Span; parent: Node | undefined }[] = [{ span: root, parent: undefined }];
@@ -139,7 +160,10 @@ function inTreeOrder(ordered: readonly Span[]): Node[] {
       if (placed.has(span)) continue;
       const twin = keys.has(span.spanId);
       const key = twin ? `${span.spanId}#${placed.size}` : span.spanId;
-      const node = { span, key, parent, depth: parent ? parent.depth + 1 : 0, descendants: 0 };
+      const position = (placedBelow.get(parent) ?? 0) + 1;
+      placedBelow.set(parent, position);
+      const depth = parent ? parent.depth + 1 : 0;
+      const node = { span, key, parent, position, depth, descendants: 0 };
       placed.add(span);
       keys.add(key);
       nodes.push(node);

@@ -378,6 +378,141 @@ describe('a trace', () => {
     expect(document.activeElement).toBe(find(row, 'GET session'));
   });
 
+  it('says where each span stands among its siblings', async () => {
+    await open(`/traces/${failedId}`);
+    const place = (name: string) =>
+      ['aria-posinset', 'aria-setsize'].map((aria) => find(row, name).getAttribute(aria));
+    expect(place('POST /order')).toEqual(['1', '1']);
+    expect(place('POST /checkout')).toEqual(['2', '2']);
+    expect(place('POST /charge')).toEqual(['2', '3']);
+  });
+
+  it('is not loaded again for another span, nor once it has long ended', async () => {
+    const loads = (): number => requested.filter((path) => path.startsWith('/api/traces/')).length;
+    await open(`/traces/${failedId}`);
+    await click(row, 'POST /charge');
+    await click(row, 'GET session');
+    expect(address()).toContain('?span=');
+    expect(loads()).toBe(1);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(loads()).toBe(2);
+    await vi.advanceTimersByTimeAsync(180_000);
+    const settledAt = loads();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(loads()).toBe(settledAt);
+  });
+
+  it('says that offsets count from its start', async () => {
+    await open(`/traces/${failedId}?span=${failedTrace?.spans[5]?.spanId ?? ''}`);
+    expect(find('.panel-facts', 'into the trace').textContent).toContain('starts +');
+    expect(find('.panel section', 'Events').textContent).toContain(
+      'Times count from the start of the trace.',
+    );
+  });
+
+  it('has a column of names that is resized by the arrow keys, and stays so', async () => {
+    await open(`/traces/${failedId}`);
+    const line = find('[role=separator]');
+    const names = (): string => find('.waterfall').style.getPropertyValue('--names');
+    expect([line.getAttribute('aria-valuenow'), line.tabIndex]).toEqual(['38', 0]);
+    const press = (key: string): boolean =>
+      line.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+    press('ArrowRight');
+    press('ArrowRight');
+    expect(names()).toBe('42');
+    press('ArrowLeft');
+    expect(names()).toBe('40');
+    press('End');
+    press('ArrowRight');
+    expect(names()).toBe('75');
+    expect(press('a')).toBe(true);
+    await open(`/traces/${failedId}`);
+    expect(names()).toBe('75');
+    find('[role=separator]').dispatchEvent(new MouseEvent('dblclick', { bubbles: true }));
+    expect(names()).toBe('38');
+  });
+
+  it('leads back to the list as it was filtered, after a reload as well', async () => {
+    await open('/traces');
+    await click('button', 'Errors only');
+    await click('tbody tr a');
+    expect(find('.trace-head a').textContent).toBe('Back to the filtered traces');
+    startApp(root, api);
+    await settle();
+    await click('.trace-head a');
+    expect(address()).toBe('/traces?errors=true');
+  });
+
+  it('leads from an attribute to the traces that have it as well', async () => {
+    await open(`/traces/${failedId}?span=${failedTrace?.spans[0]?.spanId ?? ''}`);
+    await click('a[aria-label="Traces with http.response.status_code=502"]');
+    expect(address()).toBe('/traces?attribute=http.response.status_code%3D502');
+    expect(all('tbody tr')).toHaveLength(8);
+  });
+
+  it('is shown without logs when those fail, and says so', async () => {
+    reply = (url) =>
+      url.pathname === '/api/logs'
+        ? { status: 503, body: { error: { code: 'x', message: 'Redis is down.' } } }
+        : answer(url, sample);
+    await open(`/traces/${failedId}`);
+    expect(all(row)).toHaveLength(9);
+    expect(find('.trace-logs [role=alert]').textContent).toBe(
+      'The logs could not be loaded. Redis is down.',
+    );
+    expect(find('.trace-logs').textContent).not.toContain('None.');
+  });
+
+  it('says when it has more logs than are shown', async () => {
+    reply = (url) => {
+      const { status, body } = answer(url, sample);
+      return url.pathname === '/api/logs'
+        ? { status, body: { ...(body as object), nextBefore: '1' } }
+        : { status, body };
+    };
+    await open(`/traces/${failedId}`);
+    expect(find('.trace-logs .callout').textContent).toContain('the newest 4 of this trace');
+    await click('.trace-logs .callout a');
+    expect(address()).toBe(`/logs?traceId=${failedId}`);
+  });
+
+  describe('of 1,200 spans', () => {
+    const [first] = failedTrace?.spans ?? [];
+    if (!first) throw new Error('the sample has spans');
+    const spans = Array.from({ length: 1200 }, (_, index) => ({
+      ...first,
+      spanId: `s${index}`,
+      parentSpanId: index === 0 ? '' : 's0',
+      name: `span ${index}`,
+    }));
+    const scrolled = vi.fn<(this: Element) => void>();
+
+    beforeEach(() => {
+      scrolled.mockClear();
+      vi.spyOn(Element.prototype, 'scrollIntoView').mockImplementation(scrolled);
+      reply = (url) => answer(url, { ...sample, traces: [{ traceId: failedId, spans }] });
+    });
+
+    afterEach(() => {
+      vi.restoreAllMocks();
+    });
+
+    it('brings the span of the address into view, however far down', async () => {
+      const last = spans.at(-1)?.spanId ?? '';
+      await open(`/traces/${failedId}?span=${last}`);
+      expect(scrolled.mock.contexts[0]).toBe(document.getElementById(`span-${last}`));
+      expect(find(`#span-${last}`).getAttribute('aria-selected')).toBe('true');
+    });
+
+    it('goes on below the thousandth by keyboard', async () => {
+      await open(`/traces/${failedId}`);
+      expect(all(row)).toHaveLength(1000);
+      find(row).dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true }));
+      expect(all(row)).toHaveLength(1200);
+      expect(document.activeElement).toBe(all(row).at(-1));
+    });
+  });
+
   it('that is not there any more is said to be so', async () => {
     await open('/traces/0000');
     expect(find('.empty').textContent).toContain('There is no trace "0000".');

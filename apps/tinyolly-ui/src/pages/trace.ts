@@ -1,32 +1,80 @@
+import { ApiError } from '../api';
 import { h, type VElement } from '../dom';
-import type { LogRecord, Span, Trace } from '../model';
+import type { LogRecord, Slice, Span, Trace } from '../model';
 import { formatCount, plural } from '../numbers';
 import type { Page, PageContext } from '../page';
-import { hiddenRows, maxRows, moreRows } from '../paging';
+import { firstRows, hiddenRows, maxRows, moreRows } from '../paging';
 import { colourOf, giveColours } from '../palette';
 import { formatRoute, routes, type TraceRoute } from '../router';
-import { formatDateTime, formatDuration, formatOffset } from '../time';
+import { formatDateTime, formatDuration, formatOffset, fromMillis } from '../time';
 import { attributeList } from '../ui/attributes';
 import { button } from '../ui/controls';
 import { icon } from '../ui/icons';
 import { logTable } from '../ui/log-table';
 import { serviceName } from '../ui/service-name';
-import { layoutWaterfall, moveInTree, type Waterfall, type WaterfallRow } from '../waterfall';
+import { splitter } from '../ui/splitter';
+import {
+  ancestorsOf,
+  layoutWaterfall,
+  moveInTree,
+  type Waterfall,
+  type WaterfallRow,
+} from '../waterfall';
+import { storedWidth, storeWidth } from '../widths';
+
+/** No span of a trace is expected that long after the end of its last one. */
+const settledAfterNs = 120_000_000_000n;
+
+/** Widths of the column of names and of the panel beside the spans, in per cent. */
+const standardWidths = { names: 38, panel: 37 } as const;
+type WidthName = keyof typeof standardWidths;
+
+/** A row as it was drawn, which stays as it is while nothing of this changes. */
+interface DrawnRow {
+  readonly selected: boolean;
+  readonly tabStop: boolean;
+  readonly element: VElement;
+}
 
 export function tracePage(context: PageContext): Page<TraceRoute> {
   const collapsed = new Set<string>();
   const expandedLogs = new Set<string>();
   let rowLimit = maxRows;
   let trace: Trace | undefined;
-  let logs: readonly LogRecord[] = [];
+  let logs: Slice<LogRecord> | ApiError | undefined;
+  let settled = false;
+  let waterfall: Waterfall | undefined;
+  let drawn = new WeakMap<WaterfallRow, DrawnRow>();
+  const widths: Record<WidthName, number> = {
+    names: storedWidth('names', standardWidths.names),
+    panel: storedWidth('panel', standardWidths.panel),
+  };
 
   return (route) => {
+    let toReveal = route.span;
+    drawn = new WeakMap();
     if (trace?.traceId !== route.traceId) {
       trace = undefined;
-      logs = [];
+      logs = undefined;
+      settled = false;
+      waterfall = undefined;
       rowLimit = maxRows;
       collapsed.clear();
     }
+
+    /** Opens and draws what is above the span of the address, and brings it into view. */
+    const reveal = ({ spans }: Trace): void => {
+      const span = toReveal;
+      if (span === '') return;
+      toReveal = '';
+      for (const above of ancestorsOf(spans, span)) if (collapsed.delete(above)) relayout();
+      const rows = layout(spans).rows;
+      const row = rows.findIndex((entry) => entry.span.spanId === span);
+      rowLimit = Math.max(rowLimit, row + firstRows);
+      setTimeout(() => {
+        document.getElementById(rowId(span))?.scrollIntoView({ block: 'nearest' });
+      });
+    };
 
     const select = (span: string): void => {
       context.go(routes.trace(route.traceId, span), 'replace');
@@ -42,13 +90,31 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
       if (!move) return;
       event.preventDefault();
       if (move.toggle !== undefined) onCollapse(move.toggle);
-      const target = move.focus === undefined ? null : document.getElementById(rowId(move.focus));
-      target?.focus();
+      if (move.focus === undefined) return;
+      const index = rows.findIndex((entry) => entry.key === move.focus);
+      if (index >= rowLimit) {
+        rowLimit = index + firstRows;
+        context.redraw();
+      }
+      document.getElementById(rowId(move.focus))?.focus();
     };
 
-    const spanRow = (waterfall: Waterfall, row: WaterfallRow, tabStop: string): VElement => {
+    const drawRow = (spans: Waterfall, row: WaterfallRow, tabStop: boolean): VElement => {
+      const selected = row.span.spanId === route.span;
+      const before = drawn.get(row);
+      if (before?.selected === selected && before.tabStop === tabStop) return before.element;
+      const element = spanRow(spans, row, selected, tabStop);
+      drawn.set(row, { selected, tabStop, element });
+      return element;
+    };
+
+    const spanRow = (
+      waterfall: Waterfall,
+      row: WaterfallRow,
+      selected: boolean,
+      tabStop: boolean,
+    ): VElement => {
       const { span } = row;
-      const selected = span.spanId === route.span;
       return h(
         'div',
         {
@@ -56,8 +122,10 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
           id: rowId(row.key),
           class: `span${selected ? ' selected' : ''}${span.failed ? ' failed' : ''}`,
           role: 'treeitem',
-          tabindex: row.key === tabStop ? 0 : -1,
+          tabindex: tabStop ? 0 : -1,
           'aria-level': row.depth + 1,
+          'aria-posinset': row.position,
+          'aria-setsize': row.siblings,
           'aria-selected': String(selected),
           'aria-expanded': row.descendants > 0 ? String(!row.collapsed) : undefined,
           'aria-label': describe(span),
@@ -77,7 +145,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
         },
         h(
           'div',
-          { class: 'span-name' },
+          { class: 'span-name', title: `${span.name}, ${span.service}` },
           row.descendants > 0
             ? h(
                 'span',
@@ -115,7 +183,11 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
       const chosen = rows.find((row) => row.span.spanId === route.span) ?? rows[0];
       return h(
         'section',
-        { class: 'waterfall', key: 'waterfall' },
+        {
+          class: 'waterfall',
+          key: 'waterfall',
+          style: { '--names': String(widths.names) },
+        },
         h(
           'div',
           { class: 'waterfall-head' },
@@ -124,10 +196,12 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
             { class: 'span-name' },
             button('Expand all', () => {
               collapsed.clear();
+              relayout();
               context.redraw();
             }),
             button('Collapse all', () => {
               for (const row of waterfall.rows) if (row.descendants > 0) collapsed.add(row.key);
+              relayout();
               context.redraw();
             }),
           ),
@@ -142,8 +216,9 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
         h(
           'div',
           { role: 'tree', 'aria-label': 'Spans of the trace' },
-          rows.map((row) => spanRow(waterfall, row, chosen?.key ?? '')),
+          rows.map((row) => drawRow(waterfall, row, row === chosen)),
         ),
+        divider('names', 'Width of the names', 'left', 15, 75),
         hidden > 0 &&
           h(
             'button',
@@ -163,7 +238,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
     };
 
     const panel = (span: Span, start: bigint): VElement => {
-      const spanLogs = logs.filter((log) => log.spanId === span.spanId);
+      const spanLogs = logItems().filter((log) => log.spanId === span.spanId);
       return h(
         'aside',
         { class: 'panel', key: 'panel', 'aria-label': `Span ${span.name}` },
@@ -192,7 +267,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
           serviceName(span.service),
           h('span', { class: 'badge' }, span.kind.toLowerCase()),
           h('span', {}, formatDuration(span.durationNs)),
-          h('span', { class: 'faint' }, `at ${formatOffset(span.start, start)}`),
+          h('span', { class: 'faint' }, `starts ${formatOffset(span.start, start)} into the trace`),
         ),
         span.failed &&
           h(
@@ -200,12 +275,13 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
             { class: 'callout bad' },
             span.statusMessage === '' ? 'Failed' : span.statusMessage,
           ),
-        attributeList('Attributes', span.attributes),
+        attributeList('Attributes', span.attributes, true),
         span.events.length > 0 &&
           h(
             'section',
             { class: 'attributes', key: 'events' },
             h('h3', {}, 'Events'),
+            h('p', { class: 'faint' }, 'Times count from the start of the trace.'),
             span.events.map((event) =>
               h(
                 'div',
@@ -239,6 +315,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
             'section',
             { class: 'attributes', key: 'logs' },
             h('h3', {}, 'Logs of this span'),
+            h('p', { class: 'faint' }, 'Times count from the start of the trace.'),
             spanLogs.map((log) =>
               h(
                 'div',
@@ -249,7 +326,7 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
               ),
             ),
           ),
-        attributeList('Resource', span.resource),
+        attributeList('Resource', span.resource, true),
         attributeList(
           'Span',
           [
@@ -264,41 +341,91 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
 
     return {
       get title() {
-        return trace ? `${rootName(trace)} · Trace` : 'Trace';
+        return trace ? `${layout(trace.spans).root?.name ?? 'Empty'} · Trace` : 'Trace';
       },
+      source: `trace ${route.traceId}`,
       async load(signal) {
+        if (trace && settled) return;
+        const wanted = { ...routes.logs({ traceId: route.traceId }), limit: maxRows };
         const [found, records] = await Promise.all([
           context.api.trace(route.traceId, signal),
-          context.api.logs({ ...routes.logs({ traceId: route.traceId }), limit: maxRows }, signal),
+          context.api.logs(wanted, signal).catch((error: unknown) => {
+            if (error instanceof ApiError) return error;
+            throw error;
+          }),
         ]);
         trace = found;
+        relayout();
         giveColours(found.spans.map((span) => span.service));
-        logs = records.items.toReversed();
+        logs =
+          records instanceof ApiError ? records : { ...records, items: records.items.toReversed() };
+        const end = found.spans.reduce((last, span) => (span.end > last ? span.end : last), 0n);
+        settled = !(records instanceof ApiError) && fromMillis(Date.now()) - end > settledAfterNs;
       },
       render() {
         if (!trace) return undefined;
-        const waterfall = layoutWaterfall(trace.spans, collapsed);
+        reveal(trace);
+        const rows = layout(trace.spans);
         const selected = trace.spans.find((span) => span.spanId === route.span);
         return h(
           'div',
           { class: 'page', key: `trace ${trace.traceId}` },
-          header(trace, waterfall),
+          header(trace, rows),
           h(
             'div',
-            { class: selected ? 'split' : '' },
-            h('div', { class: 'page' }, tree(waterfall), logSection(route.traceId)),
-            selected && panel(selected, waterfall.start),
+            {
+              class: selected ? 'split' : '',
+              style: { '--panel': String(widths.panel) },
+            },
+            h('div', { class: 'page' }, tree(rows), logSection(route.traceId)),
+            selected && divider('panel', 'Width of the span’s details', 'right', 20, 70),
+            selected && panel(selected, rows.start),
           ),
         );
       },
     };
   };
 
+  function layout(spans: readonly Span[]): Waterfall {
+    waterfall ??= layoutWaterfall(spans, collapsed);
+    return waterfall;
+  }
+
+  function relayout(): void {
+    waterfall = undefined;
+  }
+
+  function logItems(): readonly LogRecord[] {
+    return logs === undefined || logs instanceof ApiError ? [] : logs.items;
+  }
+
+  function divider(
+    name: WidthName,
+    label: string,
+    part: 'left' | 'right',
+    least: number,
+    most: number,
+  ): VElement {
+    return splitter({
+      label,
+      width: widths[name],
+      least,
+      most,
+      standard: standardWidths[name],
+      part,
+      onResize: (width) => {
+        widths[name] = width;
+        storeWidth(name, width);
+        context.redraw();
+      },
+    });
+  }
+
   function header({ traceId, spans }: Trace, waterfall: Waterfall): VElement {
     return h(
       'header',
       { class: 'trace-head' },
-      h('a', { class: 'faint', href: formatRoute(routes.traces()) }, 'All traces'),
+      backLink(),
       h('h2', {}, waterfall.root?.name ?? 'Empty trace'),
       h(
         'p',
@@ -314,7 +441,19 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
     );
   }
 
+  function backLink(): VElement {
+    const href = formatRoute(context.lastTraces());
+    const filtered = href !== formatRoute(routes.traces());
+    return h(
+      'a',
+      { class: 'faint', href },
+      filtered ? 'Back to the filtered traces' : 'All traces',
+    );
+  }
+
   function logSection(traceId: string): VElement {
+    const items = logItems();
+    const allLogs = formatRoute(routes.logs({ traceId }));
     return h(
       'section',
       { class: 'trace-logs', key: 'trace-logs' },
@@ -322,12 +461,26 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
         'div',
         { class: 'section-head' },
         h('h2', {}, 'Logs of this trace'),
-        logs.length > 0 && h('a', { href: formatRoute(routes.logs({ traceId })) }, 'Open in Logs'),
+        items.length > 0 && h('a', { href: allLogs }, 'Open in Logs'),
       ),
-      logs.length > 0
+      logs instanceof ApiError &&
+        h(
+          'p',
+          { class: 'callout bad', role: 'alert', key: 'failed' },
+          `The logs could not be loaded. ${logs.message}`,
+        ),
+      !(logs instanceof ApiError) &&
+        logs?.nextBefore !== undefined &&
+        h(
+          'p',
+          { class: 'callout warn', key: 'cut' },
+          `These are the newest ${formatCount(items.length)} of this trace. `,
+          h('a', { href: allLogs }, 'All of them are in Logs.'),
+        ),
+      items.length > 0
         ? logTable({
             label: 'Logs of this trace, oldest first',
-            logs,
+            logs: items,
             expanded: expandedLogs,
             onToggle: (id) => {
               if (!expandedLogs.delete(id)) expandedLogs.add(id);
@@ -335,22 +488,20 @@ export function tracePage(context: PageContext): Page<TraceRoute> {
             },
             traceLinks: false,
           })
-        : h(
-            'p',
-            { class: 'faint' },
-            'None. Logs appear here when they are sent with the trace id of the span that is active.',
-          ),
+        : !(logs instanceof ApiError) &&
+            h(
+              'p',
+              { class: 'faint' },
+              'None. Logs appear here when they are sent with the trace id of the span that is active.',
+            ),
     );
   }
 
   function onCollapse(key: string): void {
     if (!collapsed.delete(key)) collapsed.add(key);
+    relayout();
     context.redraw();
   }
-}
-
-function rootName({ spans }: Trace): string {
-  return layoutWaterfall(spans, new Set()).root?.name ?? 'Empty';
 }
 
 function rowId(key: string): string {
