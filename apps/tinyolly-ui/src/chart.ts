@@ -4,7 +4,8 @@ import type { Tick } from './waterfall';
 
 export interface Line {
   readonly label: string;
-  readonly points: readonly NumberPoint[];
+  /** Points by time; the line is broken between two segments. */
+  readonly segments: readonly (readonly NumberPoint[])[];
 }
 
 export interface TimeWindow {
@@ -29,7 +30,7 @@ export function layoutLineChart(
   window: TimeWindow,
   unit: string,
 ): LineChart {
-  const values = lines.flatMap((line) => line.points.map((point) => point.value));
+  const values = lines.flatMap((line) => line.segments.flat().map((point) => point.value));
   const [from, to] = widen(minimum(values), maximum(values));
   const yTicks = unit === 'By' ? byteTicks(from, to) : niceTicks(from, to, yIntervals);
   const low = yTicks[0] ?? 0;
@@ -37,7 +38,7 @@ export function layoutLineChart(
   const x = scale(window.fromMs, window.toMs);
   const y = scale(low, high);
   return {
-    paths: lines.map(({ points }) => toPath(points, x, y)),
+    paths: lines.map(({ segments }) => segments.map((points) => toPath(points, x, y)).join('')),
     xTicks: timeTicks(window).map((timeMs) => ({ position: x(timeMs), label: clock(timeMs) })),
     yTicks: yTicks.map((value) => ({ position: y(value), label: formatMeasure(value, unit) })),
   };
@@ -88,12 +89,20 @@ export function pointerPosition(clientX: number, box: { left: number; width: num
   return box.width === 0 ? 0 : Math.min(Math.max((clientX - box.left) / box.width, 0), 1);
 }
 
-/** The line's point nearest to a time. */
-export function nearestPoint(line: Line, timeMs: number): NumberPoint | undefined {
-  return line.points.reduce<NumberPoint | undefined>((best, point) => {
-    const closer = best && Math.abs(best.timeMs - timeMs) <= Math.abs(point.timeMs - timeMs);
-    return closer ? best : point;
-  }, undefined);
+/** The line's point nearest to a time, unless it is farther away than `within`. */
+export function nearestPoint(
+  line: Line,
+  timeMs: number,
+  within = Infinity,
+): NumberPoint | undefined {
+  const distance = (point: NumberPoint): number => Math.abs(point.timeMs - timeMs);
+  return line.segments
+    .flat()
+    .reduce<NumberPoint | undefined>(
+      (best, point) =>
+        distance(point) <= within && (!best || distance(point) < distance(best)) ? point : best,
+      undefined,
+    );
 }
 
 export interface LineSummary {
@@ -102,7 +111,8 @@ export interface LineSummary {
   readonly high: number | undefined;
 }
 
-export function summariseLine({ points }: Line): LineSummary {
+export function summariseLine({ segments }: Line): LineSummary {
+  const points = segments.flat();
   if (points.length === 0) return { last: undefined, low: undefined, high: undefined };
   const values = points.map((point) => point.value);
   return { last: values.at(-1), low: minimum(values), high: maximum(values) };

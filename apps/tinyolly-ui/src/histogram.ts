@@ -1,4 +1,4 @@
-import type { Distribution, Temporality } from './model';
+import type { Distribution } from './model';
 import { formatMeasure } from './numbers';
 
 export interface Bar {
@@ -15,32 +15,10 @@ export interface Histogram {
   readonly count: number;
   readonly mean: number | undefined;
   readonly p50: number | undefined;
-  readonly p95: number | undefined;
+  readonly p90: number | undefined;
   readonly p99: number | undefined;
   readonly from: string;
   readonly to: string;
-}
-
-/**
- * What the points hold at their end: the latest one for DELTA, and for CUMULATIVE what came since the first
- * point, because the latest alone counts from the start of the process.
- */
-export function latestDistribution(
-  points: readonly Distribution[],
-  temporality: Temporality,
-): Distribution | undefined {
-  const latest = points.at(-1);
-  const first = points[0];
-  if (temporality !== 'CUMULATIVE' || !latest || !first || latest === first) return latest;
-  const bucketCounts = latest.bucketCounts.map((count, i) => count - (first.bucketCounts[i] ?? 0));
-  const sameBounds =
-    first.bounds.length === latest.bounds.length &&
-    latest.bounds.every((bound, i) => bound === first.bounds[i]);
-  const count = latest.count - first.count;
-  if (!sameBounds || count <= 0 || bucketCounts.some((bucket) => bucket < 0)) return latest;
-  const sum =
-    latest.sum === undefined || first.sum === undefined ? undefined : latest.sum - first.sum;
-  return { ...latest, count, sum, bucketCounts, min: undefined, max: undefined };
 }
 
 export function layoutHistogram(point: Distribution, unit: string): Histogram {
@@ -56,13 +34,17 @@ export function layoutHistogram(point: Distribution, unit: string): Histogram {
   return {
     bars,
     count: point.count,
-    mean: point.count === 0 || point.sum === undefined ? undefined : point.sum / point.count,
+    mean: meanOf(point),
     p50: quantile(point, 0.5),
-    p95: quantile(point, 0.95),
+    p90: quantile(point, 0.9),
     p99: quantile(point, 0.99),
     from: measured(bounds[first - 1] ?? point.min, unit),
     to: measured(bounds[last] ?? point.max, unit, '∞'),
   };
+}
+
+export function meanOf({ count, sum }: Distribution): number | undefined {
+  return count === 0 || sum === undefined ? undefined : sum / count;
 }
 
 /** Value below which the part `q` lies, on a straight line inside its bucket; undefined without buckets. */

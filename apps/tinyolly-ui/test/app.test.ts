@@ -4,6 +4,7 @@ import { Api } from '../src/api';
 import { startApp } from '../src/app';
 import { parseDuration } from '../src/time';
 import { type Answer, answer } from './mock-api';
+import type * as wire from '../src/wire';
 import { type Sample, sampleAt } from './sample';
 
 const now = Date.UTC(2026, 0, 15, 12);
@@ -567,30 +568,109 @@ describe('logs', () => {
 describe('metrics', () => {
   it('draw a line for each series, and a counter as its rate', async () => {
     await open('/metrics?name=http.server.requests');
-    expect(all('.plot path')).toHaveLength(3);
+    expect(all('.plot path')).toHaveLength(4);
     expect(find('.metric tbody').textContent).toContain('/s');
     await click('button', 'Total');
     expect(address()).toBe('/metrics?name=http.server.requests&raw=true');
     expect(find('.metric tbody').textContent).not.toContain('/s');
   });
 
-  it('draw a histogram as bars', async () => {
+  const cells = (selector: string): (string | null)[][] =>
+    all(`${selector} tbody tr`).map((row) => [...row.children].map((cell) => cell.textContent));
+
+  it('of pods before and after a roll-out are one row, and what is gone has ended', async () => {
+    await open('/metrics?name=http.server.requests');
+    expect(cells('[aria-label=Values]').map(([name, latest]) => [name, latest])).toEqual([
+      ['storefront · route=/order', '2.794/s'],
+      ['storefront · route=/', '6.729/s'],
+      ['checkout · route=/checkout3 instances', '2.7/s'],
+      ['checkout · route=/cancel', 'ended 11:53:50'],
+    ]);
+    expect(all('.line.ended')).toHaveLength(1);
+    expect(find('.metric').textContent).toContain('6 series in 4 rows');
+  });
+
+  it('say how many of the series in the list sent nothing', async () => {
+    reply = (url) => {
+      const { status, body } = answer(url, sample);
+      if (url.pathname !== '/api/metrics') return { status, body };
+      const { metrics } = body as wire.Metrics;
+      return { status, body: { metrics: metrics.map((one) => ({ ...one, seriesCount: 11 })) } };
+    };
+    await open('/metrics?name=http.server.requests');
+    expect(find('.metric-list a[aria-current]').textContent).toContain('11 series');
+    expect(find('.metric').textContent).toContain(
+      '5 of the 11 series that are kept sent nothing in the last 10 minutes.',
+    );
+  });
+
+  it('of a histogram are percentiles over time, of all series or of one', async () => {
     await open('/metrics?name=http.server.request.duration');
-    expect(all('.histogram')).toHaveLength(2);
+    expect(cells('[aria-label=Values]').map(([name]) => name)).toEqual(['p50', 'p90', 'p99']);
+    expect(all('.plot path')).toHaveLength(3);
+    expect(cells('[aria-label=Series]').map(([name, count]) => [name, count])).toEqual([
+      ['All series together', '23,515'],
+      ['storefront · http.request.method=POST', '9,420'],
+      ['checkout · http.request.method=POST2 instances', '10,735'],
+      ['mailer · http.request.method=POSTended 11:56:50', '3,360'],
+    ]);
+    expect(all('.histogram')).toHaveLength(1);
+
+    const loads = requested.length;
+    await click('[aria-label=Series] a', 'storefront');
+    expect(address()).toBe(
+      '/metrics?name=http.server.request.duration&series=storefront+%C2%B7+http.request.method%3DPOST',
+    );
+    expect(requested).toHaveLength(loads);
+    expect(find('tr.chosen').textContent).toContain('storefront');
+    expect(cells('[aria-label=Values]')[0]?.[1]).toBe(cells('[aria-label=Series]')[1]?.[3]);
     expect(all('.histogram .bars li')[0]?.getAttribute('aria-label')).toBe(
       '5.00 ms – 10.0 ms: 120',
     );
   });
 
-  it('show the quantiles of a summary', async () => {
+  it('show the quantiles of a summary over time', async () => {
     await open('/metrics?name=rpc.client.duration');
-    expect(find('.histogram').textContent).toContain('99 %172 ms');
+    expect(cells('[aria-label=Values]').map(([name, latest]) => [name, latest])).toEqual([
+      ['50 %', '58.0 ms'],
+      ['99 %', '172 ms'],
+    ]);
+    expect(cells('[aria-label=Series]')).toEqual([
+      ['payments', '1,044', '61.3 ms', '58.0 ms', '172 ms'],
+    ]);
+  });
+
+  it('are read at a moment by pointer and by keyboard, which draws no line again', async () => {
+    await open('/metrics?name=queue.depth');
+    const plot = find('.plot');
+    const paths = all('.plot path');
+    const heading = (): string | null | undefined => all('[aria-label=Values] th')[1]?.textContent;
+    expect(heading()).toBe('Latest');
+    plot.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }));
+    expect(heading()).toBe('At 11:50:00.000');
+    expect(plot.getAttribute('aria-valuetext')).toBe('11:50:00.000');
+    expect(all('.crosshair')).toHaveLength(1);
+    plot.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+    expect(heading()).toBe('At 11:50:10.000');
+    plot.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+    expect(heading()).toBe('Latest');
+    expect(all('.plot path')).toEqual(paths);
+  });
+
+  it('keep the old lines, marked, until another time range is there', async () => {
+    await open('/metrics?name=queue.depth');
+    choose('select[aria-label="Time range"]', '5');
+    expect(all('.metric.outdated[aria-busy=true]')).toHaveLength(1);
+    await settle();
+    expect(all('.metric.outdated')).toEqual([]);
+    expect(address()).toBe('/metrics?name=queue.depth&minutes=5');
   });
 
   it('are found by name and by service', async () => {
     await open('/metrics');
     await type('input[type=search]', 'MAILER');
     expect(all('.metric-list a').map((link) => link.querySelector('.mono')?.textContent)).toEqual([
+      'http.server.request.duration',
       'queue.depth',
     ]);
   });

@@ -16,10 +16,8 @@ const noon = Date.UTC(2026, 0, 15, 12);
 const tenMinutes = windowUntil(noon, 10);
 
 function line(...values: readonly (readonly [seconds: number, value: number])[]) {
-  return {
-    label: 'line',
-    points: values.map(([seconds, value]) => ({ timeMs: noon + seconds * 1000, value })),
-  };
+  const points = values.map(([seconds, value]) => ({ timeMs: noon + seconds * 1000, value }));
+  return { label: 'line', points, segments: [points] };
 }
 
 it.each([
@@ -79,6 +77,13 @@ describe('layoutLineChart', () => {
     ]);
   });
 
+  it('leaves a gap between the segments of a line', () => {
+    const segments = [...line([-600, 10], [-300, 0]).segments, ...line([0, 10]).segments];
+    expect(layoutLineChart([{ label: 'line', segments }], tenMinutes, '').paths).toEqual([
+      'M0,0L500,1000M1000,0L1000,0',
+    ]);
+  });
+
   it('has an axis even without any point', () => {
     expect(layoutLineChart([], tenMinutes, '').yTicks.map(({ label }) => label)).toEqual([
       '0',
@@ -109,6 +114,8 @@ it('finds the point nearest to a time', () => {
   expect(nearestPoint(points, noon + 14_000)?.value).toBe(2);
   expect(nearestPoint(points, noon + 16_000)?.value).toBe(3);
   expect(nearestPoint(line(), noon)).toBeUndefined();
+  expect(nearestPoint(points, noon + 50_000, 30_000)?.value).toBe(3);
+  expect(nearestPoint(points, noon + 50_001, 30_000)).toBeUndefined();
 });
 
 it('summarises a line', () => {

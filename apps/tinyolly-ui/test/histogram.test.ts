@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { latestDistribution, layoutHistogram, quantile } from '../src/histogram';
+import { layoutHistogram, quantile } from '../src/histogram';
 import type { Distribution } from '../src/model';
 
 function distribution(bucketCounts: number[], set: Partial<Distribution> = {}): Distribution {
@@ -16,37 +16,6 @@ function distribution(bucketCounts: number[], set: Partial<Distribution> = {}): 
     ...set,
   };
 }
-
-describe('latestDistribution', () => {
-  const first = distribution([1, 2, 0, 0]);
-  const last = distribution([1, 6, 4, 0]);
-
-  it('is the latest point of DELTA', () => {
-    expect(latestDistribution([first, last], 'DELTA')).toBe(last);
-  });
-
-  it('is what came since the first point of CUMULATIVE', () => {
-    expect(latestDistribution([first, last], 'CUMULATIVE')).toMatchObject({
-      count: 8,
-      sum: 64,
-      bucketCounts: [0, 4, 4, 0],
-    });
-  });
-
-  it.each([
-    ['there is only one', [last]],
-    ['nothing was added', [last, last]],
-    ['the process restarted', [distribution([9, 9, 9, 9]), last]],
-    ['one bucket fell', [distribution([2, 0, 0, 0]), last]],
-    ['the bounds changed', [distribution([0, 1, 0, 0], { bounds: [1, 2, 3] }), last]],
-  ])('is the latest point of CUMULATIVE when %s', (_, points) => {
-    expect(latestDistribution(points, 'CUMULATIVE')).toBe(last);
-  });
-
-  it('is undefined without points', () => {
-    expect(latestDistribution([], 'CUMULATIVE')).toBeUndefined();
-  });
-});
 
 describe('quantile', () => {
   it('lies on a straight line inside its bucket', () => {

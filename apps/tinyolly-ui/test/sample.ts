@@ -207,6 +207,11 @@ function metricsAt(nowMs: number): wire.MetricSeries[] {
     attributes,
     points: times.map((time, i) => ({ timeUnixNano: nanos(time), value: value(i) })),
   });
+  /** The part of a series that an instance sent, from and to parts of the window. */
+  const during = (series: wire.Series, from: number, to: number): wire.Series => ({
+    ...series,
+    points: series.points.slice(from * 61, to * 61),
+  });
   const base = { temporality: '', monotonic: false, description: '' } as const;
   const bounds = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1000];
   const latencies = (service: string, shape: readonly number[]): wire.Series => ({
@@ -229,6 +234,8 @@ function metricsAt(nowMs: number): wire.MetricSeries[] {
       series: [
         latencies('storefront', [0, 2, 9, 31, 44, 38, 21, 8, 3, 1, 0]),
         latencies('checkout', [0, 0, 1, 4, 12, 26, 41, 19, 7, 2, 1]),
+        during(latencies('checkout', [0, 1, 4, 12, 26, 41, 19, 7, 2, 1, 0]), 0, 0.6),
+        during(latencies('mailer', [9, 31, 44, 8, 3, 1, 0, 0, 0, 0, 0]), 0.1, 0.7),
       ],
     },
     {
@@ -242,7 +249,27 @@ function metricsAt(nowMs: number): wire.MetricSeries[] {
       series: [
         numbers('storefront', { route: '/order' }, (i) => 400 + i * 38 + 60 * Math.sin(i / 4)),
         numbers('storefront', { route: '/' }, (i) => 900 + i * 61 + 80 * Math.cos(i / 6)),
-        numbers('checkout', { route: '/checkout' }, (i) => 220 + i * 24 + 30 * Math.sin(i / 3)),
+        // Two pods that were rolled out anew, one after the other.
+        during(
+          numbers('checkout', { route: '/checkout' }, (i) => 220 + i * 24 + 30 * Math.sin(i / 3)),
+          0,
+          0.4,
+        ),
+        during(
+          numbers('checkout', { route: '/checkout' }, (i) => i * 21),
+          0.38,
+          0.75,
+        ),
+        during(
+          numbers('checkout', { route: '/checkout' }, (i) => i * 27),
+          0.72,
+          1,
+        ),
+        during(
+          numbers('checkout', { route: '/cancel' }, (i) => i * 2),
+          0,
+          0.4,
+        ),
       ],
     },
     {
@@ -251,9 +278,28 @@ function metricsAt(nowMs: number): wire.MetricSeries[] {
       type: 'gauge',
       unit: 'By',
       description: 'Physical memory in use.',
-      series: ['storefront', 'checkout', 'payments', 'inventory'].map((name, k) =>
-        numbers(name, {}, (i) => (90 + k * 34 + 9 * Math.sin(i / (5 + k)) + i * 0.2) * 1024 * 1024),
-      ),
+      series: ['storefront', 'checkout', 'payments', 'inventory']
+        .map((name, k) =>
+          numbers(
+            name,
+            {},
+            (i) => (90 + k * 34 + 9 * Math.sin(i / (5 + k)) + i * 0.2) * 1024 * 1024,
+          ),
+        )
+        .flatMap((one, k) =>
+          k === 1
+            ? [during(one, 0, 0.4), during(one, 0.45, 1)]
+            : k === 2
+              ? [
+                  one,
+                  during(
+                    numbers('payments', {}, () => 60 * 1024 * 1024),
+                    0.3,
+                    1,
+                  ),
+                ]
+              : [one],
+        ),
     },
     {
       ...base,

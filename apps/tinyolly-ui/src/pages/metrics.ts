@@ -1,29 +1,21 @@
-import {
-  chartSize,
-  layoutLineChart,
-  type Line,
-  nearestPoint,
-  pointerPosition,
-  positionOf,
-  summariseLine,
-  timeAt,
-  type TimeWindow,
-  toRates,
-  windowUntil,
-} from '../chart';
+import { type TimeWindow, windowUntil } from '../chart';
+import { allTogether, type DistributionRow, distributionRows, linesOf } from '../distribution-rows';
+import { percentiles } from '../distributions';
 import { h, type VElement } from '../dom';
-import { latestDistribution, layoutHistogram } from '../histogram';
-import type { Metric, MetricSeries, Series } from '../model';
+import { meanOf, quantile } from '../histogram';
+import { mergeSeries } from '../merge-series';
+import type { Distribution, Metric, MetricSeries } from '../model';
 import { formatCount, formatMeasure, formatShare, plural, unitName } from '../numbers';
 import type { Page, PageContext } from '../page';
 import { hiddenRows } from '../paging';
-import { colourAt } from '../palette';
 import { formatRoute, type MetricsRoute } from '../router';
 import { formatClock, fromMillis } from '../time';
+import { bucketChart } from '../ui/bucket-chart';
 import { searchBox, select, toggle, toolbar } from '../ui/controls';
+import { type LineChartArgs, lineChart } from '../ui/line-chart';
 import { emptyState, waitingFor } from '../ui/notices';
 
-const mostSeries = 20;
+const mostRows = 20;
 const typeNames: Readonly<Record<Metric['type'], string>> = {
   gauge: 'gauge',
   sum: 'sum',
@@ -34,16 +26,19 @@ const typeNames: Readonly<Record<Metric['type'], string>> = {
 
 interface Loaded {
   readonly metric: MetricSeries;
+  readonly minutes: number;
   readonly window: TimeWindow;
 }
 
 export function metricsPage(context: PageContext): Page<MetricsRoute> {
+  const chart = lineChart(context.redraw);
   let metrics: readonly Metric[] | undefined;
   let loaded: Loaded | undefined;
-  let hoveredMs: number | undefined;
 
   return (route) => {
     if (loaded?.metric.name !== route.name) loaded = undefined;
+    let listed: { readonly of: readonly Metric[]; readonly element: VElement } | undefined;
+    let drawn: { readonly of: Loaded; readonly contents: () => readonly VElement[] } | undefined;
 
     const list = (all: readonly Metric[]): VElement => {
       const wanted = route.q.toLowerCase();
@@ -62,7 +57,7 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
             'a',
             {
               key: metric.name,
-              href: formatRoute({ ...route, name: metric.name, raw: false }),
+              href: formatRoute({ ...route, name: metric.name, raw: false, series: '' }),
               'aria-current': metric.name === route.name ? 'true' : undefined,
               title: metric.description === '' ? undefined : metric.description,
             },
@@ -96,9 +91,9 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
         select({
           label: 'Time range',
           value: String(route.minutes),
-          choices: [5, 10, 30].map((minutes) => ({
+          choices: [...new Set([5, 10, 30, route.minutes])].map((minutes) => ({
             value: String(minutes),
-            label: `Last ${minutes} minutes`,
+            label: `Last ${plural(minutes, 'minute')}`,
           })),
           onChange: (minutes) => {
             context.go({ ...route, minutes: Number(minutes) });
@@ -106,17 +101,21 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
         }),
       );
 
-    const detail = ({ metric, window }: Loaded): VElement => {
-      const asRate =
-        metric.type === 'sum' && metric.monotonic && metric.temporality === 'CUMULATIVE';
+    const detail = (shown: Loaded): VElement => {
+      const { metric, minutes } = shown;
+      if (drawn?.of !== shown) drawn = { of: shown, contents: contentsOf(shown) };
       return h(
         'section',
-        { class: 'metric', key: `metric ${metric.name}` },
+        {
+          class: minutes === route.minutes ? 'metric' : 'metric outdated',
+          key: `metric ${metric.name}`,
+          'aria-busy': String(minutes !== route.minutes),
+        },
         h(
           'header',
           { class: 'section-head' },
           h('h2', { class: 'mono' }, metric.name),
-          asRate &&
+          isCount(metric) &&
             h(
               'div',
               { class: 'segments', role: 'group', 'aria-label': 'Show as' },
@@ -131,20 +130,130 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
         metric.description !== '' && h('p', { class: 'faint' }, metric.description),
         metric.series.length === 0
           ? emptyState(
-              `No points in the last ${route.minutes} minutes`,
+              `No points in the last ${plural(minutes, 'minute')}`,
               'Choose a longer time range, or wait for the next export.',
             )
-          : metric.type === 'gauge' || metric.type === 'sum'
-            ? lineChart(metric, window, asRate && !route.raw)
-            : metric.type === 'summary'
-              ? summaries(metric)
-              : histograms(metric),
-        tooMany(metric),
+          : drawn.contents(),
       );
+    };
+
+    /** Works out what does not change until the next answer, and gives what draws it. */
+    const contentsOf = ({ metric, window }: Loaded): (() => readonly VElement[]) => {
+      const args = { label: metric.name, window, unit: metric.unit };
+      if (metric.type === 'gauge' || metric.type === 'sum') {
+        const rate = isCount(metric) && !route.raw;
+        const merged = mergeSeries(metric, rate ? 'rates' : 'values', window.toMs);
+        const lines = merged.slice(0, mostRows);
+        const note = coverage(metric, merged.length);
+        return () => [chart({ ...args, lines, rate, noun: 'Series' }), ...note];
+      }
+      const rows = distributionRows(metric, window.toMs);
+      const whole = metric.type === 'summary' ? undefined : allTogether(rows);
+      const chosen = rows.find(({ label }) => label === route.series) ?? whole ?? rows[0];
+      const lines = chosen ? linesOf(chosen, metric.type, window) : [];
+      const still = [
+        ...(chosen ? [seriesTable(metric, rows, whole, chosen)] : []),
+        ...coverage(metric, rows.length),
+        ...(chosen?.total && metric.type !== 'summary'
+          ? [
+              bucketChart(
+                `What was measured in the last ${plural(route.minutes, 'minute')}`,
+                chosen.total,
+                metric.unit,
+              ),
+            ]
+          : []),
+      ];
+      const chartArgs: LineChartArgs = { ...args, lines, rate: false, noun: 'Percentile' };
+      return () => [
+        h(
+          'h3',
+          { key: 'chosen', class: 'chosen-series' },
+          chosen === whole && rows.length > 1 ? 'All series together' : (chosen?.label ?? ''),
+        ),
+        chart(chartArgs),
+        ...still,
+      ];
+    };
+
+    /** The series with their figures; each leads to its percentiles over time. */
+    const seriesTable = (
+      metric: MetricSeries,
+      rows: readonly DistributionRow[],
+      whole: DistributionRow | undefined,
+      chosen: DistributionRow,
+    ): VElement => {
+      const figures = figuresOf(metric, rows);
+      const row = (entry: DistributionRow): VElement =>
+        h(
+          'tr',
+          { key: entry.label, class: entry === chosen ? 'chosen' : undefined },
+          h(
+            'td',
+            { class: 'grow' },
+            h(
+              'a',
+              {
+                href: formatRoute({ ...route, series: entry.label }),
+                'aria-current': entry === chosen ? 'true' : undefined,
+              },
+              entry === whole ? 'All series together' : entry.label,
+            ),
+            entry !== whole &&
+              entry.series.length > 1 &&
+              h('span', { class: 'faint id' }, `${entry.series.length} instances`),
+            entry.endedMs !== undefined &&
+              h(
+                'span',
+                { class: 'badge' },
+                `ended ${formatClock(fromMillis(entry.endedMs)).slice(0, 8)}`,
+              ),
+          ),
+          figures.map(({ read }) =>
+            h('td', { class: 'number' }, entry.total ? read(entry.total) : '–'),
+          ),
+        );
+      return h(
+        'div',
+        { class: 'legend', key: 'series' },
+        h(
+          'table',
+          { class: 'rows', 'aria-label': 'Series' },
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              h('th', { scope: 'col' }, `Series, in the last ${plural(route.minutes, 'minute')}`),
+              figures.map(({ title }) => h('th', { scope: 'col', class: 'number' }, title)),
+            ),
+          ),
+          h('tbody', {}, whole && rows.length > 1 && row(whole), rows.slice(0, mostRows).map(row)),
+        ),
+      );
+    };
+
+    /** Says why the rows are fewer than the series of the list. */
+    const coverage = ({ name, series }: MetricSeries, rows: number): VElement[] => {
+      const kept = metrics?.find((metric) => metric.name === name)?.seriesCount ?? series.length;
+      const silent = hiddenRows(kept, series.length);
+      const hidden = hiddenRows(rows, mostRows);
+      const parts = [
+        rows < series.length &&
+          `${plural(series.length, 'series', 'series')} in ${plural(rows, 'row')}: those of equal labels come from several instances, such as pods before and after a roll-out.`,
+        silent > 0 &&
+          `${formatCount(silent)} of the ${formatCount(kept)} series that are kept sent nothing in the last ${plural(route.minutes, 'minute')}.`,
+        hidden > 0 && `The first ${mostRows} rows are shown, ${formatCount(hidden)} are not.`,
+      ].filter((part) => part !== false);
+      return parts.length === 0
+        ? []
+        : [h('p', { class: 'faint', key: 'coverage' }, parts.join(' '))];
     };
 
     return {
       title: route.name === '' ? 'Metrics' : `${route.name} · Metrics`,
+      source: `metric ${route.name} ${route.minutes}`,
       async load(signal) {
         const [all, metric] = await Promise.all([
           context.api.metrics(signal),
@@ -153,13 +262,15 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
             : context.api.metricSeries(route.name, route.minutes, signal),
         ]);
         metrics = all;
-        loaded = metric && { metric, window: windowUntil(Date.now(), route.minutes) };
+        const { minutes } = route;
+        loaded = metric && { metric, minutes, window: windowUntil(Date.now(), minutes) };
       },
       render() {
         if (!metrics) return undefined;
         if (metrics.length === 0) {
           return h('div', { class: 'page', key: 'metrics' }, waitingFor('metrics'));
         }
+        if (listed?.of !== metrics) listed = { of: metrics, element: list(metrics) };
         return h(
           'div',
           { class: 'page', key: 'metrics' },
@@ -167,7 +278,7 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
           h(
             'div',
             { class: 'master-detail' },
-            list(metrics),
+            listed.element,
             loaded
               ? detail(loaded)
               : route.name === '' &&
@@ -180,210 +291,40 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
       },
     };
   };
-
-  function lineChart(metric: MetricSeries, window: TimeWindow, rate: boolean): VElement {
-    const lines: Line[] = shown(metric).map(({ label, numbers }) => ({
-      label,
-      points: rate ? toRates(numbers) : numbers,
-    }));
-    const chart = layoutLineChart(lines, window, metric.unit);
-    const hovered = hoveredMs;
-    return h(
-      'div',
-      { key: 'chart' },
-      h(
-        'figure',
-        {
-          class: 'chart',
-          role: 'img',
-          'aria-label': `${metric.name} over time; values in the table`,
-        },
-        chart.yTicks.map(({ position, label }) =>
-          h(
-            'div',
-            { class: 'y-tick', style: { '--position': String(position) } },
-            h('span', {}, label),
-          ),
-        ),
-        chart.xTicks.map(({ position, label }) =>
-          h('span', { class: 'x-tick', style: { '--position': String(position) } }, label),
-        ),
-        h(
-          'div',
-          {
-            class: 'plot',
-            on: {
-              pointermove: (event) => {
-                if (!(event.currentTarget instanceof Element)) return;
-                const box = event.currentTarget.getBoundingClientRect();
-                hoveredMs = timeAt(window, pointerPosition(event.clientX, box));
-                context.redraw();
-              },
-              pointerleave: () => {
-                hoveredMs = undefined;
-                context.redraw();
-              },
-            },
-          },
-          h(
-            'svg',
-            { viewBox: `0 0 ${chartSize} ${chartSize}`, preserveAspectRatio: 'none' },
-            chart.paths.map((d, index) =>
-              h('path', { d, class: `line colour-${colourAt(index)}` }),
-            ),
-          ),
-          hovered !== undefined &&
-            h('div', {
-              class: 'crosshair',
-              style: { '--position': String(positionOf(window, hovered)) },
-            }),
-        ),
-      ),
-      legend(lines, metric.unit, rate, hovered),
-    );
-  }
-
-  function legend(
-    lines: readonly Line[],
-    unit: string,
-    rate: boolean,
-    hovered: number | undefined,
-  ): VElement {
-    const measure = (value: number | undefined): string =>
-      value === undefined ? '–' : `${formatMeasure(value, unit)}${rate ? '/s' : ''}`;
-    return h(
-      'table',
-      { class: 'rows', 'aria-label': 'Series' },
-      h(
-        'thead',
-        {},
-        h(
-          'tr',
-          {},
-          h('th', { scope: 'col' }, 'Series'),
-          h(
-            'th',
-            { scope: 'col', class: 'number' },
-            hovered === undefined ? 'Latest' : `At ${formatClock(fromMillis(hovered))}`,
-          ),
-          h('th', { scope: 'col', class: 'number' }, 'Min'),
-          h('th', { scope: 'col', class: 'number' }, 'Max'),
-        ),
-      ),
-      h(
-        'tbody',
-        {},
-        lines.map((line, index) => {
-          const { last, low, high } = summariseLine(line);
-          const value = hovered === undefined ? last : nearestPoint(line, hovered)?.value;
-          return h(
-            'tr',
-            { key: line.label },
-            h(
-              'td',
-              { class: 'grow' },
-              h('span', { class: `dot colour-${colourAt(index)}`, 'aria-hidden': 'true' }),
-              line.label,
-            ),
-            h('td', { class: 'number strong' }, measure(value)),
-            h('td', { class: 'number' }, measure(low)),
-            h('td', { class: 'number' }, measure(high)),
-          );
-        }),
-      ),
-    );
-  }
-
-  function histograms(metric: MetricSeries): VElement {
-    return h('div', { class: 'histograms', key: 'histograms' }, shown(metric).map(histogramOf));
-
-    function histogramOf({ label, distributions }: Series, index: number): VElement | false {
-      const point = latestDistribution(distributions, metric.temporality);
-      if (!point) return false;
-      const histogram = layoutHistogram(point, metric.unit);
-      const facts = (['mean', 'p50', 'p95', 'p99'] as const).map((name) => {
-        const value = histogram[name];
-        return { name, text: value === undefined ? '–' : formatMeasure(value, metric.unit) };
-      });
-      return h(
-        'figure',
-        { class: 'histogram', key: label },
-        h('figcaption', {}, label),
-        h(
-          'dl',
-          { class: 'facts' },
-          h('div', {}, h('dt', {}, 'count'), h('dd', {}, formatCount(histogram.count))),
-          facts.map(({ name, text }) => h('div', {}, h('dt', {}, name), h('dd', {}, text))),
-        ),
-        histogram.bars.length === 0
-          ? h('p', { class: 'faint' }, 'Sent without buckets.')
-          : h(
-              'ul',
-              { class: 'bars', 'aria-label': 'Buckets' },
-              histogram.bars.map((bar) => {
-                const text = `${bar.label}: ${formatCount(bar.count)}`;
-                return h(
-                  'li',
-                  { title: text, 'aria-label': text },
-                  h('div', {
-                    class: `colour-${colourAt(index)}`,
-                    style: { '--height': String(bar.height) },
-                  }),
-                );
-              }),
-            ),
-        histogram.bars.length > 0 &&
-          h(
-            'div',
-            { class: 'bar-range faint', 'aria-hidden': 'true' },
-            h('span', {}, histogram.from),
-            h('span', {}, histogram.to),
-          ),
-      );
-    }
-  }
-
-  function summaries(metric: MetricSeries): VElement {
-    const measure = (value: number | undefined): string =>
-      value === undefined ? '–' : formatMeasure(value, metric.unit);
-    return h(
-      'div',
-      { class: 'histograms', key: 'summaries' },
-      shown(metric).map(({ label, distributions }) => {
-        const point = distributions.at(-1);
-        return (
-          point &&
-          h(
-            'figure',
-            { class: 'histogram', key: label },
-            h('figcaption', {}, label),
-            h(
-              'dl',
-              { class: 'facts' },
-              h('div', {}, h('dt', {}, 'count'), h('dd', {}, formatCount(point.count))),
-              point.quantiles.map(({ quantile, value }) =>
-                h('div', {}, h('dt', {}, formatShare(quantile)), h('dd', {}, measure(value))),
-              ),
-            ),
-          )
-        );
-      }),
-    );
-  }
 }
 
-function shown({ series }: MetricSeries): readonly Series[] {
-  return series.slice(0, mostSeries);
+/** Whether the metric is a count that only grows, whose growth says more than it does itself. */
+function isCount({ type, monotonic, temporality }: MetricSeries): boolean {
+  return type === 'sum' && monotonic && temporality === 'CUMULATIVE';
 }
 
-function tooMany({ series }: MetricSeries): VElement | false {
-  const hidden = hiddenRows(series.length, mostSeries);
-  return (
-    hidden > 0 &&
-    h(
-      'p',
-      { class: 'faint' },
-      `The first ${mostSeries} series are drawn, ${formatCount(hidden)} are not.`,
-    )
+interface Figure {
+  readonly title: string;
+  readonly read: (total: Distribution) => string;
+}
+
+function figuresOf({ type, unit }: MetricSeries, rows: readonly DistributionRow[]): Figure[] {
+  const measure = (value: number | undefined): string =>
+    value === undefined ? '–' : formatMeasure(value, unit);
+  const shares = new Set(
+    rows.flatMap(({ total }) => total?.quantiles.map(({ quantile: share }) => share) ?? []),
   );
+  const quantiles: Figure[] =
+    type === 'summary'
+      ? [...shares]
+          .sort((a, b) => a - b)
+          .map((share) => ({
+            title: formatShare(share),
+            read: (total) =>
+              measure(total.quantiles.find(({ quantile: sent }) => sent === share)?.value),
+          }))
+      : percentiles.map(({ name, share }) => ({
+          title: name,
+          read: (total) => measure(quantile(total, share)),
+        }));
+  return [
+    { title: 'Count', read: ({ count }) => formatCount(Math.round(count)) },
+    { title: 'Mean', read: (total) => measure(meanOf(total)) },
+    ...quantiles,
+  ];
 }
