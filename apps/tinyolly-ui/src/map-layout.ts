@@ -26,8 +26,8 @@ export interface MapLayout {
 
 export const nodeWidth = 160;
 export const nodeHeight = 48;
-const columnGap = 100;
-const rowGap = 36;
+const columnGap = 132;
+const rowGap = 44;
 const margin = 28;
 const sweeps = 8;
 const longestLabel = 17;

@@ -676,6 +676,55 @@ describe('metrics', () => {
   });
 });
 
+describe('the map', () => {
+  const edge = (title: string): HTMLElement => find('g.edge', title);
+
+  it('shades an edge by the share of its calls that failed, and says both with their units', async () => {
+    await open('/map');
+    const shades = (from: string) => {
+      const { classList } = edge(`${from}: `);
+      return [...classList].filter((name) => name.startsWith('rate-'));
+    };
+    expect(shades('storefront to redis')).toEqual(['rate-none']);
+    expect(shades('checkout to inventory')).toEqual(['rate-low']);
+    expect(shades('checkout to orders')).toEqual(['rate-middle']);
+    expect(shades('mailer to smtp.example')).toEqual(['rate-high']);
+    const label = (title: string) =>
+      [...find('.edge-label', title).querySelectorAll('text')].map((text) => text.textContent);
+    expect(label('checkout to orders')).toEqual(['117 calls', '6.8 % failed']);
+    expect(label('storefront to redis')).toEqual(['8,200 calls']);
+    expect(find('tbody tr', 'orders').textContent).toContain('8 · 6.8 %');
+    expect(find('.map-key').textContent).toContain('5 % to 25 %');
+  });
+
+  it('says how its services differ from those of the services’ page', async () => {
+    await open('/map');
+    const scope = find('.page > p.faint').textContent;
+    expect(scope).toContain('newest 1,000 traces');
+    expect(scope).toContain('not among the services: postgresql, redis, orders, smtp.example.');
+    expect(scope).toContain('in none of these traces: nightly-report.');
+    expect(all('.node.named')).toHaveLength(4);
+    expect(all('.map a[aria-label="Traces of smtp.example"]')).toEqual([]);
+    expect(all('.map a[aria-label="Traces of mailer"]')).toHaveLength(1);
+  });
+
+  it('is shown without the services when those fail', async () => {
+    reply = (url) =>
+      url.pathname === '/api/services'
+        ? { status: 503, body: { error: { code: 'x', message: 'Redis is down.' } } }
+        : answer(url, sample);
+    await open('/map');
+    expect(all('g.edge')).toHaveLength(10);
+    expect(all('.node.named')).toEqual([]);
+  });
+});
+
+it('leads from the services to the map, where what sends no spans is', async () => {
+  await open('/services');
+  await click('.page a', 'map');
+  expect(address()).toBe('/map');
+});
+
 it('sorts services by a click on a heading', async () => {
   await open('/services');
   await click('th a', 'Error rate');

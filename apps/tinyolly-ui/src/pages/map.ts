@@ -1,7 +1,8 @@
+import { orUndefined } from '../api';
 import { h, type VElement } from '../dom';
 import { layoutMap, nodeHeight, nodeWidth, type PlacedEdge, type PlacedNode } from '../map-layout';
 import type { MapEdge, ServiceMap } from '../model';
-import { formatCount, plural } from '../numbers';
+import { formatCount, formatShare, plural } from '../numbers';
 import type { Page, PageContext } from '../page';
 import { colourOf, giveColours } from '../palette';
 import { formatRoute, type MapRoute, routes } from '../router';
@@ -9,27 +10,78 @@ import { formatDuration } from '../time';
 import { waitingFor } from '../ui/notices';
 import { serviceName } from '../ui/service-name';
 
+/** Shades of an edge, by the share of calls that failed; the last one that is not above it counts. */
+const shades = [
+  { from: 0, name: 'rate-none', label: 'none' },
+  { from: Number.MIN_VALUE, name: 'rate-low', label: 'under 5 %' },
+  { from: 0.05, name: 'rate-middle', label: '5 % to 25 %' },
+  { from: 0.25, name: 'rate-high', label: '25 % and more' },
+] as const;
+
+const labelHeight = 14;
+/** Traces that the backend makes the map of. */
+const mappedTraces = 1000;
+
 export function mapPage(context: PageContext): Page<MapRoute> {
   let map: ServiceMap | undefined;
+  let services: readonly string[] | undefined;
 
   return () => ({
     title: 'Map',
     async load(signal) {
-      map = await context.api.serviceMap(signal);
-      giveColours(map.nodes.map((node) => node.id));
+      const [latest, known] = await Promise.all([
+        context.api.serviceMap(signal),
+        orUndefined(context.api.services(signal)),
+      ]);
+      map = latest;
+      services = known?.map(({ name }) => name) ?? services;
+      giveColours([...map.nodes.map((node) => node.id), ...(services ?? [])]);
     },
     render() {
       if (!map) return undefined;
       return h(
         'div',
         { class: 'page', key: 'map' },
-        map.nodes.length === 0 ? waitingFor('traces') : [picture(map), calls(map.edges)],
+        map.nodes.length === 0
+          ? waitingFor('traces')
+          : [picture(map, services), key(), scope(map, services), calls(map.edges)],
       );
     },
   });
 }
 
-function picture(map: ServiceMap): VElement {
+/** What is shown, and why the services are others than on the page of services. */
+function scope({ nodes }: ServiceMap, services: readonly string[] | undefined): VElement {
+  const ids = new Set(nodes.map(({ id }) => id));
+  const absent = services?.filter((name) => !ids.has(name)) ?? [];
+  const named = nodes.filter(({ id }) => services && !services.includes(id)).map(({ id }) => id);
+  return h(
+    'p',
+    { class: 'faint', key: 'scope' },
+    `The map is that of the newest ${formatCount(mappedTraces)} traces. `,
+    named.length > 0 &&
+      `Dashed is what only others’ calls name and what sent no spans itself, so that it is not among the services: ${named.join(', ')}. `,
+    absent.length > 0 && `Services that are in none of these traces: ${absent.join(', ')}.`,
+  );
+}
+
+function key(): VElement {
+  return h(
+    'ul',
+    { class: 'map-key', key: 'key', 'aria-label': 'Calls that failed' },
+    h('li', { class: 'faint' }, 'Calls that failed:'),
+    shades.map(({ name, label }) =>
+      h('li', {}, h('span', { class: `swatch ${name}`, 'aria-hidden': 'true' }), label),
+    ),
+  );
+}
+
+function shadeOf({ count, errorCount }: MapEdge): string {
+  const rate = count === 0 ? 0 : errorCount / count;
+  return shades.findLast(({ from }) => rate >= from)?.name ?? shades[0].name;
+}
+
+function picture(map: ServiceMap, services: readonly string[] | undefined): VElement {
   const { width, height, nodes, edges } = layoutMap(map);
   return h(
     'div',
@@ -43,9 +95,14 @@ function picture(map: ServiceMap): VElement {
         role: 'group',
         'aria-label': 'Service map; the calls are in the table below',
       },
-      h('defs', {}, arrow('arrow', 'arrow'), arrow('arrow-failed', 'arrow failed')),
+      h(
+        'defs',
+        {},
+        shades.map(({ name }) => arrow(`arrow-${name}`, `arrow ${name}`)),
+      ),
       edges.map(edgeOf),
-      nodes.map(nodeOf),
+      edges.map(labelOf),
+      nodes.map((node) => nodeOf(node, services?.includes(node.id) ?? true)),
     ),
   );
 }
@@ -69,35 +126,56 @@ function arrow(id: string, className: string): VElement {
 }
 
 function edgeOf(edge: PlacedEdge): VElement {
-  const failed = edge.errorCount > 0;
+  const shade = shadeOf(edge);
   return h(
     'g',
-    { class: failed ? 'edge failed' : 'edge', key: `${edge.source} to ${edge.target}` },
+    { class: `edge ${shade}`, key: `${edge.source} to ${edge.target}` },
     h('title', {}, describe(edge)),
     h('path', {
       d: edge.path,
       'stroke-width': edge.lineWidth,
-      'marker-end': failed ? 'url(#arrow-failed)' : 'url(#arrow)',
+      'marker-end': `url(#arrow-${shade})`,
     }),
-    h(
-      'text',
-      { x: edge.labelX, y: edge.labelY, 'text-anchor': 'middle', 'dominant-baseline': 'central' },
-      formatCount(edge.count),
+  );
+}
+
+/** The numbers of an edge, above all lines. */
+function labelOf(edge: PlacedEdge): VElement {
+  const lines = [
+    { name: 'calls', text: plural(edge.count, 'call') },
+    { name: 'failed', text: `${formatShare(edge.errorCount / edge.count)} failed` },
+  ].slice(0, edge.errorCount > 0 ? 2 : 1);
+  return h(
+    'g',
+    { class: 'edge-label', key: `label of ${edge.source} to ${edge.target}` },
+    h('title', {}, describe(edge)),
+    lines.map(({ name, text }, index) =>
+      h(
+        'text',
+        {
+          class: name,
+          x: edge.labelX,
+          y: edge.labelY + (index - (lines.length - 1) / 2) * labelHeight,
+          'text-anchor': 'middle',
+          'dominant-baseline': 'central',
+        },
+        text,
+      ),
     ),
   );
 }
 
-function nodeOf({ id, label, type, x, y }: PlacedNode): VElement {
+function nodeOf({ id, label, type, x, y }: PlacedNode, sends: boolean): VElement {
   const contents = h(
     'g',
-    { class: `node node-${type}`, transform: `translate(${x} ${y})` },
+    { class: `node node-${type}${sends ? '' : ' named'}`, transform: `translate(${x} ${y})` },
     h('title', {}, `${id}, ${type}`),
     h('rect', { width: nodeWidth, height: nodeHeight, rx: type === 'service' ? 8 : 24 }),
     h('circle', { class: `colour-${colourOf(id)}`, cx: 20, cy: 24, r: 5 }),
     h('text', { class: 'node-name', x: 34, y: 20 }, label),
     h('text', { class: 'node-type', x: 34, y: 36 }, type),
   );
-  if (type !== 'service') return h('g', { key: id }, contents);
+  if (type !== 'service' || !sends) return h('g', { key: id }, contents);
   const href = formatRoute(routes.traces({ service: id }));
   return h('a', { key: id, href, 'aria-label': `Traces of ${id}` }, contents);
 }
@@ -118,7 +196,7 @@ function calls(edges: readonly MapEdge[]): VElement {
           h('th', { scope: 'col' }, 'Caller'),
           h('th', { scope: 'col' }, 'Called'),
           h('th', { scope: 'col', class: 'number' }, 'Calls'),
-          h('th', { scope: 'col', class: 'number' }, 'Errors'),
+          h('th', { scope: 'col', class: 'number' }, 'Failed'),
           h('th', { scope: 'col', class: 'number' }, '95th percentile'),
         ),
       ),
@@ -139,8 +217,10 @@ function callRow(edge: MapEdge): VElement {
       { class: 'number' },
       h(
         'span',
-        { class: edge.errorCount > 0 ? 'badge bad' : 'faint' },
-        formatCount(edge.errorCount),
+        { class: edge.errorCount > 0 ? `badge ${shadeOf(edge)}` : 'faint' },
+        edge.errorCount > 0
+          ? `${formatCount(edge.errorCount)} · ${formatShare(edge.errorCount / edge.count)}`
+          : '0',
       ),
     ),
     h('td', { class: 'number' }, formatDuration(edge.p95Ns)),

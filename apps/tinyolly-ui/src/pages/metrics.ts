@@ -150,7 +150,12 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
       const rows = distributionRows(metric, window.toMs);
       const whole = metric.type === 'summary' ? undefined : allTogether(rows);
       const chosen = rows.find(({ label }) => label === route.series) ?? whole ?? rows[0];
-      const lines = chosen ? linesOf(chosen, metric.type, window) : [];
+      const lines = chosen
+        ? linesOf(chosen, metric.type, window).map((line) => ({
+            ...line,
+            endedMs: chosen.endedMs,
+          }))
+        : [];
       const still = [
         ...(chosen ? [seriesTable(metric, rows, whole, chosen)] : []),
         ...coverage(metric, rows.length),

@@ -32,7 +32,18 @@ export function servicesPage(context: PageContext): Page<ServicesRoute> {
       return h(
         'div',
         { class: 'page', key: 'services' },
-        services.length === 0 ? waitingFor('traces') : table(services, route.sort),
+        services.length === 0
+          ? waitingFor('traces')
+          : [
+              table(services, route.sort),
+              h(
+                'p',
+                { class: 'faint', key: 'scope' },
+                'These have sent spans. Databases, queues and services that only the calls of others name are on the ',
+                h('a', { href: formatRoute(routes.map()) }, 'map'),
+                '.',
+              ),
+            ],
       );
     },
   });
