@@ -54,12 +54,28 @@ resolver=$(sed -n \
   -e 's/^nameserver[[:space:]]*\([0-9a-fA-F:]*:[0-9a-fA-F:.]*\)[[:space:]]*$/[\1]/p' \
   "$resolv" | tr '\n' ' ')
 
+# The addresses that the web UI tells its users, as JSON; those that are not set are left out.
+addresses=
+address() {
+  case $2 in '') return ;; esac
+  case $2 in *[!a-zA-Z0-9:/._[\]-]* | [!a-z]*) bad=1 ;; *://?*) bad= ;; *) bad=1 ;; esac
+  if [ -n "$bad" ]; then
+    printf '%s is "%s", but must be a URL, such as http://receiver:4343\n' "$1" "$2" >&2
+    exit 2
+  fi
+  addresses="$addresses${addresses:+,}\"$3\":\"$2\""
+}
+address OTLP_URL "${OTLP_URL:-}" otlp
+address OPAMP_URL "${OPAMP_URL:-}" opamp
+address COLLECTOR_URL "${COLLECTOR_URL:-}" collector
+
 # Without IPv6 in the kernel nginx would not start.
 listen6=
 if [ -s "$root/proc/net/if_inet6" ]; then listen6='    listen [::]:80;'; fi
 
 sed \
   -e "s|^@LISTEN6@$|$listen6|" \
+  -e "s|@ADDRESSES@|{$addresses}|" \
   -e "s|@BACKEND@|${url%%://*}://$host${port:+:$port}|" \
   -e "s|@RESOLVER@|${resolver:-127.0.0.1}|" \
   "$root/etc/nginx/tinyolly.conf.template" >"$root/tmp/nginx.conf"

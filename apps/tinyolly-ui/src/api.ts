@@ -62,6 +62,11 @@ export async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined>
 export class Api {
   constructor(private readonly send: typeof fetch = (input, init) => fetch(input, init)) {}
 
+  /** Where this TinyOlly is reached; nginx answers, not the backend. */
+  addresses(signal: AbortSignal): Promise<model.Addresses> {
+    return this.get<wire.Addresses>('/addresses.json', {}, signal);
+  }
+
   stats(signal: AbortSignal): Promise<model.Stats> {
     return this.get<wire.Stats>('/api/stats', {}, signal);
   }

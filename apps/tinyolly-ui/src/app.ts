@@ -1,6 +1,6 @@
 import { type Api, ApiError, orUndefined } from './api';
 import { h, mount, type VElement } from './dom';
-import type { Stats } from './model';
+import type { Addresses, Stats } from './model';
 import { formatCount } from './numbers';
 import type { PageContext, View } from './page';
 import { collectorsPage } from './pages/collectors';
@@ -38,13 +38,19 @@ export function startApp(root: HTMLElement, api: Api): void {
   let typing: ReturnType<typeof setTimeout> | undefined;
   let theme = storedTheme();
   let stats: Stats | undefined;
+  let addresses: Addresses | undefined;
   let failure: ApiError | undefined;
 
   const refresher = new Refresher({
     intervalMs: refreshMs,
     async load(signal) {
-      const [latest] = await Promise.all([orUndefined(api.stats(signal)), view.load(signal)]);
+      const [latest, known] = await Promise.all([
+        orUndefined(api.stats(signal)),
+        addresses ?? orUndefined(api.addresses(signal)),
+        view.load(signal),
+      ]);
       stats = latest;
+      addresses = known;
     },
     onSettled(error) {
       failure = error === undefined ? undefined : toFailure(error);
@@ -64,6 +70,7 @@ export function startApp(root: HTMLElement, api: Api): void {
       clearTimeout(typing);
       typing = setTimeout(action, typingPauseMs);
     },
+    addresses: () => addresses ?? {},
     lastTraces: () => tracesPlace,
   };
   const viewOf = createPages(context);

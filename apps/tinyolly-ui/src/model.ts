@@ -1,7 +1,14 @@
 /** What the pages show: times are bigint nanoseconds, absent values are undefined, attributes are sorted text. */
-import type { MetricType, RemoteConfigStatus, SpanKind, Stats, Temporality } from './wire';
+import type {
+  Addresses,
+  MetricType,
+  RemoteConfigStatus,
+  SpanKind,
+  Stats,
+  Temporality,
+} from './wire';
 
-export type { MetricType, RemoteConfigStatus, SpanKind, Stats, Temporality };
+export type { Addresses, MetricType, RemoteConfigStatus, SpanKind, Stats, Temporality };
 
 export interface Attribute {
   readonly key: string;

@@ -1,5 +1,6 @@
 import type { Api } from './api';
 import type { VElement } from './dom';
+import type { Addresses } from './model';
 import type { Route, TracesRoute } from './router';
 
 /** What a page can do besides drawing itself. */
@@ -13,6 +14,8 @@ export interface PageContext {
   readonly redraw: () => void;
   /** Loads again, then draws. */
   readonly reload: () => void;
+  /** Where this TinyOlly is reached, as far as it is known. */
+  readonly addresses: () => Addresses;
   /** The list of traces as it was filtered last. */
   readonly lastTraces: () => TracesRoute;
 }

@@ -12,6 +12,14 @@ export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string };
 }
 
+/** Where this TinyOlly is reached from inside the cluster; what is not known is left out. */
+export interface Addresses {
+  readonly otlp?: string;
+  readonly opamp?: string;
+  /** Of the chart's own Collector, where it runs one. */
+  readonly collector?: string;
+}
+
 export interface Stats {
   readonly traces: number;
   readonly spans: number;

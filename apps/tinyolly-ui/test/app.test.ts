@@ -10,6 +10,7 @@ import { type Sample, sampleAt } from './sample';
 const now = Date.UTC(2026, 0, 15, 12);
 const sample = sampleAt(now);
 const nothing: Sample = {
+  addresses: sample.addresses,
   stats: { traces: 0, spans: 0, logs: 0, metrics: 0, droppedSeries: 0 },
   services: [],
   traces: [],
@@ -126,6 +127,18 @@ describe('every page', () => {
     await open(path);
     expect(find('.empty h2').textContent).toBe(title);
     expect(find('.empty').textContent).toContain(port);
+  });
+
+  it('names the address to send to as it is, or how to find it', async () => {
+    reply = (url) => answer(url, nothing);
+    await open('/traces');
+    expect(find('.empty pre').textContent).toBe(
+      'OTEL_EXPORTER_OTLP_PROTOCOL=grpc\nOTEL_EXPORTER_OTLP_ENDPOINT=http://tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4343',
+    );
+    reply = (url) => answer(url, { ...nothing, addresses: {} });
+    await open('/logs');
+    expect(find('.empty').textContent).toContain('=http://localhost:4343');
+    expect(find('.empty').textContent).not.toContain('<');
   });
 
   it('shows an error of the backend with its message, and recovers', async () => {
@@ -749,6 +762,27 @@ describe('collectors', () => {
     expect(sent).toHaveLength(1);
     await click('button', 'Yes, replace all 3');
     expect(sent[1]).toEqual({ config: 'exporters: {}' });
+  });
+
+  it('that are none are added by the value and the command that the page names', async () => {
+    reply = (url) => answer(url, nothing);
+    await open('/collectors');
+    const copied = all('.empty pre').map((block) => block.textContent);
+    expect(copied).toEqual([
+      'otelCollector:\n  enabled: true',
+      'pulumi config set --stack local --path chartValues.tinyolly.otelCollector.enabled true\nmake up',
+      '--set otelCollector.enabled=true',
+      'server:\n  endpoint: ws://tinyolly-opamp-server.tinyolly.svc.cluster.local:4320/v1/opamp',
+    ]);
+  });
+
+  it('say so where the chart runs one that has not connected yet', async () => {
+    const collector = 'http://tinyolly-otelcol.tinyolly.svc.cluster.local:4318';
+    reply = (url) => answer(url, { ...nothing, addresses: { ...nothing.addresses, collector } });
+    await open('/collectors');
+    expect(find('.empty').textContent).toContain('has not connected yet');
+    expect(find('.empty pre').textContent).toBe(collector);
+    expect(find('.empty').textContent).not.toContain('pulumi config');
   });
 
   it('keep a draft over refreshes and visits to other pages', async () => {

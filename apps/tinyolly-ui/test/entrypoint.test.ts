@@ -34,13 +34,18 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-function run(backendUrl: string | undefined, resolvConf = 'nameserver 127.0.0.11\n') {
+function run(
+  backendUrl: string | undefined,
+  resolvConf = 'nameserver 127.0.0.11\n',
+  env: Record<string, string> = {},
+) {
   writeFileSync(join(root, 'etc/resolv.conf'), resolvConf);
   const result = spawnSync('sh', [join(project, 'entrypoint.sh')], {
     encoding: 'utf8',
     env: {
       PATH: `${join(root, 'bin')}:${process.env.PATH ?? ''}`,
       FILE_ROOT: root,
+      ...env,
       ...(backendUrl === undefined ? {} : { BACKEND_URL: backendUrl }),
     },
   });
@@ -133,6 +138,40 @@ it('leaves no placeholder behind', () => {
   expect(run(undefined).config()).not.toMatch(/@[A-Z0-9]+@/);
 });
 
+describe('the addresses that the web UI tells', () => {
+  const told = (env: Record<string, string>): unknown =>
+    JSON.parse(
+      /return 200 '(\{.*\})';\s*\}\s*location \/api/.exec(
+        run(undefined, undefined, env).config(),
+      )?.[1] ?? 'null',
+    );
+
+  it('are those that are set', () => {
+    expect(told({})).toEqual({});
+    expect(
+      told({ OTLP_URL: 'http://receiver.ns.svc:4343', OPAMP_URL: 'ws://[fd00::1]:4320/v1/opamp' }),
+    ).toEqual({ otlp: 'http://receiver.ns.svc:4343', opamp: 'ws://[fd00::1]:4320/v1/opamp' });
+    expect(told({ COLLECTOR_URL: 'http://otelcol:4318' })).toEqual({
+      collector: 'http://otelcol:4318',
+    });
+  });
+
+  it.each([
+    'receiver:4343',
+    '://x',
+    'http://',
+    "http://a';b",
+    'http://a"b',
+    'http://a b',
+    'http://a|b',
+    'http://a$b',
+  ])('are refused as %j, which is no URL', (url) => {
+    const { status, stderr } = run(undefined, undefined, { OTLP_URL: url });
+    expect(status).toBe(2);
+    expect(stderr).toBe(`OTLP_URL is "${url}", but must be a URL, such as http://receiver:4343\n`);
+  });
+});
+
 describe('listening', () => {
   const listens = (): string[] =>
     [
@@ -191,7 +230,7 @@ it('has no add_header in a location, which would drop the security headers there
   const locations = config()
     .split(/^ {4}location /m)
     .slice(1);
-  expect(locations).toHaveLength(6);
+  expect(locations).toHaveLength(7);
   expect(locations.filter((location) => location.includes('add_header'))).toEqual([]);
   for (const header of ['Content-Security-Policy', 'X-Content-Type-Options', 'Referrer-Policy']) {
     expect(config()).toMatch(new RegExp(`^ {4}add_header ${header} .* always;$`, 'm'));

@@ -12,6 +12,7 @@ export interface Answer {
 export function answer(url: URL, sample: Sample): Answer {
   const text = (name: string): string => url.searchParams.get(name) ?? '';
   const limit = Number(text('limit') || '100');
+  if (url.pathname === '/addresses.json') return ok(sample.addresses);
   const [, , resource = '', id = ''] = url.pathname.split('/');
   switch (`${resource}${id === '' ? '' : '/'}${resource === 'traces' && id !== '' ? '*' : id}`) {
     case 'stats':
@@ -81,8 +82,12 @@ export function mockApi(): Plugin {
   return {
     name: 'mock-api',
     configureServer(server) {
-      server.middlewares.use('/api', (request, response) => {
-        const url = new URL(`/api${request.url ?? ''}`, 'http://localhost');
+      server.middlewares.use((request, response, next) => {
+        const url = new URL(request.url ?? '', 'http://localhost');
+        if (!url.pathname.startsWith('/api/') && url.pathname !== '/addresses.json') {
+          next();
+          return;
+        }
         const { status, body } =
           request.method === 'PUT'
             ? { status: 202, body: { hash: 'f00d', instances: ['018f3c2e'] } }

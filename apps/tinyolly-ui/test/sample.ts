@@ -2,6 +2,7 @@ import type * as wire from '../src/wire';
 
 /** A shop's telemetry around `nowMs`, as the backend would send it; the same time gives the same sample. */
 export interface Sample {
+  readonly addresses: wire.Addresses;
   readonly stats: wire.Stats;
   readonly services: readonly wire.Service[];
   readonly traces: readonly wire.Trace[];
@@ -38,6 +39,10 @@ export function sampleAt(nowMs: number): Sample {
     .flatMap(logsOf)
     .sort((a, b) => (a.timeUnixNano < b.timeUnixNano ? 1 : -1));
   return {
+    addresses: {
+      otlp: 'http://tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4343',
+      opamp: 'ws://tinyolly-opamp-server.tinyolly.svc.cluster.local:4320/v1/opamp',
+    },
     stats: { traces: 1284, spans: 10_412, logs: 5230, metrics: 9, droppedSeries: 0 },
     services: [
       service('storefront', 4120, 61, 48.2, 412, nowMs - 900),

@@ -1,12 +1,12 @@
 import { ApiError } from '../api';
 import { h, type VElement } from '../dom';
-import type { Agent, RemoteConfigStatus } from '../model';
+import type { Addresses, Agent, RemoteConfigStatus } from '../model';
 import { plural } from '../numbers';
 import type { Page, PageContext } from '../page';
 import { type CollectorsRoute, formatRoute, routes } from '../router';
 import { formatAge, formatDateTime, fromMillis } from '../time';
 import { button } from '../ui/controls';
-import { emptyState } from '../ui/notices';
+import { emptyState, lines } from '../ui/notices';
 
 const configStates: Readonly<Record<RemoteConfigStatus, { text: string; tone: string }>> = {
   UNSET: { text: 'own configuration', tone: '' },
@@ -49,7 +49,7 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
           'div',
           { class: 'page', key: 'collectors' },
           agents.length === 0
-            ? noCollectors()
+            ? noCollectors(context.addresses())
             : h(
                 'div',
                 { class: 'master-detail' },
@@ -238,15 +238,34 @@ function configBadge({ configStatus }: Agent): VElement {
   return h('span', { class: `badge ${tone}` }, text);
 }
 
-function noCollectors(): VElement {
+/** What adds a Collector: the one that the chart has, or one of the user's own. */
+function noCollectors({ opamp, collector }: Addresses): VElement {
+  const server = opamp ?? 'ws://localhost:4320/v1/opamp';
+  const own = [
+    `A Collector of your own connects to OpAMP at this address${opamp === undefined ? ', where the server runs on the same machine' : ', from a pod of this cluster'}. Its opamp extension reports to it; to be configured from here as well it runs under the OpAMP supervisor, whose configuration has`,
+    lines('server:', `  endpoint: ${server}`),
+    'It appears here as soon as it has connected.',
+  ] as const;
+  if (collector !== undefined) {
+    return emptyState(
+      'No collectors yet',
+      'The chart’s Collector is enabled, and has not connected yet. It appears here once a pod of it runs.',
+      'Telemetry is sent to it at',
+      lines(collector),
+      ...own,
+    );
+  }
   return emptyState(
     'No collectors yet',
-    [
-      'Run an OpenTelemetry collector under the OpAMP supervisor and point it at port ',
-      h('code', {}, '4320'),
-      ' of the OpAMP server:',
-    ],
-    h('code', { class: 'block' }, 'server: { endpoint: ws://<opamp-server>:4320/v1/opamp }'),
-    'It appears here as soon as it has connected.',
+    'TinyOlly’s chart has a Collector that is off unless its values say',
+    lines('otelCollector:', '  enabled: true'),
+    'Where make up deploys it, these two set that',
+    lines(
+      'pulumi config set --stack local --path chartValues.tinyolly.otelCollector.enabled true',
+      'make up',
+    ),
+    'and with Helm this flag of the upgrade.',
+    lines('--set otelCollector.enabled=true'),
+    ...own,
   );
 }

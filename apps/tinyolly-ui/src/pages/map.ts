@@ -43,7 +43,7 @@ export function mapPage(context: PageContext): Page<MapRoute> {
         'div',
         { class: 'page', key: 'map' },
         map.nodes.length === 0
-          ? waitingFor('traces')
+          ? waitingFor('traces', context.addresses())
           : [picture(map, services), key(), scope(map, services), calls(map.edges)],
       );
     },

@@ -273,7 +273,11 @@ export function metricsPage(context: PageContext): Page<MetricsRoute> {
       render() {
         if (!metrics) return undefined;
         if (metrics.length === 0) {
-          return h('div', { class: 'page', key: 'metrics' }, waitingFor('metrics'));
+          return h(
+            'div',
+            { class: 'page', key: 'metrics' },
+            waitingFor('metrics', context.addresses()),
+          );
         }
         if (listed?.of !== metrics) listed = { of: metrics, element: list(metrics) };
         return h(

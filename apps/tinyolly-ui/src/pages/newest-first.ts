@@ -134,7 +134,9 @@ export function newestFirst<R extends TracesRoute | LogsRoute, Row>(
 
     const nothing = (nextBefore: string | undefined): VElement => {
       if (nextBefore !== undefined) return nothingYet(what, older(nextBefore), clear);
-      return address === formatRoute(all) ? waitingFor(what) : nothingMatches(what, clear);
+      return address === formatRoute(all)
+        ? waitingFor(what, context.addresses())
+        : nothingMatches(what, clear);
     };
 
     const end = ({ items, nextBefore }: Slice<Row>, ordered: boolean): Children => {

@@ -33,7 +33,7 @@ export function servicesPage(context: PageContext): Page<ServicesRoute> {
         'div',
         { class: 'page', key: 'services' },
         services.length === 0
-          ? waitingFor('traces')
+          ? waitingFor('traces', context.addresses())
           : [
               table(services, route.sort),
               h(
