@@ -146,15 +146,16 @@ class SpanStore:
         keys = [attribute.key.encode() for attribute in attributes]
 
         def has_attributes(body: bytes) -> bool:
-            # Strings are stored as they are: most spans need not be decoded to be ruled out.
-            if not all(key in body for key in keys):
-                return False
             span = _decode_span(body)
             return all(attribute.matches(span) for attribute in attributes)
 
         def select(bodies: list[bytes]) -> TraceSummary | None:
+            # Strings are stored as they are: what lacks a key need not be decoded to be ruled out.
+            candidates = [body for body in bodies if all(key in body for key in keys)]
+            if not candidates:
+                return None
             heads = list(map(_decode_head, bodies))
-            if not heads or (wanted and not _mentions(heads, wanted)):
+            if wanted and not _mentions(heads, wanted):
                 return None
             summary = summarize(heads)
             matches = (
@@ -162,7 +163,7 @@ class SpanStore:
                 and (service is None or service in summary.services)
                 and summary.duration_ns >= min_duration_ns
                 and (max_duration_ns is None or summary.duration_ns <= max_duration_ns)
-                and (not attributes or any(map(has_attributes, bodies)))
+                and (not attributes or any(map(has_attributes, candidates)))
             )
             return summary if matches else None
 
