@@ -108,6 +108,19 @@ test("the browser shows a trace of the demo through both services, its waterfall
   });
 });
 
+test("the web UI answers its pages, 404 elsewhere, and the addresses of its release", async () => {
+  for (const path of ["/", "/traces/0af7651916cd43dd8448eb211c80319c", "/metrics?name=any"])
+    expect((await get(`${ui}${path}`)).status, path).toBe(200);
+  const missing = await get(`${ui}/nosuch`);
+  expect(missing.status).toBe(404);
+  expect(missing.body).toBe((await get(`${ui}/traces`)).body);
+  const { body } = await get(`${ui}/addresses.json`);
+  expect(JSON.parse(body)).toEqual({
+    otlp: "http://tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4343",
+    opamp: "ws://tinyolly-opamp-server.tinyolly.svc.cluster.local:4320/v1/opamp",
+  });
+});
+
 test("a pod and the kubelet both reach the registry by its in-cluster name", () => {
   const host = `docker-registry.registry.svc.cluster.local:${platform.ports.registryInCluster}`;
   const code = `import urllib.request as r; print(r.urlopen("http://${host}/v2/", timeout=5).status)`;

@@ -88,6 +88,19 @@ describe('mount', () => {
     expect(second).toHaveBeenCalledTimes(1);
   });
 
+  it('tells the browser of a listener once, however often it is drawn, and of its end', () => {
+    render(h('button', { on: { click: vi.fn() } }));
+    const button = find('button');
+    const added = vi.spyOn(button, 'addEventListener');
+    const removed = vi.spyOn(button, 'removeEventListener');
+    render(h('button', { on: { click: vi.fn() } }));
+    render(h('button', { on: { click: vi.fn() } }));
+    expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([0, 0]);
+    render(h('button', { on: { focus: vi.fn() } }));
+    expect(added.mock.calls.map(([event]) => event)).toEqual(['focus']);
+    expect(removed.mock.calls.map(([event]) => event)).toEqual(['click']);
+  });
+
   it('does not undo typing until the value itself changes', () => {
     render(h('input', { value: 'a' }));
     const input = find('input');
