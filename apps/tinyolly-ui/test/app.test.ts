@@ -392,6 +392,18 @@ describe('a trace', () => {
     expect(document.activeElement).toBe(find(row, 'GET session'));
   });
 
+  it('opens what is collapsed above the span of the address', async () => {
+    await open(`/traces/${failedId}`);
+    await click('button', 'Collapse all');
+    expect(all(row)).toHaveLength(1);
+    const charge = failedTrace?.spans[5]?.spanId ?? '';
+    history.replaceState(null, '', `/traces/${failedId}?span=${charge}`);
+    window.dispatchEvent(new PopStateEvent('popstate'));
+    await settle();
+    expect(find(row, 'POST /charge').getAttribute('aria-selected')).toBe('true');
+    expect(all(row).map((item) => item.getAttribute('aria-expanded'))).toContain('false');
+  });
+
   it('says where each span stands among its siblings', async () => {
     await open(`/traces/${failedId}`);
     const place = (name: string) =>

@@ -53,6 +53,12 @@ describe('a count that only grows', () => {
     ]);
   });
 
+  it('has no peak where one pod ends right before another one begins', () => {
+    const next = series('web', [38, 0], [28, 20], [18, 40], [8, 60], [0, 76]);
+    const [line] = mergeSeries(metric({}, before, next), 'rates', now);
+    expect(line?.segments[0]?.map(({ value }) => value)).toEqual([5, 5, 2, 2, 2, 2]);
+  });
+
   it('of pods that run at a time has the sum of their rates, whenever each exports', () => {
     const one = series('web', [30, 0], [20, 10], [10, 20], [0, 30]);
     const other = series('web', [35, 0], [25, 30], [15, 60], [5, 90]);

@@ -264,12 +264,12 @@ function metricsAt(nowMs: number): wire.MetricSeries[] {
           0.4,
         ),
         during(
-          numbers('checkout', { route: '/checkout' }, (i) => i * 21),
+          numbers('checkout', { route: '/checkout' }, (i) => (i - 23) * 21),
           0.38,
           0.75,
         ),
         during(
-          numbers('checkout', { route: '/checkout' }, (i) => i * 27),
+          numbers('checkout', { route: '/checkout' }, (i) => (i - 43) * 27),
           0.72,
           1,
         ),
