@@ -18,7 +18,8 @@ const shades = [
   { from: 0.25, name: 'rate-high', label: '25 % and more' },
 ] as const;
 
-const labelHeight = 14;
+/** Of two lines one is above the edge and one below it. */
+const labelHeight = 20;
 /** Traces that the backend makes the map of. */
 const mappedTraces = 1000;
 
