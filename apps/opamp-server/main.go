@@ -2,7 +2,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,14 +9,21 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
-	"tinyolly.dev/apps/opamp-server/internal/agents"
+	"tinyolly.dev/apps/opamp-server/internal/fleet"
+	"tinyolly.dev/apps/opamp-server/internal/opamp"
 	"tinyolly.dev/apps/opamp-server/internal/rest"
+	"tinyolly.dev/apps/opamp-server/internal/settings"
 )
 
-const stopTimeout = 4 * time.Second
+const (
+	stopTimeout = 4 * time.Second
+	// Room for what agents report, beside a kilobyte or two for each.
+	effectiveBytes = 16 << 20
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -29,19 +35,21 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cmp.Or(os.Getenv("LOG_LEVEL"), "INFO"))); err != nil {
-		return fmt.Errorf("LOG_LEVEL is not DEBUG, INFO, WARN or ERROR: %w", err)
-	}
-	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
-
-	fleet := agents.NewFleet(logger)
-	opamp, err := agents.NewServer(cmp.Or(os.Getenv("OPAMP_LISTEN"), ":4320"), fleet, logger)
+	s, err := settings.Read(os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	api := rest.NewServer(cmp.Or(os.Getenv("REST_LISTEN"), ":4321"), fleet, logger)
-	return serve(ctx, logger, opamp, api)
+	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel}))
+	agents := fleet.New(fleet.Limits{Agents: s.MaxAgents, EffectiveBytes: effectiveBytes}, logger)
+
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var jobs sync.WaitGroup
+	jobs.Go(func() { agents.Run(background) })
+	defer jobs.Wait()
+	defer end()
+	return serve(ctx, logger,
+		opamp.NewServer(s.OpAMPListen, s.OpAMPToken, s.MaxAgents, agents, logger),
+		rest.NewServer(s.RESTListen, rest.Access{Token: s.RESTToken, Hosts: s.RESTHosts}, agents, logger))
 }
 
 // serve runs the servers until one fails or ctx is done, then stops all of them.

@@ -117,9 +117,9 @@ export class Api {
     return toAgents(await this.get('/api/opamp/status', {}, signal));
   }
 
-  /** The configuration last sent to a collector; empty when there was none. */
-  async agentConfig(instance: string, signal: AbortSignal): Promise<string> {
-    return (await this.get<wire.AgentConfig>('/api/opamp/config', { instance }, signal)).config;
+  /** The configuration last set for a collector, and the one that it runs; empty where there is none. */
+  agentConfig(instance: string, signal: AbortSignal): Promise<model.AgentConfig> {
+    return this.get<wire.AgentConfig>('/api/opamp/config', { instance }, signal);
   }
 
   /** Sends a configuration to one collector, or to all without `instance`; returns those it went to. */

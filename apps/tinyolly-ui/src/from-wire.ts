@@ -50,11 +50,12 @@ export function toAgents(sent: wire.OpampStatus): model.Agent[] {
     type: agent.type,
     version: agent.version,
     connected: agent.connected,
-    healthy: agent.healthy,
+    silent: agent.connection === 'silent',
+    healthy: agent.healthy ?? undefined,
     lastSeen: parseNanos(agent.lastSeenUnixNano),
-    effectiveConfig: agent.effectiveConfig,
-    configStatus: agent.remoteConfig.status,
-    configError: agent.remoteConfig.error,
+    acceptsConfig: agent.acceptsRemoteConfig,
+    configStatus: (agent.wanted ?? agent.remoteConfig).status,
+    configError: (agent.wanted ?? agent.remoteConfig).error,
   }));
 }
 

@@ -6,9 +6,18 @@ import type {
   SpanKind,
   Stats,
   Temporality,
+  WantedStatus,
 } from './wire';
 
-export type { Addresses, MetricType, RemoteConfigStatus, SpanKind, Stats, Temporality };
+export type {
+  Addresses,
+  MetricType,
+  RemoteConfigStatus,
+  SpanKind,
+  Stats,
+  Temporality,
+  WantedStatus,
+};
 
 export interface Attribute {
   readonly key: string;
@@ -156,14 +165,23 @@ export interface ServiceMap {
   readonly edges: readonly MapEdge[];
 }
 
+export interface AgentConfig {
+  readonly config: string;
+  readonly effectiveConfig: string;
+}
+
 export interface Agent {
   readonly instance: string;
   readonly type: string;
   readonly version: string;
   readonly connected: boolean;
-  readonly healthy: boolean;
+  /** Connected, but without its heartbeats. */
+  readonly silent: boolean;
+  /** Undefined until the collector tells. */
+  readonly healthy: boolean | undefined;
   readonly lastSeen: bigint;
-  readonly effectiveConfig: string;
-  readonly configStatus: RemoteConfigStatus;
+  readonly acceptsConfig: boolean;
+  /** Of the configuration set here; what the collector reports where there is none. */
+  readonly configStatus: RemoteConfigStatus | WantedStatus;
   readonly configError: string;
 }

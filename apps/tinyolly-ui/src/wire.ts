@@ -186,14 +186,25 @@ export interface ServiceMap {
 
 export type RemoteConfigStatus = 'UNSET' | 'APPLIED' | 'APPLYING' | 'FAILED';
 
+/** What became of a configuration that was set here; the collector itself reports one of the above, of any configuration. */
+export type WantedStatus = 'PENDING' | 'OFFERED' | 'APPLYING' | 'APPLIED' | 'FAILED';
+
 export interface Agent {
   readonly instanceUid: string;
   readonly type: string;
   readonly version: string;
   readonly connected: boolean;
-  readonly healthy: boolean;
+  readonly connection: 'connected' | 'silent' | 'disconnected';
+  /** `null` until the collector tells. */
+  readonly healthy: boolean | null;
   readonly lastSeenUnixNano: string;
-  readonly effectiveConfig: string;
+  readonly acceptsRemoteConfig: boolean;
+  /** `null` where no configuration was set here. */
+  readonly wanted: {
+    readonly status: WantedStatus;
+    readonly error: string;
+    readonly hash: string;
+  } | null;
   readonly remoteConfig: {
     readonly status: RemoteConfigStatus;
     readonly error: string;
@@ -209,6 +220,7 @@ export interface AgentConfig {
   readonly instance: string;
   readonly config: string;
   readonly hash: string;
+  readonly effectiveConfig: string;
 }
 
 export interface ConfigAccepted {

@@ -5,7 +5,7 @@ import { startApp } from '../src/app';
 import { parseDuration } from '../src/time';
 import { type Answer, answer } from './mock-api';
 import type * as wire from '../src/wire';
-import { type Sample, sampleAt } from './sample';
+import { runningConfig, type Sample, sampleAt } from './sample';
 
 const now = Date.UTC(2026, 0, 15, 12);
 const sample = sampleAt(now);
@@ -770,9 +770,9 @@ describe('collectors', () => {
     expect(find('[role=status]').textContent).toBe('Sent to 1 collector.');
 
     await type('textarea', 'exporters: {}');
-    await click('button', 'Apply to all 3');
+    await click('button', 'Apply to all 2');
     expect(sent).toHaveLength(1);
-    await click('button', 'Yes, replace all 3');
+    await click('button', 'Yes, replace all 2');
     expect(sent[1]).toEqual({ config: 'exporters: {}' });
   });
 
@@ -797,6 +797,14 @@ describe('collectors', () => {
     expect(find('.empty').textContent).not.toContain('pulumi config');
   });
 
+  it('that only report are shown so, and cannot be configured', async () => {
+    await open('/collectors?instance=018f3c2f-0b7f-70aa-b1de-25a6f0c9d8e1');
+    expect(find('.agent-list [aria-current]').textContent).toContain('health unknown');
+    expect(find('.editor').textContent).toContain('It only reports.');
+    await type('textarea', 'receivers: {}');
+    expect(find('button', 'Apply to this collector').hasAttribute('disabled')).toBe(true);
+  });
+
   it('keep a draft over refreshes and visits to other pages', async () => {
     await open(`/collectors?instance=${rejected}`);
     await type('textarea', 'draft: 1');
@@ -809,7 +817,7 @@ describe('collectors', () => {
     await click('button', 'Discard changes');
     expect(find('textarea') instanceof HTMLTextAreaElement && find('textarea')).toHaveProperty(
       'value',
-      sample.agents[0]?.effectiveConfig,
+      runningConfig,
     );
   });
 });

@@ -1,6 +1,6 @@
 import type { Plugin } from 'vite';
 import type * as wire from '../src/wire';
-import { type Sample, sampleAt } from './sample.ts';
+import { runningConfig, type Sample, sampleAt } from './sample.ts';
 
 /** An answer of the mock backend. */
 export interface Answer {
@@ -71,7 +71,12 @@ export function answer(url: URL, sample: Sample): Answer {
     case 'opamp/status':
       return ok({ agents: sample.agents });
     case 'opamp/config':
-      return ok({ instance: text('instance'), config: '', hash: '' });
+      return ok({
+        instance: text('instance'),
+        config: '',
+        hash: '',
+        effectiveConfig: runningConfig,
+      });
     default:
       return failure(404, 'not_found', 'There is no such resource.');
   }

@@ -12,7 +12,7 @@ export interface Sample {
   readonly agents: readonly wire.Agent[];
 }
 
-const runningConfig = `receivers:
+export const runningConfig = `receivers:
   otlp:
     protocols:
       grpc:
@@ -89,7 +89,11 @@ export function sampleAt(nowMs: number): Sample {
         "unknown exporter 'otlpx'",
         nowMs - 4000,
       ),
-      agent('018f3c2f-0b7f-70aa-b1de-25a6f0c9d8e1', false, 'UNSET', '', nowMs - 260_000),
+      {
+        ...agent('018f3c2f-0b7f-70aa-b1de-25a6f0c9d8e1', true, 'UNSET', '', nowMs - 9000),
+        healthy: null,
+        acceptsRemoteConfig: false,
+      },
     ],
   };
 }
@@ -382,10 +386,12 @@ function agent(
     type: 'otelcol-contrib',
     version: '0.145.0',
     connected,
+    connection: connected ? 'connected' : 'disconnected',
     healthy: status !== 'FAILED',
     lastSeenUnixNano: nanos(lastSeenMs),
-    effectiveConfig: runningConfig,
-    remoteConfig: { status, error, hash: '' },
+    acceptsRemoteConfig: true,
+    wanted: status === 'UNSET' ? null : { status, error, hash: 'f00d' },
+    remoteConfig: { status: 'UNSET', error: '', hash: '' },
   };
 }
 

@@ -3,153 +3,110 @@ package rest
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
-	"tinyolly.dev/apps/opamp-server/internal/agents"
+	"tinyolly.dev/apps/opamp-server/internal/fleet"
+	"tinyolly.dev/apps/opamp-server/internal/guard"
 )
 
-const maxBodySize = 1 << 20
+const maxBodySize = 512 << 10
+
+// Access is who may use the API.
+type Access struct {
+	// Token has to be sent as a bearer token, unless it is empty.
+	Token string
+	// Hosts are names, beside those of the cluster, under which the API is reached.
+	Hosts []string
+}
 
 type api struct {
-	fleet  *agents.Fleet
+	agents *fleet.Fleet
 	logger *slog.Logger
+	// parsing is held while a configuration is parsed, which takes a hundred times its size.
+	parsing chan struct{}
+}
+
+type route struct {
+	method, path string
+	serve        http.HandlerFunc
 }
 
 // NewServer returns the HTTP server of the API.
-func NewServer(address string, fleet *agents.Fleet, logger *slog.Logger) *http.Server {
+func NewServer(address string, access Access, agents *fleet.Fleet, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Addr:              address,
-		Handler:           newHandler(fleet, logger),
+		Handler:           newHandler(access, agents, logger),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
 	}
 }
 
-func newHandler(fleet *agents.Fleet, logger *slog.Logger) http.Handler {
-	a := api{fleet, logger}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", a.health)
-	mux.HandleFunc("/health", a.methodNotAllowed("GET"))
-	mux.HandleFunc("GET /status", a.status)
-	mux.HandleFunc("/status", a.methodNotAllowed("GET"))
-	mux.HandleFunc("GET /config", a.config)
-	mux.HandleFunc("PUT /config", a.setConfig)
-	mux.HandleFunc("/config", a.methodNotAllowed("GET, PUT"))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		a.fail(w, http.StatusNotFound, "not_found", "there are /health, /status and /config")
+func newHandler(access Access, agents *fleet.Fleet, logger *slog.Logger) http.Handler {
+	a := api{agents, logger, make(chan struct{}, 1)}
+	guarded := http.NewServeMux()
+	guarded.Handle("/", a.plain())
+	guarded.Handle(prefix+"/", a.versioned())
+
+	open := http.NewServeMux()
+	// The probes of Kubernetes know no token.
+	open.HandleFunc("GET /health", a.health)
+	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.SetDenyHandler(a.refusal(http.StatusForbidden, "forbidden", "the request was made by a page of another origin"))
+	open.Handle("/", guard.Token(access.Token, sameOrigin.Handler(guarded)))
+
+	unknownHost := a.refusal(http.StatusMisdirectedRequest, "unknown_host",
+		"the host of the request is not known; name it in REST_HOSTS if it is one of yours")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !guard.KnownHost(r, access.Hosts) {
+			unknownHost(w, r)
+			return
+		}
+		open.ServeHTTP(w, r)
 	})
-	return mux
+}
+
+// serve adds routes to a mux, and what answers other methods on their paths.
+func serve(mux *http.ServeMux, routes []route, notAllowed func(allowed string) http.HandlerFunc) {
+	methods := map[string][]string{}
+	for _, route := range routes {
+		mux.HandleFunc(route.method+" "+route.path, route.serve)
+		methods[route.path] = append(methods[route.path], route.method)
+	}
+	for path, allowed := range methods {
+		slices.Sort(allowed)
+		mux.HandleFunc(path, notAllowed(strings.Join(allowed, ", ")))
+	}
 }
 
 func (a api) health(w http.ResponseWriter, _ *http.Request) {
 	a.reply(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-func (a api) status(w http.ResponseWriter, _ *http.Request) {
-	a.reply(w, http.StatusOK, map[string]any{"agents": a.fleet.Status()})
-}
-
-func (a api) config(w http.ResponseWriter, r *http.Request) {
-	instance := r.URL.Query().Get("instance")
-	if instance == "" {
-		a.fail(w, http.StatusBadRequest, "bad_request", `the query parameter "instance" is missing`)
-		return
-	}
-	config, err := a.fleet.Config(instance)
-	if err != nil {
-		a.failInstance(w, err)
-		return
-	}
-	a.reply(w, http.StatusOK, struct {
-		Instance string `json:"instance"`
-		Config   string `json:"config"`
-		Hash     string `json:"hash"`
-	}{instance, config.Text, config.Hash()})
-}
-
-func (a api) setConfig(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Config   string  `json:"config"`
-		Instance *string `json:"instance"`
-	}
-	if err := decode(http.MaxBytesReader(w, r.Body, maxBodySize), &body); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			a.fail(w, http.StatusRequestEntityTooLarge, "too_large", "the body is larger than 1 MiB")
+// refusal answers in the form of the path that was asked for.
+func (a api) refusal(status int, code, message string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix+"/") {
+			a.problem(w, status, message, nil)
 			return
 		}
-		a.fail(w, http.StatusBadRequest, "invalid_json", err.Error())
-		return
+		a.fail(w, status, code, message)
 	}
-	config, err := agents.ParseConfig(body.Config)
-	if err != nil {
-		a.fail(w, http.StatusBadRequest, "invalid_yaml", err.Error())
-		return
-	}
-
-	var instances []string
-	if body.Instance == nil {
-		instances = a.fleet.SetConfigOfAll(config)
-	} else {
-		if err := a.fleet.SetConfig(*body.Instance, config); err != nil {
-			a.failInstance(w, err)
-			return
-		}
-		instances = []string{*body.Instance}
-	}
-	a.logger.Info("configuration set", "hash", config.Hash(), "instances", instances)
-	a.reply(w, http.StatusAccepted, struct {
-		Hash      string   `json:"hash"`
-		Instances []string `json:"instances"`
-	}{config.Hash(), instances})
-}
-
-// decode refuses unknown keys: a misspelt "instance" would otherwise configure every agent.
-func decode(body io.Reader, into any) error {
-	decoder := json.NewDecoder(body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	switch err := decoder.Decode(new(json.RawMessage)); {
-	case err == nil:
-		return errors.New("the body has more than one JSON value")
-	case !errors.Is(err, io.EOF):
-		return err
-	}
-	return nil
-}
-
-func (a api) methodNotAllowed(allowed string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", allowed)
-		a.fail(w, http.StatusMethodNotAllowed, "method_not_allowed", "allowed here: "+allowed)
-	}
-}
-
-func (a api) failInstance(w http.ResponseWriter, err error) {
-	if _, ok := errors.AsType[agents.UnknownInstanceError](err); ok {
-		a.fail(w, http.StatusNotFound, "not_found", err.Error())
-		return
-	}
-	a.fail(w, http.StatusConflict, "read_only_instance", err.Error())
-}
-
-func (a api) fail(w http.ResponseWriter, status int, code, message string) {
-	type detail struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}
-	a.reply(w, status, map[string]detail{"error": {code, message}})
 }
 
 func (a api) reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
+	a.replyAs(w, "application/json", status, body)
+}
+
+func (a api) replyAs(w http.ResponseWriter, contentType string, status int, body any) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		a.logger.Warn("reply was not sent", "error", err)

@@ -1,6 +1,6 @@
 import { ApiError } from '../api';
 import { h, type VElement } from '../dom';
-import type { Addresses, Agent, RemoteConfigStatus } from '../model';
+import type { Addresses, Agent, AgentConfig } from '../model';
 import { plural } from '../numbers';
 import type { Page, PageContext } from '../page';
 import { type CollectorsRoute, formatRoute, routes } from '../router';
@@ -8,8 +8,10 @@ import { formatAge, formatDateTime, fromMillis } from '../time';
 import { button } from '../ui/controls';
 import { emptyState, lines } from '../ui/notices';
 
-const configStates: Readonly<Record<RemoteConfigStatus, { text: string; tone: string }>> = {
+const configStates: Readonly<Record<Agent['configStatus'], { text: string; tone: string }>> = {
   UNSET: { text: 'own configuration', tone: '' },
+  PENDING: { text: 'not sent yet', tone: 'warn' },
+  OFFERED: { text: 'sent', tone: 'warn' },
   APPLYING: { text: 'applying', tone: 'warn' },
   APPLIED: { text: 'applied', tone: 'good' },
   FAILED: { text: 'rejected', tone: 'bad' },
@@ -22,7 +24,7 @@ interface Outcome {
 
 export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
   const drafts = new Map<string, string>();
-  const sent = new Map<string, string>();
+  const configs = new Map<string, AgentConfig>();
   let agents: readonly Agent[] | undefined;
   let outcome: Outcome | undefined;
   let sending = false;
@@ -38,7 +40,7 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
         const known = await context.api.agents(signal);
         const selected = select(known, route.instance);
         if (selected) {
-          sent.set(selected.instance, await context.api.agentConfig(selected.instance, signal));
+          configs.set(selected.instance, await context.api.agentConfig(selected.instance, signal));
         }
         agents = known;
       },
@@ -55,7 +57,7 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
                 { class: 'master-detail' },
                 list(agents, selected),
                 selected
-                  ? editor(selected, agents.length)
+                  ? editor(selected, agents.filter(({ acceptsConfig }) => acceptsConfig).length)
                   : emptyState(
                       'This collector is not known',
                       'It may have been restarted under a new instance id. Choose one from the list.',
@@ -98,8 +100,9 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
   }
 
   function editor(agent: Agent, count: number): VElement {
-    const { instance, effectiveConfig } = agent;
-    const original = originalOf(agent);
+    const { instance } = agent;
+    const effectiveConfig = configs.get(instance)?.effectiveConfig ?? '';
+    const original = originalOf(instance);
     const text = drafts.get(instance) ?? original;
     const idle = sending || text.trim() === '';
     return h(
@@ -116,6 +119,12 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
           'p',
           { class: 'callout bad', key: 'failed' },
           `Rejected by the collector: ${agent.configError}`,
+        ),
+      !agent.acceptsConfig &&
+        h(
+          'p',
+          { class: 'callout warn', key: 'read-only' },
+          'It only reports. To take configurations, it has to run under the OpAMP supervisor.',
         ),
       !agent.connected &&
         h(
@@ -150,7 +159,7 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
           {
             type: 'button',
             class: 'primary',
-            disabled: idle || text === effectiveConfig,
+            disabled: idle || !agent.acceptsConfig || text === effectiveConfig,
             on: {
               click: () => {
                 void apply(instance, text, instance);
@@ -202,7 +211,10 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
     context.redraw();
     try {
       const reached = await context.api.putAgentConfig(config, to);
-      sent.set(instance, config);
+      configs.set(instance, {
+        config,
+        effectiveConfig: configs.get(instance)?.effectiveConfig ?? '',
+      });
       drafts.delete(instance);
       outcome = { tone: 'good', text: `Sent to ${plural(reached.length, 'collector')}.` };
     } catch (error) {
@@ -216,8 +228,8 @@ export function collectorsPage(context: PageContext): Page<CollectorsRoute> {
   }
 
   /** What editing starts from: the last configuration sent, or else the collector's own. */
-  function originalOf({ instance, effectiveConfig }: Agent): string {
-    const config = sent.get(instance) ?? '';
+  function originalOf(instance: string): string {
+    const { config = '', effectiveConfig = '' } = configs.get(instance) ?? {};
     return config === '' ? effectiveConfig : config;
   }
 }
@@ -226,8 +238,10 @@ function select(agents: readonly Agent[], instance: string): Agent | undefined {
   return instance === '' ? agents[0] : agents.find((agent) => agent.instance === instance);
 }
 
-function healthBadge({ connected, healthy }: Agent): VElement {
+function healthBadge({ connected, silent, healthy }: Agent): VElement {
   if (!connected) return h('span', { class: 'badge' }, 'disconnected');
+  if (silent) return h('span', { class: 'badge bad' }, 'hangs');
+  if (healthy === undefined) return h('span', { class: 'badge' }, 'health unknown');
   return healthy
     ? h('span', { class: 'badge good' }, 'healthy')
     : h('span', { class: 'badge bad' }, 'unhealthy');
