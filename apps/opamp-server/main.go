@@ -17,6 +17,7 @@ import (
 	"tinyolly.dev/apps/opamp-server/internal/opamp"
 	"tinyolly.dev/apps/opamp-server/internal/rest"
 	"tinyolly.dev/apps/opamp-server/internal/settings"
+	"tinyolly.dev/apps/opamp-server/internal/state"
 )
 
 const (
@@ -41,10 +42,15 @@ func run(ctx context.Context) error {
 	}
 	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel}))
 	agents := fleet.New(fleet.Limits{Agents: s.MaxAgents, EffectiveBytes: effectiveBytes}, logger)
+	keeper, err := state.Restore(s.StateFile, agents, logger)
+	if err != nil {
+		return err
+	}
 
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var jobs sync.WaitGroup
 	jobs.Go(func() { agents.Run(background) })
+	jobs.Go(func() { keeper.Run(background) })
 	defer jobs.Wait()
 	defer end()
 	return serve(ctx, logger,

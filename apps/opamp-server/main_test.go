@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,6 +115,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	}
 	defer taken.Close()
 	for name, test := range map[string]struct{ setting, message string }{
+		"state file":    {"STATE_FILE=" + os.DevNull + "/x", "STATE_FILE"},
 		"log level":     {"LOG_LEVEL=loud", "LOG_LEVEL is not DEBUG, INFO, WARN or ERROR"},
 		"taken address": {"REST_LISTEN=" + taken.Addr().String(), "address already in use"},
 	} {
@@ -128,4 +131,66 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// startServer starts a server and returns what ends it.
+func startServer(t *testing.T, env ...string) (rest string, stop func()) {
+	t.Helper()
+	rest = freeAddress(t)
+	server := command(t, append(env, "OPAMP_LISTEN=127.0.0.1:0", "REST_LISTEN="+rest)...)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		response, err := http.Get("http://" + rest + "/health")
+		if err == nil {
+			_ = response.Body.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not answer: %v", err)
+		}
+	}
+	return rest, func() {
+		t.Helper()
+		if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server ended with %v, want success", err)
+		}
+	}
+}
+
+func TestStateOutlivesTheServer(t *testing.T) {
+	file := "STATE_FILE=" + filepath.Join(t.TempDir(), "state.json")
+	ask := func(method, rest, body string) (int, string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+rest+"/api/v1/config", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("If-Match", "*")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		content, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(content)
+	}
+	rest, stop := startServer(t, file)
+	status, set := ask(http.MethodPut, rest, `{"files":{"":"receivers: {otlp: }"}}`)
+	if status != http.StatusAccepted {
+		t.Fatalf("reply is %d %s", status, set)
+	}
+	stop()
+	rest, stop = startServer(t, file)
+	if _, kept := ask(http.MethodGet, rest, ""); kept != set {
+		t.Errorf("the configuration is %s, want %s", kept, set)
+	}
+	stop()
 }
