@@ -3,27 +3,27 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
-	"time"
 
 	"tinyolly.dev/apps/opamp-server/internal/fleet"
 	"tinyolly.dev/apps/opamp-server/internal/opamp"
 	"tinyolly.dev/apps/opamp-server/internal/rest"
+	"tinyolly.dev/apps/opamp-server/internal/servers"
 	"tinyolly.dev/apps/opamp-server/internal/settings"
 	"tinyolly.dev/apps/opamp-server/internal/state"
 )
 
 const (
-	stopTimeout = 4 * time.Second
-	// Room for what agents report, beside a kilobyte or two for each.
+	// Room for what agents report, beside some eight kilobytes for each that is connected.
 	effectiveBytes = 16 << 20
+	// Below the limit of the chart: memory is collected more often instead. More agents need more, by GOMEMLIMIT.
+	memoryLimit = 96 << 20
 )
 
 func main() {
@@ -36,6 +36,9 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	s, err := settings.Read(os.LookupEnv)
 	if err != nil {
 		return err
@@ -53,30 +56,7 @@ func run(ctx context.Context) error {
 	jobs.Go(func() { keeper.Run(background) })
 	defer jobs.Wait()
 	defer end()
-	return serve(ctx, logger,
+	return servers.Run(ctx, logger,
 		opamp.NewServer(s.OpAMPListen, s.OpAMPToken, s.MaxAgents, agents, logger),
 		rest.NewServer(s.RESTListen, rest.Access{Token: s.RESTToken, Hosts: s.RESTHosts}, agents, logger))
-}
-
-// serve runs the servers until one fails or ctx is done, then stops all of them.
-func serve(ctx context.Context, logger *slog.Logger, servers ...*http.Server) error {
-	failed := make(chan error, len(servers))
-	for _, server := range servers {
-		logger.Info("listening", "address", server.Addr)
-		go func() { failed <- server.ListenAndServe() }()
-	}
-
-	var err error
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		logger.Info("stopping")
-	}
-
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	for _, server := range servers {
-		err = errors.Join(err, server.Shutdown(stopping))
-	}
-	return err
 }

@@ -141,16 +141,7 @@ func startServer(t *testing.T, env ...string) (rest string, stop func()) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		response, err := http.Get("http://" + rest + "/health")
-		if err == nil {
-			_ = response.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the server does not answer: %v", err)
-		}
-	}
+	await(t, rest)
 	return rest, func() {
 		t.Helper()
 		if err := server.Process.Signal(syscall.SIGTERM); err != nil {
@@ -193,4 +184,19 @@ func TestStateOutlivesTheServer(t *testing.T) {
 		t.Errorf("the configuration is %s, want %s", kept, set)
 	}
 	stop()
+}
+
+// await waits until the server answers.
+func await(t *testing.T, rest string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		response, err := http.Get("http://" + rest + "/health")
+		if err == nil {
+			_ = response.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not answer: %v", err)
+		}
+	}
 }

@@ -22,6 +22,8 @@ import (
 type Config struct {
 	files map[string]string
 	hash  [sha256.Size]byte
+	// remote is made once, since it is sent to each agent of a fleet.
+	remote *protobufs.AgentRemoteConfig
 }
 
 // Problem is one thing that is wrong with a configuration, and where.
@@ -96,7 +98,13 @@ func Parse(files map[string]string) (*Config, error) {
 
 // Trust returns a configuration that was parsed before.
 func Trust(files map[string]string) *Config {
-	return &Config{maps.Clone(files), hashOf(files)}
+	c := &Config{files: maps.Clone(files), hash: hashOf(files)}
+	bodies := make(map[string]*protobufs.AgentConfigFile, len(c.files))
+	for name, text := range c.files {
+		bodies[name] = &protobufs.AgentConfigFile{Body: []byte(text), ContentType: "text/yaml"}
+	}
+	c.remote = &protobufs.AgentRemoteConfig{Config: &protobufs.AgentConfigMap{ConfigMap: bodies}, ConfigHash: c.hash[:]}
+	return c
 }
 
 func parseFile(text string) (map[string]any, error) {
@@ -171,16 +179,9 @@ func (c *Config) Matches(hash []byte) bool {
 	return bytes.Equal(c.hash[:], hash)
 }
 
-// Remote returns the configuration as it is offered to agents.
+// Remote returns the configuration as it is offered to agents, to be read only.
 func (c *Config) Remote() *protobufs.AgentRemoteConfig {
-	files := make(map[string]*protobufs.AgentConfigFile, len(c.files))
-	for name, text := range c.files {
-		files[name] = &protobufs.AgentConfigFile{Body: []byte(text), ContentType: "text/yaml"}
-	}
-	return &protobufs.AgentRemoteConfig{
-		Config:     &protobufs.AgentConfigMap{ConfigMap: files},
-		ConfigHash: c.hash[:],
-	}
+	return c.remote
 }
 
 // Text returns files as one text to read: several of them with a heading each.

@@ -1,11 +1,13 @@
 package fleet
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/open-telemetry/opamp-go/protobufs"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -13,6 +15,9 @@ const (
 	silentAfter = 90 * time.Second
 	// An agent whose numbers never fit would otherwise send its full state in answer to every reply.
 	askInterval = 10 * time.Second
+	// Messages a second of an agent that polls, and how many more at once; a connection is bounded by whoever reads it.
+	pollRate  = 2
+	pollBurst = 20
 	// For so long after two agents with one UID were heard, both are said to be doubtful.
 	duplicateFor = 10 * time.Minute
 )
@@ -26,6 +31,8 @@ type agent struct {
 	lastSeen time.Time
 	gone     bool
 	polls    bool
+	// polling bounds how often an agent is answered that polls; nil until it does.
+	polling *rate.Limiter
 	// forgotten agents are no longer in the fleet.
 	forgotten bool
 
@@ -56,11 +63,16 @@ type health struct {
 
 // effective is the configuration that an agent says it runs.
 type effective struct {
-	hash  string
-	files map[string]*text
+	hash  [sha256.Size]byte
+	files []file
 	// omitted tells that there was no room for the texts.
 	omitted bool
 	bytes   int
+}
+
+type file struct {
+	name string
+	*text
 }
 
 // sequenceOf checks the number of a message, which is one more than that of the message before unless one was lost, the agent was
@@ -81,6 +93,17 @@ func (a *agent) sequenceOf(message *protobufs.AgentToServer, now time.Time) bool
 	}
 	a.sequence = number
 	return true
+}
+
+// tooOften tells whether an agent polls more than it may.
+func (a *agent) tooOften(link *Link, now time.Time) bool {
+	if link != nil {
+		return false
+	}
+	if a.polling == nil {
+		a.polling = rate.NewLimiter(pollRate, pollBurst)
+	}
+	return !a.polling.AllowN(now, 1)
 }
 
 // asksForFullState tells whether to ask, and takes note of it.

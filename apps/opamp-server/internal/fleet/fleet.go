@@ -122,6 +122,9 @@ func (f *Fleet) Receive(link *Link, message *protobufs.AgentToServer) *protobufs
 		return unavailable(message, "the server has as many agents as it can keep")
 	}
 	defer known.mu.Unlock()
+	if known.tooOften(link, now) {
+		return unavailable(message, "the agent polls too often")
+	}
 	if !known.sequenceOf(message, now) {
 		f.logger.Warn("two agents have one instance UID, and one of them is given another", "instance", id.String())
 		if known.link == link {

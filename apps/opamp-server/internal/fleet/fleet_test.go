@@ -2,9 +2,11 @@ package fleet
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -558,6 +560,30 @@ func TestConnectedAgentWithoutHeartbeatsIsSilent(t *testing.T) {
 	})
 }
 
+func TestAgentThatPollsTooOftenIsSlowedDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, other := newAgent(newTestFleet(), 1), newAgent(newTestFleet(), 2)
+		a.hello(accepting)
+		for range pollBurst - 1 {
+			if reply := a.send(nil); reply.ErrorResponse != nil {
+				t.Fatalf("reply is %v", reply)
+			}
+		}
+		reply := a.send(nil)
+		if reply.ErrorResponse.GetType() != protobufs.ServerErrorResponseType_ServerErrorResponseType_Unavailable ||
+			reply.ErrorResponse.GetRetryInfo().GetRetryAfterNanoseconds() == 0 {
+			t.Errorf("reply is %v, want that the agent comes later", reply)
+		}
+		if other.hello(accepting).ErrorResponse != nil {
+			t.Error("another agent is slowed down as well")
+		}
+		time.Sleep(time.Second)
+		if a.send(nil).ErrorResponse != nil {
+			t.Error("the agent is refused though it has waited")
+		}
+	})
+}
+
 func TestGoodbyeDisconnects(t *testing.T) {
 	a := newAgent(newTestFleet(), 1)
 	goodbye := func(m *protobufs.AgentToServer) { m.AgentDisconnect = &protobufs.AgentDisconnect{} }
@@ -619,20 +645,30 @@ func TestEffectiveConfigKeepsItsFiles(t *testing.T) {
 }
 
 func TestEqualReportsAreKeptOnceAndAllOfThemBounded(t *testing.T) {
-	fleet := New(Limits{Agents: 10, EffectiveBytes: 100}, slog.New(slog.DiscardHandler))
+	fleet := New(Limits{Agents: 10, EffectiveBytes: 400}, slog.New(slog.DiscardHandler))
 	a, b, c := newAgent(fleet, 1), newAgent(fleet, 2), newAgent(fleet, 3)
 	for _, agent := range []*testAgent{a, b, c} {
 		agent.hello(accepting)
 	}
-	text := strings.Repeat("x", 60)
-	a.reportsEffective(collector.One(text))
-	b.reportsEffective(collector.One(text))
-	if fleet.texts.bytes != len(text) {
-		t.Errorf("%d bytes are kept, want %d once", fleet.texts.bytes, len(text))
+	random := func(seed uint64) string {
+		text := make([]byte, 300)
+		_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(text)
+		return hex.EncodeToString(text)
 	}
-	c.reportsEffective(collector.One(strings.Repeat("y", 60)))
-	if status := c.status(t); !status.Effective.Omitted || status.Effective.Bytes != 60 {
-		t.Errorf("effective configuration is %+v, want 60 bytes that are not kept", status.Effective)
+	text := random(1)
+	a.reportsEffective(collector.One(text))
+	once := fleet.texts.bytes
+	b.reportsEffective(collector.One(text))
+	if fleet.texts.bytes != once || once == 0 || once > len(text) {
+		t.Errorf("%d bytes are kept of one text, and %d of two equal ones with %d bytes", once, fleet.texts.bytes, len(text))
+	}
+	c.reportsEffective(collector.One(random(2)))
+	if status := c.status(t); !status.Effective.Omitted || status.Effective.Bytes != len(text) {
+		t.Errorf("effective configuration is %+v, want one that is not kept", status.Effective)
+	}
+	detail, err := b.fleet.Detail(b.uid.String())
+	if err != nil || detail.EffectiveFiles[""] != text {
+		t.Errorf("effective configuration is %v (%v), want what was reported", detail.EffectiveFiles, err)
 	}
 }
 

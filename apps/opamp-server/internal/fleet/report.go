@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -47,28 +46,28 @@ func shortenBytes(hash []byte) []byte {
 }
 
 func newEffective(files map[string]*protobufs.AgentConfigFile, kept *texts) *effective {
-	e := &effective{files: map[string]*text{}}
+	e := &effective{}
 	sum := sha256.New()
 	for index, name := range slices.Sorted(maps.Keys(files)) {
 		body := files[name].GetBody()
 		e.bytes += len(body)
 		sum.Write([]byte(name + "\x00"))
 		sum.Write(body)
-		if index >= maxReportedFiles || len(name) > maxReportedText {
+		if len(files) == 1 {
+			e.hash = sha256.Sum256(body)
+		}
+		var text *text
+		if index < maxReportedFiles && len(name) <= maxReportedText {
+			text = kept.keep(body)
+		}
+		if text == nil {
 			e.omitted = true
 			continue
 		}
-		if text := kept.keep(body); text != nil {
-			e.files[strings.Clone(name)] = text
-		} else {
-			e.omitted = true
-		}
+		e.files = append(e.files, file{strings.Clone(name), text})
 	}
-	e.hash = hex.EncodeToString(sum.Sum(nil))
-	if len(e.files) == 1 && !e.omitted {
-		for _, text := range e.files {
-			e.hash = text.hexHash()
-		}
+	if len(files) != 1 {
+		sum.Sum(e.hash[:0])
 	}
 	return e
 }
@@ -77,21 +76,25 @@ func (e *effective) release(kept *texts) {
 	if e == nil {
 		return
 	}
-	for _, text := range e.files {
-		kept.release(text)
+	for _, file := range e.files {
+		kept.release(file.text)
 	}
 }
 
 func (e *effective) texts() map[string]string {
 	files := map[string]string{}
 	if e != nil {
-		for name, text := range e.files {
-			files[name] = text.body
+		for _, file := range e.files {
+			files[file.name] = file.body()
 		}
 	}
 	return files
 }
 
 func (e *effective) names() []string {
-	return slices.Sorted(maps.Keys(e.files))
+	names := make([]string, 0, len(e.files))
+	for _, file := range e.files {
+		names = append(names, file.name)
+	}
+	return names
 }

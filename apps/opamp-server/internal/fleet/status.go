@@ -237,7 +237,7 @@ func (a *agent) status(now time.Time) Status {
 		status.Wanted = &Wanted{w.setting(), w.outcome, w.message, unixNano(w.changedAt), w.offers}
 	}
 	if e := a.effective; e != nil {
-		status.Effective = &Effective{e.hash, e.names(), e.bytes, e.omitted}
+		status.Effective = &Effective{hex.EncodeToString(e.hash[:]), e.names(), e.bytes, e.omitted}
 	}
 	return status
 }

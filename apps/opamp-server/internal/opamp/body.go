@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 )
 
 const (
@@ -16,6 +17,8 @@ const (
 	// Messages up to here are read at any time, larger ones few at a time.
 	smallMessageSize = 64 << 10
 	largeMessages    = 2
+	// So many messages are worked on at once; a whole fleet answers a push within a second.
+	maxMessages = 64
 )
 
 var (
@@ -23,20 +26,36 @@ var (
 	errBusy     = errors.New("too many large messages at once")
 )
 
-// reader reads messages without holding more than a few large ones in memory: their buffers are made once.
-type reader struct{ large chan *bytes.Buffer }
+// reader reads messages without holding many in memory, and only a few large ones, whose buffers are made once.
+type reader struct {
+	messages chan struct{}
+	small    sync.Pool
+	large    chan *bytes.Buffer
+}
 
-func newReader() reader {
-	r := reader{make(chan *bytes.Buffer, largeMessages)}
+func newReader() *reader {
+	r := &reader{
+		messages: make(chan struct{}, maxMessages),
+		small:    sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		large:    make(chan *bytes.Buffer, largeMessages),
+	}
 	for range largeMessages {
 		r.large <- new(bytes.Buffer)
 	}
 	return r
 }
 
+// begin waits until a message may be read; end has to follow.
+func (r *reader) begin() { r.messages <- struct{}{} }
+
+func (r *reader) end() { <-r.messages }
+
 // read passes on what source holds, and ends before it is used where it is too large. use must not keep it.
-func (r reader) read(ctx context.Context, source io.Reader, use func([]byte) error) error {
-	var content bytes.Buffer
+func (r *reader) read(ctx context.Context, source io.Reader, use func([]byte) error) error {
+	// The pool has nothing else.
+	content, _ := r.small.Get().(*bytes.Buffer)
+	defer r.small.Put(content)
+	content.Reset()
 	if _, err := content.ReadFrom(io.LimitReader(source, smallMessageSize+1)); err != nil {
 		return fmt.Errorf("read message: %w", err)
 	}
@@ -47,7 +66,7 @@ func (r reader) read(ctx context.Context, source io.Reader, use func([]byte) err
 	select {
 	case buffer := <-r.large:
 		defer func() { r.large <- buffer }()
-		return readLarge(buffer, io.MultiReader(&content, source), use)
+		return readLarge(buffer, io.MultiReader(content, source), use)
 	case <-ctx.Done():
 		return errBusy
 	}

@@ -33,7 +33,7 @@ const (
 type handler struct {
 	agents   *fleet.Fleet
 	logger   *slog.Logger
-	reader   reader
+	reader   *reader
 	timing   timing
 	requests *rate.Limiter
 	upgrader websocket.Upgrader
@@ -57,7 +57,7 @@ func newHandler(maxSessions int, agents *fleet.Fleet, logger *slog.Logger) *hand
 		maxSessions: int64(maxSessions),
 		upgrader: websocket.Upgrader{
 			// Small, since there is one for each agent that is connected. Without compression nothing grows on its way.
-			ReadBufferSize:  1 << 10,
+			ReadBufferSize:  256,
 			WriteBufferSize: 4 << 10,
 			WriteBufferPool: &sync.Pool{},
 		},
@@ -100,16 +100,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		h.logger.Debug("no WebSocket", "error", err)
 		return
 	}
-	s := &session{conn: conn, reader: h.reader, timing: h.timing, logger: h.logger}
+	s := &session{handler: h, conn: conn}
 	// The goroutine of the request has grown, and would be kept as large as long as the agent is connected.
 	go func() {
 		defer h.sessions.Add(-1)
-		s.run(h.agents)
+		s.run()
 	}()
 }
 
 // poll answers a message of an agent that cannot be pushed to.
 func (h *handler) poll(w http.ResponseWriter, request *http.Request) {
+	h.reader.begin()
+	defer h.reader.end()
 	request.Body = http.MaxBytesReader(w, request.Body, maxMessageSize)
 	ctx, cancel := context.WithTimeout(request.Context(), h.timing.message)
 	defer cancel()

@@ -1,12 +1,12 @@
 package opamp
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -48,10 +48,8 @@ const (
 // session is the WebSocket of an agent. opamp-go's own server is not used: it reads messages of any size, and waits for hung agents for
 // ever.
 type session struct {
-	conn   *websocket.Conn
-	reader reader
-	timing timing
-	logger *slog.Logger
+	*handler
+	conn *websocket.Conn
 
 	// writing is held while a message is made and sent.
 	writing sync.Mutex
@@ -61,11 +59,11 @@ type session struct {
 }
 
 // run passes messages to the fleet until the connection ends.
-func (s *session) run(agents *fleet.Fleet) {
+func (s *session) run() {
 	link := &fleet.Link{Sender: s}
 	defer func() {
 		s.pinging.Stop()
-		agents.Disconnect(link)
+		s.agents.Disconnect(link)
 		s.Close()
 	}()
 	s.pinging = time.AfterFunc(math.MaxInt64, s.ping)
@@ -79,17 +77,7 @@ func (s *session) run(agents *fleet.Fleet) {
 	})
 	limiter := rate.NewLimiter(messageRate, messageBurst)
 	for wait := s.timing.greeting; ; wait = s.timing.silence {
-		if err := s.receive(wait, func(message *protobufs.AgentToServer) error {
-			var reply *protobufs.ServerToAgent
-			err := s.send(func() *protobufs.ServerToAgent {
-				reply = agents.Receive(link, message)
-				return reply
-			})
-			if reply.GetErrorResponse() != nil {
-				return errors.New(reply.ErrorResponse.ErrorMessage)
-			}
-			return err
-		}); err != nil {
+		if err := s.receive(wait, func(content []byte) error { return s.answer(link, content) }); err != nil {
 			s.end(err)
 			return
 		}
@@ -98,8 +86,25 @@ func (s *session) run(agents *fleet.Fleet) {
 	}
 }
 
+// answer lets the fleet take a message, and sends its reply.
+func (s *session) answer(link *fleet.Link, content []byte) error {
+	var message protobufs.AgentToServer
+	if err := decode(content[headerSize(content):], &message); err != nil {
+		return err
+	}
+	var reply *protobufs.ServerToAgent
+	err := s.send(func() *protobufs.ServerToAgent {
+		reply = s.agents.Receive(link, &message)
+		return reply
+	})
+	if reply.GetErrorResponse() != nil {
+		return errors.New(reply.ErrorResponse.ErrorMessage)
+	}
+	return err
+}
+
 // receive waits for a message to begin, and then for its end.
-func (s *session) receive(wait time.Duration, use func(*protobufs.AgentToServer) error) error {
+func (s *session) receive(wait time.Duration, use func([]byte) error) error {
 	s.reading = false
 	if err := s.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return err
@@ -112,18 +117,19 @@ func (s *session) receive(wait time.Duration, use func(*protobufs.AgentToServer)
 		return errors.New("the message is text, not binary")
 	}
 	s.reading = true
+	s.reader.begin()
+	defer s.reader.end()
 	if err := s.conn.SetReadDeadline(time.Now().Add(s.timing.message)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.timing.message)
 	defer cancel()
-	var message protobufs.AgentToServer
-	if err := s.reader.read(ctx, source, func(content []byte) error {
-		return decode(content[headerSize(content):], &message)
-	}); err != nil {
-		return err
-	}
-	return use(&message)
+	return s.reader.read(ctx, source, func(content []byte) error {
+		// A goroutine keeps the stack that it has grown to, and this one waits for most of its life.
+		used := make(chan error)
+		go func() { used <- use(content) }()
+		return <-used
+	})
 }
 
 // headerSize is the size of the number zero before a message, which old agents leave out.
@@ -149,8 +155,11 @@ func (s *session) send(next func() *protobufs.ServerToAgent) error {
 	if message == nil {
 		return nil
 	}
-	// The header is the number zero.
-	content, err := proto.MarshalOptions{}.MarshalAppend(binary.AppendUvarint(nil, 0), message)
+	buffer, _ := s.reader.small.Get().(*bytes.Buffer)
+	defer s.reader.small.Put(buffer)
+	buffer.Reset()
+	buffer.Grow(1 + proto.Size(message))
+	content, err := proto.MarshalOptions{}.MarshalAppend(binary.AppendUvarint(buffer.AvailableBuffer(), 0), message)
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}

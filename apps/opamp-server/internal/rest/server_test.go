@@ -227,7 +227,7 @@ func TestConfigIsPushedAndItsStatusShown(t *testing.T) {
 		heartbeat time.Duration
 	}{
 		"websocket": {client.NewWebSocket(nil), "ws://", never},
-		"polling":   {client.NewHTTP(nil), "http://", 50 * time.Millisecond},
+		"polling":   {client.NewHTTP(nil), "http://", time.Second},
 	}
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
