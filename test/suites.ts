@@ -82,6 +82,8 @@ export function suitesOf(run: TestRun, programs: Programs): Suite[] {
     },
     { name: "node", uses: "nothing", run: goTest("platform/cluster/node") },
     { name: "stand-ins", uses: "nothing", run: goTest("platform/pulumi/stand-ins") },
+    // Its image's base has no compiler of C, which the race detector is linked by.
+    { name: "opamp-server races", uses: "nothing", run: goTest("apps/opamp-server") },
     { name: "contract", uses: "platform", run: vitest("contract", () => run.main.served) },
     ...Object.entries(deliverables.images).map(([name, image]): Suite => ({
       name: image.path,

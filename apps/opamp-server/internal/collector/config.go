@@ -22,8 +22,9 @@ import (
 type Config struct {
 	files map[string]string
 	hash  [sha256.Size]byte
-	// remote is made once, since it is sent to each agent of a fleet.
-	remote *protobufs.AgentRemoteConfig
+	// hexHash and remote are made once, since they are told of and sent to each agent of a fleet.
+	hexHash string
+	remote  *protobufs.AgentRemoteConfig
 }
 
 // Problem is one thing that is wrong with a configuration, and where.
@@ -99,6 +100,7 @@ func Parse(files map[string]string) (*Config, error) {
 // Trust returns a configuration that was parsed before.
 func Trust(files map[string]string) *Config {
 	c := &Config{files: maps.Clone(files), hash: hashOf(files)}
+	c.hexHash = hex.EncodeToString(c.hash[:])
 	bodies := make(map[string]*protobufs.AgentConfigFile, len(c.files))
 	for name, text := range c.files {
 		bodies[name] = &protobufs.AgentConfigFile{Body: []byte(text), ContentType: "text/yaml"}
@@ -171,7 +173,7 @@ func (c *Config) Size() int {
 
 // Hash identifies the configuration: for one file without a name the SHA-256 of its text, in hexadecimal.
 func (c *Config) Hash() string {
-	return hex.EncodeToString(c.hash[:])
+	return c.hexHash
 }
 
 // Matches tells whether hash is that of the configuration.

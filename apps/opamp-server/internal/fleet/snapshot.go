@@ -10,12 +10,11 @@ import (
 	"tinyolly.dev/apps/opamp-server/internal/collector"
 )
 
-// Snapshot is what outlives the server: targets, what became of them, and the history. Agents tell the rest again.
+// Snapshot is what outlives the server, but for the agents: the configuration of all, the history, and the texts for both and for agents.
 type Snapshot struct {
 	Revision uint64                       `json:"revision"`
 	Configs  map[string]map[string]string `json:"configs"`
 	Shared   *Setting                     `json:"shared"`
-	Agents   []SavedAgent                 `json:"agents"`
 	History  []Entry                      `json:"history"`
 }
 
@@ -35,8 +34,8 @@ func (f *Fleet) Changed() <-chan struct{} {
 	return f.changed
 }
 
-// Snapshot returns what to save.
-func (f *Fleet) Snapshot() Snapshot {
+// Snapshot passes the agents to save on one by one, and returns what to save beside them. Agents tell the rest again.
+func (f *Fleet) Snapshot(save func(SavedAgent) error) (Snapshot, error) {
 	s := Snapshot{Configs: map[string]map[string]string{}}
 	keep := func(config *collector.Config) {
 		if config != nil {
@@ -52,19 +51,17 @@ func (f *Fleet) Snapshot() Snapshot {
 	f.mu.RUnlock()
 	var last *collector.Config
 	for _, known := range f.all() {
-		known.mu.Lock()
-		if w := known.wanted; w != nil {
-			s.Agents = append(s.Agents, SavedAgent{
-				known.id.String(), known.known.kind, known.known.version, known.known.host,
-				uint64(known.capabilities), known.lastSeen.UnixNano(),
-				Wanted{w.setting(), w.outcome, w.message, unixNano(w.changedAt), w.offers},
-			})
-			if w.config != last {
-				keep(w.config)
-				last = w.config
-			}
+		saved, config, ok := known.saved()
+		if !ok {
+			continue
 		}
-		known.mu.Unlock()
+		if config != last {
+			keep(config)
+			last = config
+		}
+		if err := save(saved); err != nil {
+			return Snapshot{}, err
+		}
 	}
 	f.journal.mu.Lock()
 	s.History = append(s.History, f.journal.entries...)
@@ -74,11 +71,25 @@ func (f *Fleet) Snapshot() Snapshot {
 	f.journal.mu.Unlock()
 	// Read last, so that it is not below any revision above.
 	s.Revision = f.revision.Load()
-	return s
+	return s, nil
+}
+
+// saved returns what to save of an agent, if something was set for it, and the configuration that it refers to.
+func (a *agent) saved() (SavedAgent, *collector.Config, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w := a.wanted
+	if w == nil {
+		return SavedAgent{}, nil, false
+	}
+	return SavedAgent{
+		a.id.String(), a.known.kind, a.known.version, a.known.host, uint64(a.capabilities), a.lastSeen.UnixNano(),
+		Wanted{w.setting(), w.outcome, w.message, unixNano(w.changedAt), w.offers},
+	}, w.config, true
 }
 
 // Restore fills a new fleet. Agents are disconnected until they are heard again.
-func (f *Fleet) Restore(s Snapshot) error {
+func (f *Fleet) Restore(s Snapshot, agents []SavedAgent) error {
 	configs := map[string]*collector.Config{}
 	for hash, files := range s.Configs {
 		config := collector.Trust(files)
@@ -113,7 +124,7 @@ func (f *Fleet) Restore(s Snapshot) error {
 			return err
 		}
 	}
-	for _, saved := range s.Agents {
+	for _, saved := range agents {
 		id, err := uuid.Parse(saved.InstanceUID)
 		if err != nil {
 			return fmt.Errorf("instance UID %q: %w", saved.InstanceUID, err)

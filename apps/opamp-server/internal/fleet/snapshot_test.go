@@ -10,10 +10,24 @@ import (
 func restart(t *testing.T, fleet *Fleet) *Fleet {
 	t.Helper()
 	again := newTestFleet()
-	if err := again.Restore(fleet.Snapshot()); err != nil {
+	snapshot, agents := snapshotOf(t, fleet)
+	if err := again.Restore(snapshot, agents); err != nil {
 		t.Fatal(err)
 	}
 	return again
+}
+
+func snapshotOf(t *testing.T, fleet *Fleet) (Snapshot, []SavedAgent) {
+	t.Helper()
+	var agents []SavedAgent
+	snapshot, err := fleet.Snapshot(func(saved SavedAgent) error {
+		agents = append(agents, saved)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot, agents
 }
 
 func TestTargetsAndHistoryOutliveTheServer(t *testing.T) {
@@ -71,15 +85,15 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 	a := newAgent(newTestFleet(), 1)
 	a.hello(accepting)
 	set := a.set(t, config("a"))
-	for message, damage := range map[string]func(*Snapshot){
-		"is missing":      func(s *Snapshot) { delete(s.Configs, set.Hash) },
-		"another content": func(s *Snapshot) { s.Configs[set.Hash] = map[string]string{"": "b"} },
-		"instance UID":    func(s *Snapshot) { s.Agents[0].InstanceUID = "x" },
-		`time "x"`:        func(s *Snapshot) { s.Agents[0].Wanted.ChangedAtUnixNano = "x" },
+	for message, damage := range map[string]func(*Snapshot, []SavedAgent){
+		"is missing":      func(s *Snapshot, _ []SavedAgent) { delete(s.Configs, set.Hash) },
+		"another content": func(s *Snapshot, _ []SavedAgent) { s.Configs[set.Hash] = map[string]string{"": "b"} },
+		"instance UID":    func(_ *Snapshot, agents []SavedAgent) { agents[0].InstanceUID = "x" },
+		`time "x"`:        func(_ *Snapshot, agents []SavedAgent) { agents[0].Wanted.ChangedAtUnixNano = "x" },
 	} {
-		snapshot := a.fleet.Snapshot()
-		damage(&snapshot)
-		if err := newTestFleet().Restore(snapshot); err == nil || !strings.Contains(err.Error(), message) {
+		snapshot, agents := snapshotOf(t, a.fleet)
+		damage(&snapshot, agents)
+		if err := newTestFleet().Restore(snapshot, agents); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("error is %v, want one with %q", err, message)
 		}
 	}

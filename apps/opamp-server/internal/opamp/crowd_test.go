@@ -201,7 +201,9 @@ func TestAThousandAgentsThatComeGoHangAndLie(t *testing.T) {
 				t.Error(err)
 			}
 			c.agents.List(fleet.Query{Limit: 1000})
-			c.agents.Snapshot()
+			if _, err := c.agents.Snapshot(func(fleet.SavedAgent) error { return nil }); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	passing.Wait()

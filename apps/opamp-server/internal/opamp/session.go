@@ -34,7 +34,7 @@ func defaultTiming() timing {
 		greeting: 10 * time.Second,
 		ping:     30 * time.Second,
 		silence:  75 * time.Second,
-		message:  15 * time.Second,
+		message:  10 * time.Second,
 		send:     5 * time.Second,
 	}
 }

@@ -2,10 +2,12 @@
 package state
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -22,7 +24,13 @@ const (
 	retryInterval = 30 * time.Second
 )
 
-type content struct {
+// line is one of the file: an agent, or the last one with all that is not of an agent. A fleet is large, and so never encoded as a whole.
+type line struct {
+	Agent *fleet.SavedAgent `json:"agent,omitempty"`
+	End   *end              `json:"end,omitempty"`
+}
+
+type end struct {
 	Version int `json:"version"`
 	fleet.Snapshot
 }
@@ -40,25 +48,38 @@ func Restore(path string, agents *fleet.Fleet, logger *slog.Logger) (*Keeper, er
 	if path == "" {
 		return k, nil
 	}
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// A folder that cannot be written is found now, not at the first change.
 		return k, k.save()
 	}
+	if err == nil {
+		err = read(file, agents)
+		// It was only read.
+		_ = file.Close()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("STATE_FILE: %w", err)
-	}
-	var saved content
-	if err := json.Unmarshal(data, &saved); err != nil {
-		return nil, fmt.Errorf("STATE_FILE: %s is not what this server has written; move it away to begin without targets: %w", path, err)
-	}
-	if saved.Version != version {
-		return nil, fmt.Errorf("STATE_FILE: %s has version %d, and this server knows %d; move it away to begin without targets", path, saved.Version, version)
-	}
-	if err := agents.Restore(saved.Snapshot); err != nil {
 		return nil, fmt.Errorf("STATE_FILE: %s cannot be used; move it away to begin without targets: %w", path, err)
 	}
 	return k, nil
+}
+
+func read(file io.Reader, agents *fleet.Fleet) error {
+	var saved []fleet.SavedAgent
+	for decoder := json.NewDecoder(bufio.NewReader(file)); ; {
+		var next line
+		if err := decoder.Decode(&next); err != nil {
+			return fmt.Errorf("it is not what this server has written: %w", err)
+		}
+		switch {
+		case next.Agent != nil:
+			saved = append(saved, *next.Agent)
+		case next.End == nil || next.End.Version != version:
+			return fmt.Errorf("it is not of version %d, which this server knows", version)
+		default:
+			return agents.Restore(next.End.Snapshot, saved)
+		}
+	}
 }
 
 // Run saves what changes until ctx is done, and then once more.
@@ -97,16 +118,11 @@ func (k *Keeper) trySave() bool {
 
 // save replaces the file as a whole: whoever reads it sees the state before or after.
 func (k *Keeper) save() error {
-	data, err := json.Marshal(content{version, k.agents.Snapshot()})
-	if err != nil {
-		return fmt.Errorf("encode state: %w", err)
-	}
 	file, err := os.CreateTemp(filepath.Dir(k.path), filepath.Base(k.path)+".*")
 	if err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Sync(), file.Close())
+	err = errors.Join(k.write(file), file.Sync(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), k.path)
 	}
@@ -114,4 +130,14 @@ func (k *Keeper) save() error {
 		return fmt.Errorf("save state: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
+}
+
+func (k *Keeper) write(file io.Writer) error {
+	buffered := bufio.NewWriter(file)
+	encoder := json.NewEncoder(buffered)
+	snapshot, err := k.agents.Snapshot(func(saved fleet.SavedAgent) error { return encoder.Encode(line{Agent: &saved}) })
+	if err == nil {
+		err = encoder.Encode(line{End: &end{version, snapshot}})
+	}
+	return errors.Join(err, buffered.Flush())
 }

@@ -113,9 +113,12 @@ func TestFailedSaveIsRepeated(t *testing.T) {
 func TestWhatCannotBeUsedSaysWhy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.json")
 	for content, message := range map[string]string{
-		"{":             "is not what this server has written",
-		`{"version":2}`: "has version 2, and this server knows 1",
-		`{"version":1,"configs":{"f00d":{"":"a"}}}`: "cannot be used",
+		"":                      "is not what this server has written",
+		"{":                     "is not what this server has written",
+		`{"agent":{}}`:          "is not what this server has written",
+		`{}`:                    "is not of version 1",
+		`{"end":{"version":2}}`: "is not of version 1",
+		`{"end":{"version":1,"configs":{"f00d":{"":"a"}}}}`: "has another content",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
