@@ -80,11 +80,7 @@ func Parse(files map[string]string) (*Config, error) {
 			problems = append(problems, Problem{File: name, Message: err.Error()})
 			continue
 		}
-		for _, path := range redacted(content) {
-			problems = append(problems, Problem{
-				name, path, "is [REDACTED], which stands for a secret that the Collector does not tell; give the value, or ${env:NAME}",
-			})
-		}
+		problems = append(problems, checkValues(name, content)...)
 		merge(merged, content)
 	}
 	// References go from file to file, so they are checked once all files are there.

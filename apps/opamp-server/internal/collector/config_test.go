@@ -112,6 +112,7 @@ func TestParseRefuses(t *testing.T) {
 		"a redacted value": {
 			"exporters: {otlp: {headers: {authorization: '[REDACTED]'}}}\n", "exporters.otlp.headers.authorization is [REDACTED]",
 		},
+		"endless nesting":                 {"receivers: {a: {b: " + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}}\n", "lies more than 100 values deep"},
 		"a redacted value without quotes": {"exporters: {otlp: {token: [REDACTED]}}\n", "exporters.otlp.token is [REDACTED]"},
 		"a redacted part in a list":       {"exporters: {otlp: {urls: ['a', 'https://me:[REDACTED]@b']}}\n", "exporters.otlp.urls[1] is [REDACTED]"},
 	} {

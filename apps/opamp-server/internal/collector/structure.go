@@ -168,35 +168,48 @@ func expands(value any) bool {
 	return ok && strings.Contains(text, "${")
 }
 
-// redacted returns the paths of values that a Collector has hidden. Without quotes, YAML makes a list of the mark.
-func redacted(value any) []string {
+// maxDepth bounds how deep values lie in each other; those of Collectors lie some ten deep.
+const maxDepth = 100
+
+// checkValues finds values that a Collector has hidden, and nesting that nobody needs.
+func checkValues(file string, value any) []Problem {
 	const mark = "REDACTED"
-	var paths []string
-	var walk func(path string, value any)
-	walk = func(path string, value any) {
+	var problems []Problem
+	hidden := func(path string) {
+		problems = append(problems, Problem{
+			file, path, "is [REDACTED], which stands for a secret that the Collector does not tell; give the value, or ${env:NAME}",
+		})
+	}
+	var walk func(path string, depth int, value any)
+	walk = func(path string, depth int, value any) {
+		if depth > maxDepth {
+			problems = append(problems, Problem{file, path[:min(len(path), maxDepth)] + "…", fmt.Sprintf("lies more than %d values deep", maxDepth)})
+			return
+		}
 		switch value := value.(type) {
 		case string:
 			if strings.Contains(value, "["+mark+"]") {
-				paths = append(paths, path)
+				hidden(path)
 			}
 		case []any:
+			// Without quotes, YAML makes a list of the mark.
 			if len(value) == 1 && value[0] == mark {
-				paths = append(paths, path)
+				hidden(path)
 				return
 			}
 			for index, element := range value {
-				walk(fmt.Sprintf("%s[%d]", path, index), element)
+				walk(fmt.Sprintf("%s[%d]", path, index), depth+1, element)
 			}
 		case map[string]any:
 			for _, key := range slices.Sorted(maps.Keys(value)) {
-				walk(strings.TrimPrefix(path+"."+key, "."), value[key])
+				walk(strings.TrimPrefix(path+"."+key, "."), depth+1, value[key])
 			}
 		case map[any]any:
 			for key, element := range value {
-				walk(strings.TrimPrefix(fmt.Sprintf("%s.%v", path, key), "."), element)
+				walk(strings.TrimPrefix(fmt.Sprintf("%s.%v", path, key), "."), depth+1, element)
 			}
 		}
 	}
-	walk("", value)
-	return paths
+	walk("", 0, value)
+	return problems
 }

@@ -31,6 +31,8 @@ type agent struct {
 	lastSeen time.Time
 	gone     bool
 	polls    bool
+	// saidGoodbye tells that it is gone by its own will.
+	saidGoodbye bool
 	// polling bounds how often an agent is answered that polls; nil until it does.
 	polling *rate.Limiter
 	// forgotten agents are no longer in the fleet.
@@ -118,7 +120,8 @@ func (a *agent) asksForFullState(now time.Time) bool {
 // report merges a message, which carries only what has changed since the previous one.
 func (a *agent) report(message *protobufs.AgentToServer, kept *texts, now time.Time) {
 	a.lastSeen = now
-	a.gone = message.AgentDisconnect != nil
+	a.saidGoodbye = message.AgentDisconnect != nil
+	a.gone = a.saidGoodbye
 	if message.Capabilities != 0 {
 		a.capabilities = protobufs.AgentCapabilities(message.Capabilities)
 	}

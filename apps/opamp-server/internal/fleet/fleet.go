@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	forgetAfter   = 24 * time.Hour
-	sweepInterval = time.Minute
+	forgetAfter = 24 * time.Hour
+	// Many agents make a new UID at each start: one that said goodbye, and for which nothing was set, will not come back.
+	forgetAfterGoodbye = 10 * time.Minute
+	sweepInterval      = time.Minute
 	// As many pushes run at once; each holds a copy of the configuration.
 	maxPushes = 64
 )
@@ -84,7 +86,10 @@ func (f *Fleet) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			f.forget(func(a *agent) bool { return now.Sub(a.lastSeen) > forgetAfter }, now)
+			f.forget(func(a *agent) bool {
+				away := now.Sub(a.lastSeen)
+				return away > forgetAfter || a.saidGoodbye && a.wanted == nil && away > forgetAfterGoodbye
+			}, now)
 		}
 	}
 }

@@ -598,6 +598,33 @@ func TestGoodbyeDisconnects(t *testing.T) {
 	}
 }
 
+func TestGoodbyeIsForgottenSoonUnlessSomethingWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := newTestFleet()
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { fleet.Run(ctx); close(done) }()
+		left, configured, lost := newAgent(fleet, 1), newAgent(fleet, 2), newAgent(fleet, 3)
+		for _, a := range []*testAgent{left, configured, lost} {
+			a.hello(accepting)
+		}
+		configured.set(t, config("a"))
+		for _, a := range []*testAgent{left, configured} {
+			a.send(func(m *protobufs.AgentToServer) { m.AgentDisconnect = &protobufs.AgentDisconnect{} })
+		}
+		time.Sleep(forgetAfterGoodbye - time.Second)
+		left.status(t)
+		time.Sleep(sweepInterval + time.Second)
+		if _, err := fleet.Detail(left.uid.String()); err == nil {
+			t.Error("an agent that said goodbye is kept")
+		}
+		configured.status(t)
+		lost.status(t)
+		end()
+		<-done
+	})
+}
+
 func TestHealthIsUnknownUntilReported(t *testing.T) {
 	a := newAgent(newTestFleet(), 1)
 	a.hello(accepting)

@@ -11,7 +11,7 @@ import (
 	"tinyolly.dev/apps/opamp-server/internal/collector"
 )
 
-var errTooLarge = errors.New("the body is larger than 512 KiB")
+var errTooLarge = errors.New("the body is larger than 256 KiB")
 
 // decode refuses unknown keys: a misspelt "instance" would otherwise configure every agent.
 func decode(w http.ResponseWriter, r *http.Request, into any) error {

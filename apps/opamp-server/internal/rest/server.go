@@ -13,7 +13,7 @@ import (
 	"tinyolly.dev/apps/opamp-server/internal/guard"
 )
 
-const maxBodySize = 512 << 10
+const maxBodySize = 256 << 10
 
 // Access is who may use the API.
 type Access struct {

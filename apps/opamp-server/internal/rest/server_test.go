@@ -334,7 +334,7 @@ func TestBadInput(t *testing.T) {
 		"no YAML":                 {"PUT", "/config", `{"config":"a: ["}`, 400, "invalid_yaml", "line 1"},
 		"no Collector's config":   {"PUT", "/config", `{"config":"a: 1"}`, 400, "invalid_yaml", "no section"},
 		"a redacted secret":       {"PUT", "/config", `{"config":"exporters: {a: {key: '[REDACTED]'}}"}`, 400, "invalid_yaml", "exporters.a.key is [REDACTED]"},
-		"too large":               {"PUT", "/config", `{"config":"` + strings.Repeat("a", maxBodySize) + `"}`, 413, "too_large", "512 KiB"},
+		"too large":               {"PUT", "/config", `{"config":"` + strings.Repeat("a", maxBodySize) + `"}`, 413, "too_large", "256 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reply := call(t, test.method, s.rest+test.path, test.body, nil)
@@ -375,7 +375,7 @@ func TestProblems(t *testing.T) {
 		"old If-Match":       {"PUT", "/api/v1/config", good, http.Header{"If-Match": {`"7"`}}, 412, "revision 0 by now, not 7"},
 		"old If-Match, away": {"DELETE", "/api/v1/config", "", http.Header{"If-Match": {`"7"`}}, 412, "revision 0 by now, not 7"},
 		"no JSON":            {"PUT", "/api/v1/config", "x", any, 400, "invalid character"},
-		"too large":          {"PUT", "/api/v1/config", filesOf(t, map[string]string{"": strings.Repeat("a", maxBodySize)}), any, 413, "512 KiB"},
+		"too large":          {"PUT", "/api/v1/config", filesOf(t, map[string]string{"": strings.Repeat("a", maxBodySize)}), any, 413, "256 KiB"},
 		"no files":           {"PUT", "/api/v1/config", "{}", any, 422, "has no file"},
 		"two problems":       {"PUT", "/api/v1/config", `{"files":{"a":"receiver: {}\nexporter: {}"}}`, any, 422, "exporter"},
 		"unknown past":       {"GET", "/api/v1/configs/f00d", "", nil, 404, "history has no configuration"},
