@@ -132,9 +132,6 @@ func (f *Fleet) Receive(link *Link, message *protobufs.AgentToServer) *protobufs
 	}
 	if !known.sequenceOf(message, now) {
 		f.logger.Warn("two agents have one instance UID, and one of them is given another", "instance", id.String())
-		if known.link == link {
-			known.link = nil
-		}
 		return identifyAnew(message)
 	}
 	if link != nil && known.link != link && !slices.Contains(link.agents, known) {

@@ -351,6 +351,61 @@ func TestFailedConfigIsOfferedOnceAndStaysFailed(t *testing.T) {
 	})
 }
 
+func TestSupervisorThatStartsWithWhatFailedDoesNotHideIt(t *testing.T) {
+	a, bad := newAgent(newTestFleet(), 1), config("b")
+	a.hello(accepting)
+	a.set(t, bad)
+	a.send(nil)
+	a.reports(failed, bad, "no such exporter")
+	a.reports(applying, bad, "")
+	a.expect(t, Failed, "no such exporter")
+	a.reports(applied, bad, "")
+	a.expect(t, Applied, "")
+}
+
+func TestReportsAreShortened(t *testing.T) {
+	a := newAgent(newTestFleet(), 1)
+	a.hello(accepting)
+	long := strings.Repeat("ä", maxReportedText)
+	a.send(func(m *protobufs.AgentToServer) {
+		m.Health = &protobufs.ComponentHealth{LastError: long}
+		m.RemoteConfigStatus = &protobufs.RemoteConfigStatus{
+			Status: failed, ErrorMessage: long, LastRemoteConfigHash: make([]byte, 2*maxReportedHash),
+		}
+	})
+	files := map[string]string{}
+	for index := range maxReportedFiles + 1 {
+		files[fmt.Sprint(index)] = fmt.Sprint(index)
+	}
+	a.reportsEffective(files)
+	status := a.status(t)
+	for name, text := range map[string]string{"health": status.HealthError, "status": status.RemoteConfig.Error} {
+		if len(text) > maxReportedText+len("…") || !strings.HasSuffix(text, "ä…") {
+			t.Errorf("%s has %d bytes and ends in %q", name, len(text), text[len(text)-10:])
+		}
+	}
+	if got := len(status.RemoteConfig.Hash) / 2; got != maxReportedHash {
+		t.Errorf("the hash has %d bytes, want %d", got, maxReportedHash)
+	}
+	if got := len(status.Effective.Files); got != maxReportedFiles || !status.Effective.Omitted {
+		t.Errorf("%d files are kept, want %d and that there are more", got, maxReportedFiles)
+	}
+}
+
+func TestConnectionsThatSpeakForOneAgentByTurnsDoNotGrow(t *testing.T) {
+	a := newAgent(newTestFleet(), 1)
+	links := []*Link{{Sender: newSender()}, {Sender: newSender()}}
+	for turn := range 10 {
+		a.link = links[turn%2]
+		a.hello(accepting)
+	}
+	for _, link := range links {
+		if len(link.agents) != 1 {
+			t.Errorf("a connection has %d agents, want 1", len(link.agents))
+		}
+	}
+}
+
 func TestOldFailureIsNoAnswerToANewAttempt(t *testing.T) {
 	a, bad := newAgent(newTestFleet(), 1), config("b")
 	a.hello(accepting)
@@ -384,6 +439,51 @@ func TestAgentThatLostItsStateIsOfferedItsConfigAgain(t *testing.T) {
 	a.reports(applied, wanted, "")
 	if !offers(a.hello(accepting), wanted) {
 		t.Error("the configuration was not offered again")
+	}
+}
+
+func TestAgentThatLosesItsStateNowAndThenIsNeverGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, wanted := newAgent(newTestFleet(), 1), config("a")
+		a.hello(accepting)
+		a.set(t, wanted)
+		reply := a.send(nil)
+		for loss := range 2 * maxOffers {
+			if !offers(reply, wanted) {
+				t.Fatalf("the configuration was not offered when it was lost for the %dth time", loss)
+			}
+			a.reports(applied, wanted, "")
+			time.Sleep(steadyAfter)
+			reply = a.hello(accepting)
+		}
+	})
+}
+
+// late is a connection that is busy: what is pushed waits.
+type late struct {
+	*sender
+	waiting chan func() *protobufs.ServerToAgent
+}
+
+func (l late) Push(next func() *protobufs.ServerToAgent) { l.waiting <- next }
+
+func TestPushThatComesTooLateSendsNothing(t *testing.T) {
+	a := newAgent(newTestFleet(), 1)
+	busy := late{newSender(), make(chan func() *protobufs.ServerToAgent)}
+	a.link = &Link{Sender: busy}
+	a.hello(accepting)
+	a.set(t, config("a"))
+	next := <-busy.waiting
+	a.link = &Link{Sender: newSender()}
+	if !offers(a.hello(accepting), config("a")) {
+		t.Error("the configuration was not offered over the new connection")
+	}
+	if message := next(); message != nil {
+		t.Errorf("%v is sent over the old connection", message)
+	}
+	a.set(t, config("b"))
+	if message := next(); message != nil {
+		t.Errorf("%v is sent over the old connection", message)
 	}
 }
 
@@ -527,7 +627,7 @@ func TestSilentPollingAgentIsDisconnectedAndForgotten(t *testing.T) {
 		if got := a.status(t).Connection; got != Disconnected {
 			t.Errorf("the agent is %s", got)
 		}
-		time.Sleep(forgetAfter + sweepInterval)
+		time.Sleep(forgetAfter + 2*sweepInterval)
 		if list := a.fleet.List(Query{Limit: 1}); list.Total != 0 {
 			t.Errorf("agents are %v, want none", list)
 		}
@@ -614,7 +714,7 @@ func TestGoodbyeIsForgottenSoonUnlessSomethingWasSet(t *testing.T) {
 		}
 		time.Sleep(forgetAfterGoodbye - time.Second)
 		left.status(t)
-		time.Sleep(sweepInterval + time.Second)
+		time.Sleep(2 * sweepInterval)
 		if _, err := fleet.Detail(left.uid.String()); err == nil {
 			t.Error("an agent that said goodbye is kept")
 		}

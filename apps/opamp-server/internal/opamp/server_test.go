@@ -282,9 +282,9 @@ func manyFiles(t testing.TB) []byte {
 	for index := range maxConfigFiles + 1 {
 		files[fmt.Sprint(index)] = ""
 	}
-	return encode(t, &protobufs.AgentToServer{
-		EffectiveConfig: &protobufs.EffectiveConfig{ConfigMap: collector.Trust(files).Remote().Config},
-	})
+	message := hello(uuid.New())
+	message.EffectiveConfig = &protobufs.EffectiveConfig{ConfigMap: collector.Trust(files).Remote().Config}
+	return encode(t, message)
 }
 
 func nested(uid uuid.UUID, depth int) *protobufs.AgentToServer {

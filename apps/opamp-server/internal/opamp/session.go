@@ -68,7 +68,6 @@ func (s *session) run() {
 	}()
 	s.pinging = time.AfterFunc(math.MaxInt64, s.ping)
 	s.pinging.Reset(s.timing.ping)
-	s.conn.SetReadLimit(maxMessageSize)
 	s.conn.SetPongHandler(func(string) error {
 		if s.reading || !s.greeted {
 			return nil
@@ -189,7 +188,7 @@ func (s *session) end(err error) {
 	}
 	s.logger.Warn("connection ended", "error", err, "peer", s.conn.RemoteAddr().String())
 	code := websocket.ClosePolicyViolation
-	if errors.Is(err, websocket.ErrReadLimit) || errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) {
 		code = websocket.CloseMessageTooBig
 	}
 	const maxReason = 100
