@@ -28,7 +28,7 @@ import (
 const (
 	fleetSize     = 10_000
 	maxPushTime   = 2 * time.Minute
-	maxPushCPU    = 10 * time.Second
+	maxPushCPU    = 15 * time.Second
 	maxListTime   = time.Second
 	maxListBytes  = 2 << 20
 	maxResidentKB = 110_000

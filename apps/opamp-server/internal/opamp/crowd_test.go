@@ -166,7 +166,7 @@ func (c *crowd) polls(random *rand.Rand) {
 func TestAThousandAgentsThatComeGoHangAndLie(t *testing.T) {
 	before := runtime.NumGoroutine()
 	c := &crowd{
-		served: serve(t, func(h *handler) { h.timing.ping, h.timing.silence = 200*time.Millisecond, 2*time.Second }),
+		served: serve(t, func(h *handler) { h.timing.ping, h.timing.silence = time.Second, 10*time.Second }),
 		t:      t, done: make(chan struct{}),
 	}
 	uids := func(count int) []uuid.UUID {

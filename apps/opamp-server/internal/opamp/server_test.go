@@ -94,7 +94,7 @@ func dial(t testing.TB, address string, uid uuid.UUID) *websocket.Conn {
 
 func (s served) await(t testing.TB, uid uuid.UUID, wanted fleet.Connection) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		detail, err := s.agents.Detail(uid.String())
 		if err == nil && detail.Connection == wanted {
 			return
@@ -108,7 +108,7 @@ func (s served) await(t testing.TB, uid uuid.UUID, wanted fleet.Connection) {
 // ends tells how the server ends a connection.
 func ends(t testing.TB, socket *websocket.Conn) error {
 	t.Helper()
-	if err := socket.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	for {
@@ -156,66 +156,6 @@ func TestLostConnectionDisconnectsItsAgent(t *testing.T) {
 	socket := dial(t, s.address, uid)
 	s.await(t, uid, fleet.Connected)
 	if err := socket.NetConn().Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.await(t, uid, fleet.Disconnected)
-}
-
-func TestHungAgentIsDisconnected(t *testing.T) {
-	s, uid := serve(t, func(h *handler) {
-		h.timing.ping, h.timing.silence = 20*time.Millisecond, 100*time.Millisecond
-	}), uuid.New()
-	// Nobody reads from it, so that no ping is answered.
-	dial(t, s.address, uid)
-	s.await(t, uid, fleet.Disconnected)
-}
-
-func TestAgentThatAnswersPingsStaysConnected(t *testing.T) {
-	s, uid := serve(t, func(h *handler) {
-		h.timing.ping, h.timing.silence = 10*time.Millisecond, time.Second
-	}), uuid.New()
-	socket := dial(t, s.address, uid)
-	var pings atomic.Int32
-	answer := socket.PingHandler()
-	enough := make(chan struct{})
-	socket.SetPingHandler(func(data string) error {
-		if pings.Add(1) == 200 {
-			close(enough)
-		}
-		return answer(data)
-	})
-	go func() { _, _, _ = socket.ReadMessage() }()
-	// 200 pings take twice as long as silence may.
-	<-enough
-	s.await(t, uid, fleet.Connected)
-}
-
-func TestConnectionThatSaysNothingIsEnded(t *testing.T) {
-	s := serve(t, func(h *handler) { h.timing.greeting, h.timing.ping = 100*time.Millisecond, 10*time.Millisecond })
-	// Its pongs do not count.
-	_ = ends(t, open(t, s.address))
-}
-
-func TestMessageThatNeverEndsIsEnded(t *testing.T) {
-	s, uid := serve(t, func(h *handler) { h.timing.message, h.timing.ping = 100*time.Millisecond, 10*time.Millisecond }), uuid.New()
-	socket := dial(t, s.address, uid)
-	writer, err := socket.NextWriter(websocket.BinaryMessage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// More than the buffer, so that a first fragment is sent.
-	if _, err := writer.Write(make([]byte, 10_000)); err != nil {
-		t.Fatal(err)
-	}
-	_ = ends(t, socket)
-	s.await(t, uid, fleet.Disconnected)
-}
-
-func TestAgentThatTakesNothingIsDisconnected(t *testing.T) {
-	s, uid := serve(t, func(h *handler) { h.timing.send, h.timing.ping = 50*time.Millisecond, time.Hour }), uuid.New()
-	dial(t, s.address, uid)
-	large := strings.Repeat("x", 8<<20)
-	if _, err := s.agents.Set(uid.String(), collector.Trust(collector.One(large)), fleet.AnyRevision, "me"); err != nil {
 		t.Fatal(err)
 	}
 	s.await(t, uid, fleet.Disconnected)
@@ -385,7 +325,7 @@ func TestMoreConnectionsThanAllowedAreRefused(t *testing.T) {
 		t.Errorf("response is %v (%v), want that the agent comes later", response, err)
 	}
 	_ = first.Close()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if socket, _, err := websocket.DefaultDialer.Dial("ws://"+s.address, nil); err == nil {
 			_ = socket.Close()
 			return
