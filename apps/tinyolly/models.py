@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     JsonValue,
 )
 from pydantic.alias_generators import to_camel
@@ -85,24 +86,42 @@ class Status(Model):
 class Scope(Model):
     name: str
     version: str
+    attributes: Attributes
+    dropped_attributes_count: int
+
+
+class Sourced(Model):
+    """What all signals say about where they come from."""
+
+    resource: Attributes
+    resource_schema_url: str
+    resource_dropped_attributes_count: int
+    scope: Scope
+    schema_url: str
 
 
 class SpanEvent(Model):
     time_unix_nano: UnixNano
     name: str
     attributes: Attributes
+    dropped_attributes_count: int
 
 
 class SpanLink(Model):
     trace_id: str
     span_id: str
+    trace_state: str
+    flags: int
     attributes: Attributes
+    dropped_attributes_count: int
 
 
-class Span(Model):
+class Span(Sourced):
     trace_id: str
     span_id: str
     parent_span_id: str
+    trace_state: str
+    flags: int
     name: str
     kind: Literal["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
     start_time_unix_nano: UnixNano
@@ -111,10 +130,11 @@ class Span(Model):
     status: Status
     service: str
     attributes: Attributes
-    resource: Attributes
-    scope: Scope
+    dropped_attributes_count: int
     events: list[SpanEvent]
+    dropped_events_count: int
     links: list[SpanLink]
+    dropped_links_count: int
 
 
 class Trace(Model):
@@ -122,17 +142,20 @@ class Trace(Model):
     spans: list[Span]
 
 
-class LogRecord(Model):
+class LogRecord(Sourced):
     id: str
     time_unix_nano: UnixNano
+    observed_time_unix_nano: UnixNano
+    event_name: str
     severity_number: int
     severity_text: str
     body: JsonValue
     service: str
     trace_id: str
     span_id: str
+    flags: int
     attributes: Attributes
-    resource: Attributes
+    dropped_attributes_count: int
 
 
 class Logs(Model):
@@ -153,40 +176,77 @@ class Metrics(Model):
     metrics: list[Metric]
 
 
-class NumberPoint(Model):
+class Exemplar(Model):
     time_unix_nano: UnixNano
-    value: int | float | None
+    value: int | float | None = None
+    trace_id: str
+    span_id: str
+    attributes: Attributes
+
+
+class Point(Model):
+    time_unix_nano: UnixNano
+    start_time_unix_nano: UnixNano
+    flags: int
+    exemplars: list[Exemplar]
+
+
+class NumberPoint(Point):
+    value: int | float | None = None
 
 
 class Quantile(Model):
     quantile: float
-    value: float | None
+    value: float | None = None
 
 
-class DistributionPoint(Model):
-    time_unix_nano: UnixNano
+class Buckets(Model):
+    offset: int
+    bucket_counts: list[int]
+
+
+class Exponential(Model):
+    scale: int
+    zero_count: int
+    zero_threshold: float | None = None
+    positive: Buckets
+    negative: Buckets
+
+
+class DistributionPoint(Point):
+    """Bounds and counts of an exponential histogram are those of its buckets, for charts."""
+
     count: int
-    sum: float | None
-    min: float | None
-    max: float | None
-    bounds: list[float] | None
-    bucket_counts: list[int] | None
-    quantiles: list[Quantile] | None
+    sum: float | None = None
+    min: float | None = None
+    max: float | None = None
+    bounds: list[float] | None = None
+    bucket_counts: list[int] | None = None
+    exponential: Exponential | None = None
+    quantiles: list[Quantile] | None = None
 
 
-class Series(Model):
-    service: str
-    attributes: Attributes
-    points: list[NumberPoint | DistributionPoint]
-
-
-class MetricSeries(Model):
+class Description(Model):
     name: str
     type: Literal["gauge", "sum", "histogram", "exponentialHistogram", "summary"]
     unit: str
     description: str
     temporality: Literal["", "DELTA", "CUMULATIVE"]
     monotonic: bool
+    metadata: Attributes
+
+
+class Series(Sourced):
+    service: str
+    attributes: Attributes
+    metric: Description
+    # In this order, since a distribution has all that a number must have.
+    points: list[Annotated[DistributionPoint | NumberPoint, Field(union_mode="left_to_right")]]
+
+
+class MetricSeries(Description):
+    """The description is the last one that came; each series has its own."""
+
     series: list[Series]
 
 

@@ -1,5 +1,6 @@
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain
 from typing import cast
 
@@ -31,7 +32,7 @@ class LogStore:
         self._ttl_seconds = ttl_seconds
         self._limit = limit
 
-    async def add(self, records: list[LogRecord]) -> None:
+    async def add(self, records: Sequence[LogRecord]) -> None:
         if not records:
             return
         now = time.time()
@@ -56,9 +57,9 @@ class LogStore:
             self.trim(pipe, now)
             await pipe.execute()
 
-    def trim(self, pipe: Pipeline, now: float) -> None:
+    def trim(self, pipe: Pipeline, now: float, limit: int | None = None) -> None:
         cutoff = int((now - self._ttl_seconds) * MICROS_PER_SECOND)
-        pipe.eval(TRIM_LOGS, 1, "logs:arrivals", cutoff, self._limit)
+        pipe.eval(TRIM_LOGS, 1, "logs:arrivals", cutoff, self._limit if limit is None else limit)
 
     def count(self, pipe: Pipeline) -> None:
         pipe.zcard("logs:arrivals")

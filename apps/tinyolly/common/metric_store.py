@@ -1,32 +1,34 @@
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from common.exponential import explicit_buckets
 from common.paging import MICROS_PER_SECOND, NANOS_PER_MICRO
-from common.telemetry import Metric, Point, Sample, SeriesLabels
+from common.telemetry import Metric, NumberPoint, Point, Sample, SeriesLabels
 
 _MAX_POINTS_PER_SERIES = 2_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_metric = msgspec.msgpack.Decoder(Metric).decode
 _decode_labels = msgspec.msgpack.Decoder(SeriesLabels).decode
-_decode_point = msgspec.msgpack.Decoder(Point).decode
+_decode_point: Callable[[bytes], Point] = msgspec.msgpack.Decoder(Point).decode
 
 
-class MetricOverview(Metric, frozen=True):
+class MetricOverview(Metric, frozen=True, kw_only=True):
     services: list[str]
     series_count: int
 
 
-class Series(SeriesLabels, frozen=True):
+class Series(SeriesLabels, frozen=True, kw_only=True):
     points: list[Point]
 
 
-class MetricSeries(Metric, frozen=True):
+class MetricSeries(Metric, frozen=True, kw_only=True):
     series: list[Series]
 
 
@@ -50,7 +52,7 @@ class MetricStore:
         self._ttl_seconds = ttl_seconds
         self._limit = limit
 
-    async def add(self, samples: list[Sample]) -> int:
+    async def add(self, samples: Sequence[Sample]) -> int:
         """Store the samples and return how many points were refused for the limit of series."""
         now = time.time()
         accepted, refused = await self._admit(samples, now)
@@ -67,7 +69,7 @@ class MetricStore:
                 arrivals[f"metric-series:{name}"][series_id] = arrival
                 arrivals[f"metric-services:{name}"][sample.labels.service] = arrival
                 pipe.set(f"series:{series_id}", _encode(sample.labels), ex=ttl)
-                self._add_points(pipe, f"points:{series_id}", sample.points)
+                self._add_points(pipe, f"points:{series_id}", sample.points, now)
             for key, members in arrivals.items():
                 pipe.zadd(key, members)
                 pipe.zremrangebyscore(key, "-inf", f"({self._cutoff(now)}")
@@ -121,10 +123,14 @@ class MetricStore:
                 pipe.get(f"series:{member.decode()}")
                 pipe.zrangebyscore(f"points:{member.decode()}", since, "+inf")
             replies = await pipe.execute()
+        described = _decode_metric(metric)
         return MetricSeries(
-            **msgspec.structs.asdict(_decode_metric(metric)),
+            **msgspec.structs.asdict(described),
             series=[
-                Series(labels.service, labels.attributes, list(map(_decode_point, points)))
+                Series(
+                    **msgspec.structs.asdict(labels) | {"metric": labels.metric or described},
+                    points=list(map(_drawable, points)),
+                )
                 for labels, points in (
                     (_decode_labels(encoded), points)
                     for encoded, points in zip(replies[::2], replies[1::2], strict=True)
@@ -133,7 +139,9 @@ class MetricStore:
             ],
         )
 
-    async def _admit(self, samples: list[Sample], now: float) -> tuple[list[Sample], list[Sample]]:
+    async def _admit(
+        self, samples: Sequence[Sample], now: float
+    ) -> tuple[list[Sample], list[Sample]]:
         if not samples:
             return [], []
         cutoff = self._cutoff(now)
@@ -153,10 +161,12 @@ class MetricStore:
                 room -= is_new
         return accepted, refused
 
-    def _add_points(self, pipe: Pipeline, key: str, points: list[Point]) -> None:
+    def _add_points(self, pipe: Pipeline, key: str, points: list[Point], now: float) -> None:
         times = {_encode(point): point.time_unix_nano // NANOS_PER_MICRO for point in points}
-        # Relative to the newest point, not to the clock: a sender's clock may be wrong.
-        oldest = max(times.values()) - self._ttl_seconds * MICROS_PER_SECOND
+        # Relative to the newest point, since a sender's clock may be slow, but never to the future:
+        # one wrong time would drop all points that are right.
+        newest = min(max(times.values()), int(now * MICROS_PER_SECOND))
+        oldest = newest - self._ttl_seconds * MICROS_PER_SECOND
         pipe.zadd(key, times)
         pipe.zremrangebyscore(key, "-inf", f"({oldest}")
         pipe.zremrangebyrank(key, 0, -_MAX_POINTS_PER_SERIES - 1)
@@ -164,3 +174,11 @@ class MetricStore:
 
     def _cutoff(self, now: float) -> int:
         return int((now - self._ttl_seconds) * MICROS_PER_SECOND)
+
+
+def _drawable(encoded: bytes) -> Point:
+    point = _decode_point(encoded)
+    if isinstance(point, NumberPoint) or point.exponential is None:
+        return point
+    bounds, bucket_counts = explicit_buckets(point.exponential)
+    return msgspec.structs.replace(point, bounds=bounds, bucket_counts=bucket_counts)

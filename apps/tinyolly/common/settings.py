@@ -12,6 +12,11 @@ class Settings(BaseSettings):
     # Not PORT or REDIS_PORT: a Kubernetes Service of that name injects `tcp://…` into them.
     ui_port: int = Field(default=5002, ge=0, le=65535)
     receiver_port: int = Field(default=4343, ge=0, le=65535)
+    # OTLP's own ports, for senders of which only the host is set.
+    receiver_grpc_port: int = Field(default=4317, ge=0, le=65535)
+    receiver_http_port: int = Field(default=4318, ge=0, le=65535)
+    # Of one request, uncompressed. Parsed, it takes several times as much memory.
+    max_request_bytes: int = Field(default=20 * 1024 * 1024, ge=1)
 
     redis_url: str = Field(default="redis://localhost:6379/0", pattern="^(rediss?|unix)://")
     redis_password: SecretStr | None = None

@@ -67,7 +67,7 @@ class SpanStore:
         self._ttl_seconds = ttl_seconds
         self._limit = limit
 
-    async def add(self, spans: list[Span]) -> None:
+    async def add(self, spans: Sequence[Span]) -> None:
         if not spans:
             return
         now = time.time()
@@ -111,10 +111,9 @@ class SpanStore:
             self.trim(pipe, now)
             await pipe.execute()
 
-    def trim(self, pipe: Pipeline, now: float) -> None:
-        pipe.eval(
-            TRIM_SPANS, 1, "spans", int((now - self._ttl_seconds) * MICROS_PER_SECOND), self._limit
-        )
+    def trim(self, pipe: Pipeline, now: float, limit: int | None = None) -> None:
+        cutoff = int((now - self._ttl_seconds) * MICROS_PER_SECOND)
+        pipe.eval(TRIM_SPANS, 1, "spans", cutoff, self._limit if limit is None else limit)
 
     def count(self, pipe: Pipeline) -> None:
         pipe.zcard("traces")

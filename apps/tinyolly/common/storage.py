@@ -12,6 +12,7 @@ from common.settings import Settings
 from common.span_store import SpanStore
 
 _TIMEOUT_SECONDS = 2
+_KEPT_WHEN_FULL = 0.9
 
 
 class Stats(msgspec.Struct, frozen=True):
@@ -58,11 +59,23 @@ class Storage:
 
     async def trim(self) -> None:
         """Drop what is past its time, also when nothing new arrives."""
-        async with self._redis.pipeline() as pipe:
+        # Not as a transaction, which a full Redis refuses whatever it holds.
+        async with self._redis.pipeline(transaction=False) as pipe:
             now = time.time()
             self.spans.trim(pipe, now)
             self.logs.trim(pipe, now)
             self.metrics.trim(pipe, now)
+            await pipe.execute()
+
+    async def make_room(self) -> None:
+        """Drop the oldest part of the spans and the log records, before their time."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            self.spans.count(pipe)
+            self.logs.count(pipe)
+            _, spans, logs = await pipe.execute()
+            now = time.time()
+            self.spans.trim(pipe, now, int(spans * _KEPT_WHEN_FULL))
+            self.logs.trim(pipe, now, int(logs * _KEPT_WHEN_FULL))
             await pipe.execute()
 
     async def stats(self) -> Stats:

@@ -27,6 +27,8 @@ class Status(msgspec.Struct, array_like=True, frozen=True):
 class Scope(msgspec.Struct, array_like=True, frozen=True):
     name: str = ""
     version: str = ""
+    attributes: Attributes = {}
+    dropped_attributes_count: int = 0
 
 
 class Peer(msgspec.Struct, array_like=True, frozen=True):
@@ -40,12 +42,16 @@ class SpanEvent(msgspec.Struct, array_like=True, frozen=True):
     time_unix_nano: int
     name: str
     attributes: Attributes
+    dropped_attributes_count: int = 0
 
 
 class SpanLink(msgspec.Struct, array_like=True, frozen=True):
     trace_id: str
     span_id: str
     attributes: Attributes
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes_count: int = 0
 
 
 class SpanHead(msgspec.Struct, array_like=True, frozen=True):
@@ -77,10 +83,19 @@ class Span(SpanHead, array_like=True, frozen=True):
     scope: Scope
     events: list[SpanEvent]
     links: list[SpanLink]
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes_count: int = 0
+    dropped_events_count: int = 0
+    dropped_links_count: int = 0
+    schema_url: str = ""
+    resource_schema_url: str = ""
+    resource_dropped_attributes_count: int = 0
 
 
 class LogRecord(msgspec.Struct, array_like=True, frozen=True):
     id: str
+    # The sender's time; without one, when the record was observed or arrived.
     time_unix_nano: int
     severity_number: int
     severity_text: str
@@ -90,16 +105,54 @@ class LogRecord(msgspec.Struct, array_like=True, frozen=True):
     span_id: str
     attributes: Attributes
     resource: Attributes
+    scope: Scope = Scope()
+    observed_time_unix_nano: int = 0
+    event_name: str = ""
+    flags: int = 0
+    dropped_attributes_count: int = 0
+    schema_url: str = ""
+    resource_schema_url: str = ""
+    resource_dropped_attributes_count: int = 0
 
 
-class NumberPoint(msgspec.Struct, tag="number", frozen=True):
+class Exemplar(msgspec.Struct, array_like=True, frozen=True):
+    """A measurement that a point counts, with the span in which it was taken."""
+
     time_unix_nano: int
     value: float | int | None
+    trace_id: str
+    span_id: str
+    attributes: Attributes
+
+
+class NumberPoint(msgspec.Struct, tag="number", frozen=True, omit_defaults=True):
+    time_unix_nano: int
+    value: float | int | None
+    start_time_unix_nano: int = 0
+    flags: int = 0
+    exemplars: list[Exemplar] = []
 
 
 class Quantile(msgspec.Struct, array_like=True, frozen=True):
     quantile: float
     value: float | None
+
+
+class Buckets(msgspec.Struct, array_like=True, frozen=True):
+    """Bucket i of one sign: up to base ** (offset + i + 1), where base is 2 ** (2 ** -scale)."""
+
+    offset: int = 0
+    bucket_counts: list[int] = []
+
+
+class Exponential(msgspec.Struct, array_like=True, frozen=True):
+    """The buckets of an exponential histogram's point, as they were sent."""
+
+    scale: int
+    zero_count: int
+    zero_threshold: float | None
+    positive: Buckets
+    negative: Buckets
 
 
 class DistributionPoint(msgspec.Struct, tag="distribution", frozen=True, omit_defaults=True):
@@ -113,6 +166,10 @@ class DistributionPoint(msgspec.Struct, tag="distribution", frozen=True, omit_de
     bounds: list[float] | None = None
     bucket_counts: list[int] | None = None
     quantiles: list[Quantile] | None = None
+    start_time_unix_nano: int = 0
+    flags: int = 0
+    exemplars: list[Exemplar] = []
+    exponential: Exponential | None = None
 
 
 Point = NumberPoint | DistributionPoint
@@ -125,11 +182,20 @@ class Metric(msgspec.Struct, frozen=True):
     description: str
     temporality: Temporality
     monotonic: bool
+    metadata: Attributes = {}
 
 
 class SeriesLabels(msgspec.Struct, array_like=True, frozen=True):
+    """Where the points of one series come from, and what they are."""
+
     service: str
     attributes: Attributes
+    metric: Metric | None = None
+    resource: Attributes = {}
+    scope: Scope = Scope()
+    schema_url: str = ""
+    resource_schema_url: str = ""
+    resource_dropped_attributes_count: int = 0
 
 
 class Sample(msgspec.Struct, frozen=True):

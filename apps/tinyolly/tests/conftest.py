@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings()
+    return Settings(receiver_port=0, receiver_grpc_port=0, receiver_http_port=0)
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def storage(redis: Redis, settings: Settings) -> Storage:
 
 
 @pytest.fixture
-async def receiver(storage: Storage) -> AsyncIterator[Receiver]:
-    receiver = Receiver(storage, "127.0.0.1:0")
+async def receiver(storage: Storage, settings: Settings) -> AsyncIterator[Receiver]:
+    receiver = Receiver(storage, settings)
     await receiver.start()
     yield receiver
     await receiver.stop()
@@ -47,8 +47,15 @@ async def receiver(storage: Storage) -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def channel(receiver: Receiver) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{receiver.port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{receiver.grpc_ports[0]}") as channel:
         yield channel
+
+
+@pytest.fixture
+async def http(receiver: Receiver) -> AsyncIterator[httpx.AsyncClient]:
+    url = f"http://127.0.0.1:{receiver.http_port}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ from tests.samples import MILLISECOND, START, hex_id, log, span, trace_id
 
 pytestmark = pytest.mark.anyio
 
+NO_SCOPE = {"name": "", "version": "", "attributes": {}, "droppedAttributesCount": 0}
+NO_SCHEMA = {"schemaUrl": "", "resourceSchemaUrl": "", "resourceDroppedAttributesCount": 0}
+NOTHING_MORE = {**NO_SCHEMA, "flags": 0, "droppedAttributesCount": 0}
+
 Get = Callable[..., Awaitable[Any]]
 
 
@@ -171,9 +175,29 @@ async def test_a_trace(get: Get) -> None:
         "service": "pay",
         "attributes": {"db.system": "mysql"},
         "resource": {"service.name": "pay"},
-        "scope": {"name": "lib", "version": "1.2"},
-        "events": [{"timeUnixNano": str(START), "name": "exception", "attributes": {}}],
-        "links": [{"traceId": trace_id(5), "spanId": hex_id(6), "attributes": {}}],
+        "scope": {**NO_SCOPE, "name": "lib", "version": "1.2"},
+        **NOTHING_MORE,
+        "traceState": "",
+        "events": [
+            {
+                "timeUnixNano": str(START),
+                "name": "exception",
+                "attributes": {},
+                "droppedAttributesCount": 0,
+            }
+        ],
+        "droppedEventsCount": 0,
+        "links": [
+            {
+                "traceId": trace_id(5),
+                "spanId": hex_id(6),
+                "traceState": "",
+                "flags": 0,
+                "attributes": {},
+                "droppedAttributesCount": 0,
+            }
+        ],
+        "droppedLinksCount": 0,
     }
 
 
@@ -193,6 +217,10 @@ async def test_logs(get: Get) -> None:
         "spanId": hex_id(2),
         "attributes": {"n": 1},
         "resource": {"service.name": "pay"},
+        "scope": NO_SCOPE,
+        **NOTHING_MORE,
+        "observedTimeUnixNano": "0",
+        "eventName": "",
     }
     assert [item["body"] for item in (await get("/api/logs"))["logs"]] == [
         {"text": "failed"},
@@ -276,20 +304,31 @@ async def test_metrics(get: Get, channel: grpc.aio.Channel) -> None:
         "services": ["shop"],
         "seriesCount": 1,
     }
-    assert await get("/api/metrics/series", name="latency", sinceSeconds=60) == {
+    description = {
         "name": "latency",
         "type": "histogram",
         "unit": "ms",
         "description": "how long",
         "temporality": "CUMULATIVE",
         "monotonic": False,
+        "metadata": {},
+    }
+    assert await get("/api/metrics/series", name="latency", sinceSeconds=60) == {
+        **description,
         "series": [
             {
                 "service": "shop",
+                "metric": description,
                 "attributes": {"route": "/"},
+                "resource": {"service.name": "shop"},
+                "scope": NO_SCOPE,
+                **NO_SCHEMA,
                 "points": [
                     {
                         "timeUnixNano": str(now),
+                        "startTimeUnixNano": "0",
+                        "flags": 0,
+                        "exemplars": [],
                         "count": 1,
                         "sum": 2.5,
                         "bounds": [1.0],
@@ -302,7 +341,7 @@ async def test_metrics(get: Get, channel: grpc.aio.Channel) -> None:
     [series] = (await get("/api/metrics/series", name="summary"))["series"]
     assert series["points"][0]["quantiles"] == [{"quantile": 0.5, "value": 1.0}]
     [series] = (await get("/api/metrics/series", name="load"))["series"]
-    assert set(series["points"][0]) == {"timeUnixNano", "value"}
+    assert series["points"][0]["value"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -319,6 +358,7 @@ async def test_metrics(get: Get, channel: grpc.aio.Channel) -> None:
         ("/api/traces?sinceSeconds=0", 400, "bad_request"),
         ("/api/logs?minSeverity=25", 400, "bad_request"),
         ("/api/metrics/series", 400, "bad_request"),
+        (f"/api/metrics/series?name=m&sinceSeconds={'9' * 308}", 400, "bad_request"),
     ],
 )
 async def test_errors_have_one_shape(

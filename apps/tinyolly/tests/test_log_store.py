@@ -18,7 +18,7 @@ def store(redis: Redis) -> LogStore:
 
 
 def records(**members: list[logs_pb2.LogRecord]) -> list[LogRecord]:
-    return logs_from(samples.logs(members))
+    return list(logs_from(samples.logs(members)))
 
 
 async def bodies(store: LogStore, **filters: object) -> list[object]:

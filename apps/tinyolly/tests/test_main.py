@@ -71,7 +71,15 @@ def test_an_invalid_setting_is_one_clear_line_and_exit_code_2() -> None:
     assert "REDIS_URL: " in err
 
 
-@pytest.mark.parametrize(("mode", "variable"), [("ui", "UI_PORT"), ("receiver", "RECEIVER_PORT")])
+@pytest.mark.parametrize(
+    ("mode", "variable"),
+    [
+        ("ui", "UI_PORT"),
+        ("receiver", "RECEIVER_PORT"),
+        ("receiver", "RECEIVER_GRPC_PORT"),
+        ("receiver", "RECEIVER_HTTP_PORT"),
+    ],
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_within_five_seconds(
     mode: str, variable: str, number: signal.Signals, redis_port: int, free_tcp_port: int
@@ -81,7 +89,8 @@ def test_a_signal_stops_it_within_five_seconds(
         REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
         # What Kubernetes injects for a Service named redis.
         REDIS_PORT="tcp://10.0.0.1:6379",
-        **{variable: str(free_tcp_port)},
+        **{"RECEIVER_PORT": "0", "RECEIVER_GRPC_PORT": "0", "RECEIVER_HTTP_PORT": "0"}
+        | {variable: str(free_tcp_port)},
     )
     wait_for(free_tcp_port, process)
 

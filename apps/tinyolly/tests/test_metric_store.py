@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio import Redis
 
 from common.metric_store import MetricStore
-from common.otlp import samples_from
+from common.otlp_metrics import samples_from
 from common.telemetry import NumberPoint, Sample
 from tests.samples import gauge, metrics, number
 
@@ -18,7 +18,7 @@ def store(redis: Redis) -> MetricStore:
 
 def series(name: str, *labels: str, service: str = "shop") -> list[Sample]:
     points = [number(1, attrs={"label": label}) for label in labels]
-    return samples_from(metrics(service, gauge(name, *points)))
+    return samples_from(metrics(service, gauge(name, *points)))[0]
 
 
 async def counts(redis: Redis, store: MetricStore) -> list[int]:
@@ -86,7 +86,7 @@ async def test_points_are_returned_by_time_and_only_of_the_last_seconds(
     store: MetricStore,
 ) -> None:
     points = [number(age, seconds_ago=age) for age in (0, 20, 40)]
-    await store.add(samples_from(metrics("shop", gauge("m", *points))))
+    await store.add(samples_from(metrics("shop", gauge("m", *points)))[0])
 
     result = await store.series("m", since_seconds=30)
 
@@ -103,14 +103,21 @@ async def test_points_are_trimmed_by_time_and_by_count(
 ) -> None:
     monkeypatch.setattr("common.metric_store._MAX_POINTS_PER_SERIES", 2)
     for age in (90, 20, 10, 0):
-        await store.add(samples_from(metrics("shop", gauge("m", number(age, seconds_ago=age)))))
+        await store.add(samples_from(metrics("shop", gauge("m", number(age, seconds_ago=age))))[0])
 
     [key] = await redis.keys("points:*")
     assert await redis.zcard(key) == 2
 
-    await store.add(samples_from(metrics("shop", gauge("m", number(1, seconds_ago=-80)))))
 
-    assert await redis.zcard(key) == 1
+async def test_a_point_of_the_future_drops_none_of_the_present(store: MetricStore) -> None:
+    for age in (10, 0, -80):
+        await store.add(samples_from(metrics("shop", gauge("m", number(age, seconds_ago=age))))[0])
+
+    result = await store.series("m", since_seconds=60)
+
+    assert result is not None
+    values = [point.value for point in result.series[0].points if isinstance(point, NumberPoint)]
+    assert values == [10, 0, -80]
 
 
 async def test_an_unknown_metric_has_no_series(store: MetricStore) -> None:

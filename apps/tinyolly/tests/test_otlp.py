@@ -19,7 +19,9 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from common.otlp import logs_from, samples_from, spans_from
+from common.exponential import explicit_buckets
+from common.otlp import logs_from, span_count, spans_from
+from common.otlp_metrics import samples_from
 from common.telemetry import (
     DistributionPoint,
     NumberPoint,
@@ -38,8 +40,17 @@ Buckets = ExponentialHistogramDataPoint.Buckets
 
 def points_of(metric: Metric) -> list[Point]:
     return [
-        point for sample in samples_from(samples.metrics("shop", metric)) for point in sample.points
+        point
+        for sample in samples_from(samples.metrics("shop", metric))[0]
+        for point in sample.points
     ]
+
+
+def drawn(metric: Metric) -> tuple[list[float], list[int]]:
+    [point] = points_of(metric)
+    assert isinstance(point, DistributionPoint)
+    assert point.exponential
+    return explicit_buckets(point.exponential)
 
 
 def test_a_span_keeps_everything_that_is_shown() -> None:
@@ -66,9 +77,8 @@ def test_a_span_keeps_everything_that_is_shown() -> None:
         ],
     )
 
-    [span], rejected = spans_from(samples.traces({"shop": [source]}))
+    [span] = spans_from(samples.traces({"shop": [source]}))
 
-    assert rejected == 0
     assert (span.trace_id, span.span_id, span.parent_span_id) == (
         samples.trace_id(1),
         samples.hex_id(2),
@@ -103,7 +113,7 @@ def test_a_span_keeps_everything_that_is_shown() -> None:
     ],
 )
 def test_attributes_keep_their_types(sent: object, kept: object) -> None:
-    [span], _ = spans_from(samples.traces({"shop": [samples.span(1, 1, attrs={"key": sent})]}))
+    [span] = spans_from(samples.traces({"shop": [samples.span(1, 1, attrs={"key": sent})]}))
 
     assert span.attributes == {"key": kept}
     assert type(span.attributes["key"]) is type(kept)
@@ -114,7 +124,8 @@ def test_spans_without_valid_ids_are_rejected() -> None:
         {"shop": [Span(trace_id=b"short"), samples.span(0, 1), samples.span(1, 0)]}
     )
 
-    assert spans_from(request) == ([], 3)
+    assert list(spans_from(request)) == []
+    assert span_count(request) == 3
 
 
 @pytest.mark.parametrize(
@@ -131,13 +142,13 @@ def test_spans_without_valid_ids_are_rejected() -> None:
 def test_a_span_names_its_peer(kind: Any, attrs: dict[str, object], peer: Peer | None) -> None:
     source = samples.span(1, 1, kind=kind, attrs=attrs)
 
-    [span], _ = spans_from(samples.traces({"shop": [source]}))
+    [span] = spans_from(samples.traces({"shop": [source]}))
 
     assert span.peer == peer
 
 
 def test_a_resource_without_service_name_is_an_unknown_service() -> None:
-    [span], _ = spans_from(samples.traces({"": [samples.span(1, 1)]}))
+    [span] = spans_from(samples.traces({"": [samples.span(1, 1)]}))
 
     assert span.service == "unknown_service"
 
@@ -170,15 +181,25 @@ def test_a_log_without_time_has_the_time_at_which_it_was_observed() -> None:
     assert record.time_unix_nano == 5
 
 
-def test_log_ids_are_the_same_for_the_same_batch_and_distinct_within_it() -> None:
+def test_log_ids_are_the_same_for_the_same_request_and_distinct_otherwise() -> None:
     request = samples.logs(
         {"shop": [samples.log("x"), samples.log("x")], "pay": [samples.log("x")]}
     )
+    other = samples.logs({"shop": [samples.log("x"), samples.log("y")]})
 
     first = [record.id for record in logs_from(request)]
 
     assert [record.id for record in logs_from(request)] == first
-    assert len(set(first)) == 3
+    assert len({*first, *(record.id for record in logs_from(other))}) == 5
+
+
+@pytest.mark.parametrize("trace_id", [bytes(16), b"short"])
+def test_a_log_of_no_valid_trace_belongs_to_none(trace_id: bytes) -> None:
+    source = samples.log("x", trace_id=trace_id, span_id=bytes(8))
+
+    [record] = logs_from(samples.logs({"shop": [source]}))
+
+    assert (record.trace_id, record.span_id) == ("", "")
 
 
 def test_gauge_and_sum_keep_integers_and_say_how_they_add_up() -> None:
@@ -197,7 +218,7 @@ def test_gauge_and_sum_keep_integers_and_say_how_they_add_up() -> None:
         ),
     )
 
-    first, second = samples_from(samples.metrics("shop", gauge, total))
+    [first, second], _ = samples_from(samples.metrics("shop", gauge, total))
 
     assert (first.metric.type, first.metric.unit, first.metric.description) == ("gauge", "By", "d")
     assert (first.metric.temporality, first.metric.monotonic) == ("", False)
@@ -223,7 +244,7 @@ def test_a_histogram_keeps_its_buckets_and_extremes() -> None:
         ),
     )
 
-    [sample] = samples_from(samples.metrics("shop", metric))
+    [sample], _ = samples_from(samples.metrics("shop", metric))
 
     assert (sample.metric.type, sample.metric.temporality) == ("histogram", "DELTA")
     assert sample.points == [DistributionPoint(1, 3, 6.5, 0.5, 4.0, [1.0, 2.0], [1, 1, 1])]
@@ -257,11 +278,7 @@ def test_an_exponential_histogram_becomes_explicit_buckets(
 ) -> None:
     metric = Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=[point]))
 
-    [converted] = points_of(metric)
-
-    assert isinstance(converted, DistributionPoint)
-    assert converted.bounds == bounds
-    assert converted.bucket_counts == bucket_counts
+    assert drawn(metric) == (bounds, bucket_counts)
 
 
 def test_exponential_buckets_beyond_all_numbers_do_not_fail() -> None:
@@ -270,10 +287,10 @@ def test_exponential_buckets_beyond_all_numbers_do_not_fail() -> None:
     )
     metric = Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=[point]))
 
-    [converted] = points_of(metric)
+    bounds, _ = drawn(metric)
 
-    assert isinstance(converted, DistributionPoint)
-    assert all(math.isfinite(bound) for bound in converted.bounds or [])
+    assert len(bounds) == 2
+    assert all(map(math.isfinite, bounds))
 
 
 def test_a_summary_keeps_its_quantiles() -> None:
@@ -289,6 +306,36 @@ def test_a_summary_keeps_its_quantiles() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Metric(
+            name="h",
+            histogram=Histogram(
+                data_points=[
+                    HistogramDataPoint(explicit_bounds=[1, math.inf], bucket_counts=[0] * 3)
+                ]
+            ),
+        ),
+        Metric(
+            name="q",
+            summary=Summary(
+                data_points=[
+                    SummaryDataPoint(
+                        quantile_values=[SummaryDataPoint.ValueAtQuantile(quantile=quantile)]
+                    )
+                    for quantile in (math.nan, 1.5)
+                ]
+            ),
+        ),
+    ],
+)
+def test_points_that_no_chart_can_draw_are_rejected(metric: Metric) -> None:
+    data_points = getattr(metric, metric.WhichOneof("data") or "").data_points
+
+    assert samples_from(samples.metrics("shop", metric)) == ([], len(data_points))
+
+
 def test_points_without_value_are_left_out() -> None:
     point = NumberDataPoint(flags=DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK)
 
@@ -298,7 +345,8 @@ def test_points_without_value_are_left_out() -> None:
 def test_series_differ_by_name_attributes_and_resource_but_not_by_attribute_order() -> None:
     def series(service: str, name: str, attrs: dict[str, object]) -> str:
         request = samples.metrics(service, samples.gauge(name, samples.number(1, attrs=attrs)))
-        return samples_from(request)[0].series_id
+        [[sample], _] = samples_from(request)
+        return sample.series_id
 
     first = series("shop", "m", {"a": 1, "b": 2})
 

@@ -40,12 +40,15 @@ async def test_spans_with_invalid_ids_are_reported_and_the_others_kept(
     assert (await storage.stats()).spans == 1
 
 
-async def test_points_above_the_limit_of_series_are_reported(redis: Redis) -> None:
-    storage = Storage(redis, Settings(max_series=1))
-    receiver = Receiver(storage, "127.0.0.1:0")
+async def test_points_above_the_limit_of_series_are_reported(
+    redis: Redis, settings: Settings
+) -> None:
+    settings = settings.model_copy(update={"max_series": 1})
+    storage = Storage(redis, settings)
+    receiver = Receiver(storage, settings)
     await receiver.start()
     points = [samples.number(1, attrs={"n": number}) for number in range(3)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{receiver.port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{receiver.grpc_ports[0]}") as channel:
         response = await MetricsServiceStub(channel).Export(
             samples.metrics("shop", samples.gauge("m", *points))
         )

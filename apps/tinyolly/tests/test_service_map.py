@@ -9,7 +9,7 @@ CLIENT = Span.SPAN_KIND_CLIENT
 
 
 def map_of(**members: list[Span]) -> ServiceMap:
-    return service_map([list(spans_from(samples.traces(members))[0])])
+    return service_map([list(spans_from(samples.traces(members)))])
 
 
 def test_a_call_is_an_edge_from_the_parents_service() -> None:

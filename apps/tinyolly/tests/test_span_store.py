@@ -18,7 +18,7 @@ def store(redis: Redis) -> SpanStore:
 
 
 def spans(**members: list[trace_pb2.Span]) -> list[Span]:
-    return spans_from(samples.traces(members))[0]
+    return list(spans_from(samples.traces(members)))
 
 
 async def traces_of(store: SpanStore, **filters: object) -> list[str]:

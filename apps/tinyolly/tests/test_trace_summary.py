@@ -8,7 +8,7 @@ from tests.samples import MILLISECOND, START, span, trace_id
 
 
 def heads(**members: list[Span]) -> list[SpanHead]:
-    return list(spans_from(samples.traces(members))[0])
+    return list(spans_from(samples.traces(members)))
 
 
 def test_a_trace_is_named_by_its_root_and_lasts_from_first_to_last_span() -> None:

@@ -6,6 +6,9 @@ from fastapi import APIRouter, HTTPException, Query
 import models
 from app.dependencies import StorageDependency
 
+# More than a century, and still a number of microseconds that Redis can compare.
+_LONGEST_SECONDS = 2**32
+
 router = APIRouter(prefix="/api/metrics", tags=["metrics"])
 
 
@@ -18,7 +21,7 @@ async def list_metrics(storage: StorageDependency) -> models.Metrics:
 async def get_series(
     storage: StorageDependency,
     name: str,
-    since_seconds: Annotated[int, Query(alias="sinceSeconds", ge=1)] = 600,
+    since_seconds: Annotated[int, Query(alias="sinceSeconds", ge=1, le=_LONGEST_SECONDS)] = 600,
 ) -> models.MetricSeries:
     series = await storage.metrics.series(name, since_seconds=since_seconds)
     if series is None:
