@@ -58,7 +58,7 @@ class Exports:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait until a request may be read: what is not read yet takes no memory here."""
-        if self._waiting >= _MAX_WAITING:
+        if self._turns.locked() and self._waiting >= _MAX_WAITING:
             raise _busy()
         self._waiting += 1
         try:

@@ -156,6 +156,7 @@ class HttpServer(uvicorn.Server):
                 timeout_graceful_shutdown=grace_seconds,
             )
         )
+        self._is_up = asyncio.Event()
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
 
@@ -164,8 +165,13 @@ class HttpServer(uvicorn.Server):
         """Leave signals to the receiver, of which this server is a part."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_up.set()
+
     async def start(self) -> None:
         self._task = asyncio.create_task(self.serve(sockets=[self._socket]))
+        await self._is_up.wait()
 
     async def stop(self) -> None:
         self.should_exit = True

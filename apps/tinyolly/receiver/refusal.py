@@ -65,6 +65,7 @@ class Refusal(Exception):  # noqa: N818 - a request is refused, which is no erro
             grpc.StatusCode.DEADLINE_EXCEEDED,
             "The request did not arrive in time.",
             http_status=HTTPStatus.REQUEST_TIMEOUT,
+            http_headers={"Connection": "close"},
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from receiver.http_exports import HttpExports, HttpServer
 
 _log = logging.getLogger(__name__)
 
-_GRACE_SECONDS = 3
+_GRACE_SECONDS = 2
 _UPKEEP_SECONDS = 2
 # Then senders connect again, by chance to another receiver.
 _LONGEST_CONNECTION_SECONDS = 300
@@ -41,7 +41,7 @@ class Receiver:
         exports = Exports(storage)
         add_exports(self._server, exports)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        ports = dict.fromkeys((settings.receiver_port, settings.receiver_grpc_port))
+        ports = (settings.receiver_port, settings.receiver_grpc_port)
         self.grpc_ports = [self._server.add_insecure_port(f"{host}:{port}") for port in ports]
         self._http = HttpServer(
             HttpExports(exports, max_request_bytes=settings.max_request_bytes),
@@ -74,8 +74,7 @@ class Receiver:
         except RedisError as error:
             _log.warning("storage is unavailable: %s", error)
             status = health_pb2.HealthCheckResponse.NOT_SERVING
-        except Exception:
-            # An end of the upkeep would go unnoticed, and the storage would grow.
+        except Exception:  # noqa: BLE001 - an end of the upkeep would go unnoticed
             _log.exception("the upkeep failed unexpectedly")
             status = health_pb2.HealthCheckResponse.NOT_SERVING
         else:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from anyio import to_thread
 from fakeredis import TcpFakeServer
+from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
@@ -17,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from common.settings import Settings
 from common.storage import Storage
 from tests import samples
+from tests.statuses import retry_seconds_in, status_of
 
 pytestmark = pytest.mark.anyio
 
@@ -37,20 +39,37 @@ async def test_the_api_lives_but_is_not_ready(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stub", "request_"),
+    ("stub", "path", "request_"),
     [
-        (TraceServiceStub, samples.traces({"shop": [samples.span(1, 1)]})),
-        (LogsServiceStub, samples.logs({"shop": [samples.log("x")]})),
-        (MetricsServiceStub, samples.metrics("shop", samples.gauge("m", samples.number(1)))),
+        (
+            TraceServiceStub,
+            "/v1/traces",
+            samples.traces({"shop": [samples.span(1, 1)]}),
+        ),
+        (LogsServiceStub, "/v1/logs", samples.logs({"shop": [samples.log("x")]})),
+        (
+            MetricsServiceStub,
+            "/v1/metrics",
+            samples.metrics("shop", samples.gauge("m", samples.number(1))),
+        ),
     ],
 )
-async def test_an_export_is_unavailable_so_that_it_is_sent_again(
-    channel: grpc.aio.Channel, stub: Any, request_: Any
+async def test_an_export_is_unavailable_and_asked_to_be_sent_again(
+    channel: grpc.aio.Channel, http: httpx.AsyncClient, stub: Any, path: str, request_: Any
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub(channel).Export(request_)
+    answer = await http.post(
+        path,
+        content=request_.SerializeToString(),
+        headers={"Content-Type": "application/x-protobuf"},
+    )
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert answer.status_code == 503
+    status = Status.FromString(answer.content)
+    assert status == status_of(caught.value)
+    assert retry_seconds_in(status) == int(answer.headers["Retry-After"]) > 0
 
 
 async def test_the_receiver_lives_but_does_not_serve(channel: grpc.aio.Channel) -> None:
