@@ -1,15 +1,14 @@
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.typing import EncodableT
 
 from common.paging import MICROS_PER_SECOND, NANOS_PER_MICRO, Cursor, Page, read_page
-from common.scripts import TRIM_LOGS
+from common.scripts import ADD_LOGS, TRIM_LOGS
 from common.telemetry import LogRecord
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,24 +35,17 @@ class LogStore:
         if not records:
             return
         now = time.time()
-        arrivals: dict[str, int] = {}
-        times: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        arguments: list[EncodableT] = [self._ttl_seconds, int(now * MICROS_PER_SECOND)]
+        for record in records:
+            arguments += (
+                record.id,
+                _encode(record),
+                record.time_unix_nano // NANOS_PER_MICRO,
+                record.trace_id,
+                record.service,
+            )
         async with self._redis.pipeline() as pipe:
-            for record in records:
-                pipe.set(f"log:{record.id}", _encode(record), ex=self._ttl_seconds)
-                arrivals[f"{record.id} {record.trace_id} {record.service}"] = int(
-                    now * MICROS_PER_SECOND
-                )
-                indexes = ["logs", f"logs:service:{record.service}"]
-                if record.trace_id:
-                    indexes.append(f"logs:trace:{record.trace_id}")
-                for index in indexes:
-                    times[index][record.id] = record.time_unix_nano // NANOS_PER_MICRO
-            for key, members in times.items():
-                pipe.zadd(key, members)
-            pipe.zadd("logs:arrivals", arrivals)
-            for key in chain(times, ("logs:arrivals",)):
-                pipe.expire(key, self._ttl_seconds)
+            pipe.eval(ADD_LOGS, 0, *arguments)
             self.trim(pipe, now)
             await pipe.execute()
 

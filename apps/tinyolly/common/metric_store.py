@@ -6,9 +6,11 @@ from typing import cast
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.typing import EncodableT
 
 from common.exponential import explicit_buckets
 from common.paging import MICROS_PER_SECOND, NANOS_PER_MICRO
+from common.scripts import ADD_POINTS
 from common.telemetry import Metric, NumberPoint, Point, Sample, SeriesLabels
 
 _MAX_POINTS_PER_SERIES = 2_000
@@ -63,13 +65,14 @@ class MetricStore:
             for metric in {sample.metric.name: sample.metric for sample in accepted}.values():
                 pipe.set(f"metric:{metric.name}", _encode(metric), ex=ttl)
                 arrivals["metrics"][metric.name] = arrival
+            points: list[EncodableT] = [ttl, _MAX_POINTS_PER_SERIES]
             for sample in accepted:
                 name, series_id = sample.metric.name, sample.series_id
                 arrivals["series"][series_id] = arrival
                 arrivals[f"metric-series:{name}"][series_id] = arrival
                 arrivals[f"metric-services:{name}"][sample.labels.service] = arrival
-                pipe.set(f"series:{series_id}", _encode(sample.labels), ex=ttl)
-                self._add_points(pipe, f"points:{series_id}", sample.points, now)
+                points += self._points(sample, arrival)
+            pipe.eval(ADD_POINTS, 0, *points)
             for key, members in arrivals.items():
                 pipe.zadd(key, members)
                 pipe.zremrangebyscore(key, "-inf", f"({self._cutoff(now)}")
@@ -161,16 +164,21 @@ class MetricStore:
                 room -= is_new
         return accepted, refused
 
-    def _add_points(self, pipe: Pipeline, key: str, points: list[Point], now: float) -> None:
-        times = {_encode(point): point.time_unix_nano // NANOS_PER_MICRO for point in points}
+    def _points(self, sample: Sample, now: int) -> list[EncodableT]:
+        """Return the arguments of one series for ADD_POINTS."""
+        times = [point.time_unix_nano // NANOS_PER_MICRO for point in sample.points]
         # Relative to the newest point, since a sender's clock may be slow, but never to the future:
         # one wrong time would drop all points that are right.
-        newest = min(max(times.values()), int(now * MICROS_PER_SECOND))
-        oldest = newest - self._ttl_seconds * MICROS_PER_SECOND
-        pipe.zadd(key, times)
-        pipe.zremrangebyscore(key, "-inf", f"({oldest}")
-        pipe.zremrangebyrank(key, 0, -_MAX_POINTS_PER_SERIES - 1)
-        pipe.expire(key, self._ttl_seconds)
+        oldest = min(max(times), now) - self._ttl_seconds * MICROS_PER_SECOND
+        arguments: list[EncodableT] = [
+            sample.series_id,
+            _encode(sample.labels),
+            oldest,
+            len(times),
+        ]
+        for time_, point in zip(times, sample.points, strict=True):
+            arguments += (time_, _encode(point))
+        return arguments
 
     def _cutoff(self, now: float) -> int:
         return int((now - self._ttl_seconds) * MICROS_PER_SECOND)

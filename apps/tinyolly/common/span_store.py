@@ -98,15 +98,14 @@ class SpanStore:
                 pipe.hset(key, mapping=body)
             for trace_id, keys in indexes.items():
                 pipe.sadd(f"indexes:{trace_id}", *keys)
-                pipe.expire(f"indexes:{trace_id}", self._ttl_seconds)
             pipe.zadd("traces", starts, lt=True)
-            pipe.eval(INDEX_TRACES, 0, *starts)
+            pipe.eval(INDEX_TRACES, 0, self._ttl_seconds, *starts)
             for key, members in durations.items():
                 pipe.zadd(key, members)
             pipe.zadd("services", last_seen, gt=True)
             pipe.zadd("spans", arrivals)
             touched = ("spans", "traces", "services")
-            for key in {*bodies, *durations, *chain.from_iterable(indexes.values()), *touched}:
+            for key in {*durations, *chain.from_iterable(indexes.values()), *touched}:
                 pipe.expire(key, self._ttl_seconds)
             self.trim(pipe, now)
             await pipe.execute()
