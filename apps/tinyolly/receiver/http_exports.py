@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # Longer than SDKs wait between exports, so that they do not meet a connection that just closes.
 _KEEP_ALIVE_SECONDS = 75
+# Parsed, JSON takes several times the memory of protobuf.
+_JSON_SHARE = 4
 
 
 class _Encoding(NamedTuple):
@@ -88,11 +90,12 @@ class HttpExports:
         uncompress = _COMPRESSIONS.get(name)
         if uncompress is None:
             raise Refusal.unsupported("Content-Encoding", name, ["gzip", "zstd"])
+        limit = self._limit // _JSON_SHARE if encoding is _JSON else self._limit
         length = request.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > self._limit:
-            raise Refusal.too_large(self._limit)
+        if length.isdecimal() and int(length) > limit:
+            raise Refusal.too_large(limit)
         async with self._exports.turn():
-            content = uncompress(await body.read(self._limit), self._limit)
+            content = uncompress(await body.read(limit), limit)
             async with self._exports.parsing(len(content)):
                 return await self._export(signal, encoding, content)
 

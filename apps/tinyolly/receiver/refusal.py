@@ -48,7 +48,7 @@ class Refusal(Exception):  # noqa: N818 - a request is refused, which is no erro
         return cls(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             f"The request has more than {limit} bytes uncompressed. Send smaller batches, or raise "
-            "MAX_REQUEST_BYTES of the receiver.",
+            "MAX_REQUEST_BYTES of the receiver, of which JSON may have a quarter.",
         )
 
     @classmethod
