@@ -38,7 +38,7 @@ import { localStack, readPlatformSettings } from "../../platform/settings.ts";
 import { tryChanged } from "../build/try.ts";
 import { type Explanation, explain, isChanged } from "./explanation.ts";
 import { isPage, renderPage } from "./page.ts";
-import { renderMarkdown, renderText, summary } from "./render.ts";
+import { inColours, renderMarkdown, renderText, summary } from "./render.ts";
 
 const declared = {
   stack: { type: "string", default: "local" },
@@ -171,7 +171,7 @@ function render(
   { json, markdown, detail }: { json: boolean; markdown: boolean; detail: boolean },
 ): string {
   if (json) return `${JSON.stringify(explanation, undefined, 2)}\n`;
-  return markdown ? renderMarkdown(explanation) : renderText(explanation, detail);
+  return markdown ? renderMarkdown(explanation) : inColours(renderText(explanation, detail));
 }
 
 runMain("explain", main);

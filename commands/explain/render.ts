@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import type { Reason } from "../../delivery/plan/reasons.ts";
 import { type ExplainedItem, type Explanation, isChanged } from "./explanation.ts";
 import { buildLines } from "./build.ts";
@@ -63,6 +64,21 @@ export function renderText(explanation: Explanation, detail = false): string {
     return [heading, ...lines].join("\n");
   });
   return `${[summary(explanation), ...blocks, ...footer(explanation, visible)].join("\n\n")}\n`;
+}
+
+/** What stands out in a terminal, by the first word of a line. */
+const tones: Readonly<Record<string, "cyan" | "green" | "yellow" | "red">> = {
+  ...{ build: "cyan", publish: "cyan", update: "cyan", record: "cyan", tag: "cyan" },
+  ...{ "+": "green", create: "green", "~": "yellow", restart: "yellow", replace: "yellow" },
+  ...{ "-": "red", prune: "red", refused: "red" },
+};
+
+/** A text with colours where standard output shows them. */
+export function inColours(text: string): string {
+  return text.replaceAll(/^( *)(\S+)/gm, (line, indent: string, word: string) => {
+    const tone = tones[word];
+    return tone === undefined ? line : `${indent}${styleText(tone, word)}`;
+  });
 }
 
 /** An explanation as Markdown that fits a comment on a pull request. */

@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { stripVTControlCharacters } from "node:util";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ExplainedItem, Explanation } from "../../../commands/explain/explanation.ts";
-import { renderMarkdown, renderText } from "../../../commands/explain/render.ts";
+import { inColours, renderMarkdown, renderText } from "../../../commands/explain/render.ts";
 import type { Reason } from "../../../delivery/plan/reasons.ts";
 
 type Kind = ExplainedItem["kind"];
@@ -545,5 +546,28 @@ describe("too many to be read", () => {
   test("Markdown of 10,000 unchanged images fits a comment on GitHub", () => {
     const items = Array.from({ length: 10_000 }, (_, i) => unchanged("image", `image-${i}`));
     expect(renderMarkdown(explanation(items)).length).toBeLessThan(65_536);
+  });
+});
+
+describe("in a terminal, an explanation", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test("has its deeds, signs and fates in colour, and no other text", () => {
+    vi.stubEnv("NO_COLOR", undefined);
+    vi.stubEnv("FORCE_COLOR", "1");
+    const text =
+      "build image demo\n    + source  a\n    restart  Deployment demo\n    3 of 4 steps run\n";
+    const coloured = inColours(text);
+    expect(stripVTControlCharacters(coloured)).toBe(text);
+    const marked = [...coloured.matchAll(/\u001B\[\d+m(\S+?)\u001B\[39m/g)].map(([, word]) => word);
+    expect(marked).toEqual(["build", "+", "restart"]);
+  });
+
+  test("has none where nobody sees them", () => {
+    vi.stubEnv("FORCE_COLOR", undefined);
+    vi.stubEnv("NO_COLOR", "1");
+    expect(inColours("build image demo\n")).toBe("build image demo\n");
   });
 });
