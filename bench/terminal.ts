@@ -1,0 +1,79 @@
+/**
+ * Records a terminal in which a file of the demo is edited, `make explain` tells what follows and `make watch` ships it, and writes
+ * docs/terminal.svg: `node bench/terminal.ts`. The platform has to be up, and the machine idle; the edits are taken back.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { runMain } from "../delivery/basics/command-line.ts";
+import { InputError } from "../delivery/basics/input-error.ts";
+import { project } from "../platform/settings.ts";
+import { type ShownLine, terminalSvg } from "./terminal-svg.ts";
+
+const edited = join(project, "apps/demo/backend.py");
+
+/** Seconds that a reader gets before the next screen. */
+const pause = 4;
+
+async function main(): Promise<number> {
+  const before = readFileSync(edited);
+  // What is recorded begins where all that the sources say is deployed.
+  const { status, stderr } = spawnSync("make", ["--silent", "up"], { cwd: project });
+  if (status !== 0) throw new InputError(`make up failed: ${String(stderr)}`);
+  const recording = new Recording();
+  try {
+    recording.type("date '+# %c' >> apps/demo/backend.py; make explain");
+    appendFileSync(edited, `# ${new Date().toUTCString()}\n`);
+    await recording.run("make", ["--silent", "explain"]);
+    recording.type("make watch");
+    // Its first round ships the edit.
+    await recording.run("make", ["--silent", "watch"], /^watching .* Ctrl-C ends/);
+  } finally {
+    writeFileSync(edited, before);
+  }
+  writeFileSync(join(project, "docs/terminal.svg"), terminalSvg(recording.lines));
+  return 0;
+}
+
+/** What stands in a terminal, and when each line came. */
+class Recording {
+  readonly lines: ShownLine[] = [];
+  #now = 0;
+  #screen = -1;
+
+  /** Types a command on an empty screen. */
+  type(command: string): void {
+    if (this.#screen >= 0) this.#now += pause;
+    this.#screen++;
+    this.#show(`$ ${command}`);
+  }
+
+  /** Runs a command to its end, or until it prints a line that matches, after which Ctrl-C ends it. */
+  async run(program: string, args: readonly string[], until?: RegExp): Promise<void> {
+    const env = { ...process.env, FORCE_COLOR: "1" };
+    const child = spawn(program, args, {
+      ...{ cwd: project, env, stdio: ["ignore", "pipe", "pipe"] as const },
+      // As on a terminal, Ctrl-C goes to make and to what it runs.
+      detached: true,
+    });
+    const [started, begin] = [Date.now(), this.#now];
+    for (const input of [child.stdout, child.stderr])
+      createInterface({ input }).on("line", (text) => {
+        this.#now = begin + (Date.now() - started) / 1000;
+        this.#show(text);
+        if (until?.test(text) === true && child.pid !== undefined)
+          process.kill(-child.pid, "SIGINT");
+      });
+    const [status] = (await once(child, "close")) as [number | null];
+    if (status !== 0 && until === undefined)
+      throw new InputError(`${program} ended with ${String(status)}`);
+  }
+
+  #show(text: string): void {
+    this.lines.push({ screen: this.#screen, seconds: this.#now, text });
+  }
+}
+
+runMain("terminal", main);
