@@ -221,9 +221,10 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   const done = { ...report, packaged: noted.some(({ phase }) => phase === "package") };
   process.stdout.write(report.table);
   process.stdout.write(deploymentTable(await readDeployment(settings), before, done));
-  const { ui, otlp } = settings.ports;
+  const { ui, otlp, otlpHttp } = settings.ports;
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${ui}\n`);
-  process.stdout.write(`OTLP/gRPC for telemetry of your own: http://127.0.0.1:${otlp}\n`);
+  const [grpc, http] = [otlp, otlpHttp].map((port) => `http://127.0.0.1:${port}`);
+  process.stdout.write(`OTLP for telemetry of your own: gRPC at ${grpc}, HTTP at ${http}\n`);
   return 0;
 }
 

@@ -44,6 +44,8 @@ export interface Ports {
   readonly ui: number;
   /** Telemetry for TinyOlly by OTLP/gRPC. */
   readonly otlp: number;
+  /** The same by OTLP/HTTP. */
+  readonly otlpHttp: number;
 }
 
 /**
@@ -67,6 +69,7 @@ export const portVariables: Readonly<
   controllerMetrics: ["TINYOLLY_PORT_CONTROLLER_METRICS", 18082],
   ui: ["TINYOLLY_PORT_UI", 5002],
   otlp: ["TINYOLLY_PORT_OTLP", 4317],
+  otlpHttp: ["TINYOLLY_PORT_OTLP_HTTP", 4318],
 };
 
 /** Takes the place of 49443 where ports are moved, since others of that size may be a connection's. */

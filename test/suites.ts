@@ -27,6 +27,7 @@ const endToEnd: Readonly<Record<string, Use>> = {
   steps: "platform",
   builds: "stack",
   cluster: "stack",
+  telemetry: "stack",
   releases: "stack",
   rollouts: "stack",
   truth: "stack",

@@ -90,9 +90,10 @@ export function node(settings: PlatformSettings): Service {
       ...hostPaths(settings),
       `--publish=${address}=${serviceAddress("webui", 80)}`,
       `--publish=127.0.0.1:${ports.otlp}=${serviceAddress("otlp-receiver", 4343)}`,
+      `--publish=127.0.0.1:${ports.otlpHttp}=${serviceAddress("otlp-receiver", 4318)}`,
     ],
     address,
-    ports: [ports.ui, ports.otlp],
+    ports: [ports.ui, ports.otlp, ports.otlpHttp],
     ready: async () =>
       initPid(settings) !== "0" &&
       (await getInNode(settings, "http://127.0.0.1:1/")).status === 502,

@@ -39,6 +39,7 @@ test("the node lets out connections to the API and the registry, and lets in tho
     "--reach=5001=127.0.0.1:5001",
     "--publish=127.0.0.1:5003=tinyolly-webui.tinyolly.svc.cluster.local:80",
     "--publish=127.0.0.1:4317=tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4343",
+    "--publish=127.0.0.1:4318=tinyolly-otlp-receiver.tinyolly.svc.cluster.local:4318",
   ]);
 });
 

@@ -54,6 +54,7 @@ test("the node's ports are those of the embedded platform, and on loopback only"
       { listenAddress, hostPort: ports.registry, containerPort: 30500 },
       { listenAddress, hostPort: ports.ui, containerPort: 30080 },
       { listenAddress, hostPort: ports.otlp, containerPort: 30317 },
+      { listenAddress, hostPort: ports.otlpHttp, containerPort: 30318 },
     ],
   ]);
 });
@@ -74,7 +75,10 @@ test("the Services have these ports of the node, and the registry's its in-clust
       [5443, 30443],
     ],
     [[80, 30080]],
-    [[4343, 30317]],
+    [
+      [4343, 30317],
+      [4318, 30318],
+    ],
   ]);
 });
 
