@@ -1,13 +1,12 @@
 /** The platform's commands, as the Makefile calls them: `node platform/cli.ts up|down|status|reset|env|deploy|open|logs|doctor|preview|destroy|end`. */
-import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { readOptions, runMain } from "../delivery/basics/command-line.ts";
+import { runMain } from "../delivery/basics/command-line.ts";
 import { readTimings, timingsVariable } from "../delivery/basics/timings.ts";
 import { variable } from "../delivery/basics/variable.ts";
 import { readPlan } from "../delivery/plan/saved-plan.ts";
-import { examine } from "./doctor.ts";
+import { examine, showChecks } from "./doctor.ts";
 import { platformDown, platformReset } from "./end.ts";
 import { enterStack, stackEnvironment } from "./environment.ts";
 import { crashText, unseenCrashes } from "./machine/crashes.ts";
@@ -34,9 +33,9 @@ import {
   readPlatformSettings,
 } from "./settings.ts";
 import { platformStatus } from "./status.ts";
-import { isOnPath } from "./tools/find.ts";
 import { enterSigner } from "./tools/release-tools.ts";
 import { platformUp } from "./up.ts";
+import { openPage } from "./web-page.ts";
 import { showLogs } from "./workload-logs.ts";
 
 const commands: Readonly<
@@ -64,18 +63,12 @@ const commands: Readonly<
     const services = await platformStatus(settings);
     if (services.every(({ pid }) => pid === undefined))
       throw new PlatformError("the platform does not run; start it with make up");
-    const address = `http://127.0.0.1:${settings.ports.ui}`;
-    process.stdout.write(`${address}\n`);
-    const { DISPLAY = "", WAYLAND_DISPLAY = "" } = process.env;
-    if (process.stdout.isTTY && `${DISPLAY}${WAYLAND_DISPLAY}` !== "" && isOnPath("xdg-open"))
-      spawnSync("xdg-open", [address], { stdio: "ignore" });
+    openPage(`http://127.0.0.1:${settings.ports.ui}`);
     return 0;
   },
   logs: (settings) => {
-    const options = { app: { type: "string", default: "" }, follow: { type: "boolean" } } as const;
-    const { app, follow = false } = readOptions(options, process.argv.slice(3));
     enterStack(localStack);
-    return showLogs(settings, app, follow);
+    return showLogs(settings, process.argv.slice(3));
   },
   doctor,
   preview,
@@ -138,13 +131,7 @@ async function status(settings: PlatformSettings, json: boolean): Promise<number
 
 /** Says what there is and what is missing; exits with 1 where something keeps the platform from working. */
 async function doctor(settings: PlatformSettings, json: boolean): Promise<number> {
-  const checks = await examine(settings);
-  if (json) process.stdout.write(`${JSON.stringify(checks, undefined, 2)}\n`);
-  else {
-    const rows = checks.map(({ what, state, found }) => [what, state, found]);
-    process.stdout.write(table(["what", "state", "found"], rows));
-  }
-  return checks.some(({ state }) => state === "missing") ? 1 : 0;
+  return showChecks(await examine(settings), json);
 }
 
 /** Takes what a run that was killed left in the way of the next one. */

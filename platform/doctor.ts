@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { variable } from "../delivery/basics/variable.ts";
 import { freeBytes, neededBytes } from "./machine/disk.ts";
 import { portHolder } from "./machine/port-holder.ts";
-import { formatBytes } from "./report/table.ts";
+import { formatBytes, table } from "./report/table.ts";
 import { type PlatformSettings, type Ports, portVariables } from "./settings.ts";
 import { platformStatus } from "./status.ts";
 
@@ -55,7 +55,18 @@ export async function examine(
   ];
 }
 
-function programCheck([name, ...args]: readonly [string, ...string[]], path: string): Check {
+/** Shows checks. Returns the exit code: 1 where something is missing. */
+export function showChecks(checks: readonly Check[], json: boolean): number {
+  if (json) process.stdout.write(`${JSON.stringify(checks, undefined, 2)}\n`);
+  else {
+    const rows = checks.map(({ what, state, found }) => [what, state, found]);
+    process.stdout.write(table(["what", "state", "found"], rows));
+  }
+  return checks.some(({ state }) => state === "missing") ? 1 : 0;
+}
+
+/** Says which version of a program is on PATH, and where. */
+export function programCheck([name, ...args]: readonly [string, ...string[]], path: string): Check {
   const { stdout, error } = spawnSync(name, args, {
     encoding: "utf8",
     env: { ...process.env, PATH: path },
@@ -68,7 +79,7 @@ function programCheck([name, ...args]: readonly [string, ...string[]], path: str
       : "is not needed by root";
     return { what: name, state: needed ? "missing" : "fine", found };
   }
-  const [version = ""] = /\d+(?:\.\d+)+\S*/.exec(stdout) ?? [];
+  const [version = ""] = /\d+(?:\.\d+)+[\w.+~-]*/.exec(stdout) ?? [];
   const where = path.split(delimiter).find((folder) => hasProgram(folder, name));
   return { what: name, state: "fine", found: `${version} in ${where ?? "PATH"}` };
 }
@@ -90,7 +101,8 @@ function portCheck(name: keyof Ports, { ports }: PlatformSettings, runs: boolean
   return [{ what: `port ${ports[name]}`, state: "missing", found }];
 }
 
-function diskCheck(folder: string): Check {
+/** Whether there is room for what a start writes. */
+export function diskCheck(folder: string): Check {
   const free = freeBytes(folder);
   const enough = free >= neededBytes;
   const found = `${formatBytes(free)} free${enough ? "" : `, but up needs ${formatBytes(neededBytes)}`}`;
@@ -98,7 +110,7 @@ function diskCheck(folder: string): Check {
 }
 
 /** Folders of tests that were killed; the next `make test` takes them away. */
-function leftovers(folder: string): Check[] {
+export function leftovers(folder: string): Check[] {
   const names = readdirSync(folder).filter((name) => /^tinyolly-test-\w+$/.test(name));
   if (names.length === 0) return [];
   const found = `${names.map((name) => join(folder, name)).join(", ")}: of a make test that runs, or was killed; the next one takes it away`;

@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { deliverables } from "../deliverables.ts";
+import { readOptions } from "../delivery/basics/command-line.ts";
 import { fields, parseJson } from "../delivery/basics/json-fields.ts";
 import { didYouMean } from "../delivery/basics/nearest.ts";
 import { kubeconfigFile } from "./cluster/access.ts";
@@ -19,15 +20,15 @@ const shownLines = 100;
 /**
  * Shows the newest lines that the pods of a workload wrote, and follows them where that is wanted.
  *
- * @param app Name of the workload, or its end: `webui` is `tinyolly-webui`.
+ * @param options `--app`, the name of the workload or its end (`webui` is `tinyolly-webui`), and `--follow`.
  * @returns the exit code of kubectl.
  * @throws PlatformError where there is none of that name, or there are several.
  */
-export function showLogs(
-  settings: PlatformSettings,
-  app: string,
-  follow: boolean,
-): Promise<number> {
+export function showLogs(settings: PlatformSettings, options: readonly string[]): Promise<number> {
+  const { app, follow = false } = readOptions(
+    { app: { type: "string", default: "" }, follow: { type: "boolean" } },
+    [...options],
+  );
   const { reference, namespace } = chooseWorkload(workloads(settings), app);
   const args = [
     ...["logs", `--kubeconfig=${kubeconfigFile(settings)}`, `--namespace=${namespace}`, reference],

@@ -1,11 +1,12 @@
 /**
  * The platform's commands for a kind cluster, as the Makefile calls them with PLATFORM=kind:
- * `node platform/kind/cli.ts up|down|status|reset|env|deploy|preview|destroy|end [--json] [--dry-run]`.
+ * `node platform/kind/cli.ts up|down|status|reset|env|deploy|open|logs|doctor|preview|destroy|end [--json] [--dry-run]`.
  *
  * With --dry-run, up, down and reset do nothing and need nothing: the commands go to standard error, the manifests to
  * standard output.
  */
 import { runMain } from "../../delivery/basics/command-line.ts";
+import { showChecks } from "../doctor.ts";
 import { stackEnvironment } from "../environment.ts";
 import { withLock } from "../machine/lock.ts";
 import { runPreview } from "../pulumi/preview.ts";
@@ -15,6 +16,10 @@ import { endStack } from "../pulumi/stack-end.ts";
 import { deploymentTable, readDeployment } from "../report/deployment.ts";
 import { table } from "../report/table.ts";
 import { PlatformError, type PlatformSettings, localStack } from "../settings.ts";
+import { openPage } from "../web-page.ts";
+import { showLogs } from "../workload-logs.ts";
+import { examineKind } from "./doctor.ts";
+import { requirePrograms } from "./machine.ts";
 import { downSteps, resetSteps, upSteps } from "./plan.ts";
 import { kindDown, kindReset, kindStatus, kindUp } from "./platform.ts";
 import { shownSecrets } from "./secrets.ts";
@@ -58,6 +63,21 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     },
   },
   deploy: { changes: "make up", run: deploy },
+  open: {
+    run: (settings) => {
+      if (kindStatus(settings).every(({ health }) => health === "stopped"))
+        throw new PlatformError("the platform does not run; start it with PLATFORM=kind make up");
+      openPage(uiAddress);
+      return 0;
+    },
+  },
+  logs: {
+    run: (settings) => {
+      requirePrograms(process.env);
+      return showLogs(settings, process.argv.slice(3));
+    },
+  },
+  doctor: { run: (settings, json) => showChecks(examineKind(settings), json) },
   preview: {
     changes: "make preview",
     run: async (settings) => {
@@ -106,8 +126,13 @@ async function deploy(settings: PlatformSettings): Promise<number> {
 function status(settings: PlatformSettings, json: boolean): number {
   const parts = kindStatus(settings);
   if (json) process.stdout.write(`${JSON.stringify(parts, undefined, 2)}\n`);
-  else process.stdout.write(table(["part", "health"], Object.entries(parts)));
-  return Object.values(parts).every((health) => health === "ready") ? 0 : 1;
+  else {
+    const rows = parts.map(({ name, address, health }) => [name, address, health]);
+    process.stdout.write(table(["service", "address", "health"], rows));
+    if (parts.some(({ health }) => health === "stopped"))
+      process.stdout.write("PLATFORM=kind make platform-up starts what does not run\n");
+  }
+  return parts.every(({ health }) => health === "ready") ? 0 : 1;
 }
 
 function dryRun(steps: readonly Step[]): void {

@@ -10,14 +10,12 @@ import {
   portVariables,
   registryHosts,
 } from "../settings.ts";
-import { kubeconfigFile } from "./settings.ts";
+import { clusterFile, clusterName as cluster, nodeName as node } from "./cluster.ts";
+import { kubeconfigFile, nodeImage } from "./settings.ts";
 import type { Command, Step } from "./steps.ts";
 
 const argocdManifest =
   "https://raw.githubusercontent.com/argoproj/argo-cd/v3.6.1/manifests/install.yaml";
-
-const cluster = "tinyolly";
-const node = `${cluster}-control-plane`;
 
 /** Content of the registry's Secret. */
 export interface RegistrySecrets {
@@ -35,18 +33,13 @@ export function upSteps(settings: PlatformSettings, secrets: RegistrySecrets): S
     `--context=${kubeContext}`,
     ...args,
   ];
+  const image = nodeImage();
   const apply = (...args: readonly string[]): Command =>
     kubectl(
       ...["apply", "--server-side", "--force-conflicts", "--field-manager=tinyolly-platform"],
       ...args,
     );
   return [
-    {
-      name: "Docker",
-      command: ["docker", "info", "--format={{.ServerVersion}}"],
-      seconds: 30,
-      cure: "Start Docker and let this user use it; or take the embedded platform, without PLATFORM=kind.",
-    },
     {
       name: "buildx",
       command: ["docker", "buildx", "version"],
@@ -60,10 +53,17 @@ export function upSteps(settings: PlatformSettings, secrets: RegistrySecrets): S
         ...(["kind", "create", "cluster", "--config=-", "--wait=180s"] as const),
         // Without it kind would write to the user's own.
         `--kubeconfig=${kubeconfigFile(settings)}`,
+        ...(image === undefined ? [] : [`--image=${image}`]),
       ],
       input: part("cluster.yaml"),
       seconds: 900,
       cure: "If a port is taken, another platform may have it: make platform-down without PLATFORM=kind ends the embedded one.",
+    },
+    {
+      name: "cluster's record",
+      command: ["docker", "container", "inspect", "--format={{.Id}}", node],
+      output: { file: clusterFile(settings), change: (text) => text },
+      seconds: 60,
     },
     { name: "node", command: ["docker", "start", node], seconds: 60 },
     {
@@ -213,6 +213,9 @@ export function resetSteps(settings: PlatformSettings): Step[] {
   ];
 }
 
+/** Ends with 0 where the node is a container that runs. */
+export const nodeRuns: Command = ["docker", "exec", node, "true"];
+
 /** What is asked for the status, by name; each ends with 0 when all is well. */
 export function statusCommands(settings: PlatformSettings): Readonly<Record<string, Command>> {
   const kubectl = (...args: readonly string[]): Command => [
@@ -231,7 +234,7 @@ export function statusCommands(settings: PlatformSettings): Readonly<Record<stri
     kubernetes: kubectl("get", "--raw=/readyz"),
     registry: available("registry"),
     argocd: available("argocd"),
-    builder: ["docker", "container", "inspect", `buildx_buildkit_${builderName}0`],
+    builder: ["docker", "exec", `buildx_buildkit_${builderName}0`, "buildctl", "debug", "workers"],
   };
 }
 

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { variable } from "../../delivery/basics/variable.ts";
 import { stateUrl } from "../pulumi/local-state.ts";
+import { pulumiBin, pulumiHome } from "../pulumi/provide.ts";
 import {
   PlatformError,
   type PlatformSettings,
   compileCache,
   portVariables,
-  project,
   readPlatformSettings,
   readPortOffset,
 } from "../settings.ts";
@@ -45,6 +45,11 @@ export function readKindSettings(env: NodeJS.ProcessEnv = process.env): Platform
   return settings;
 }
 
+/** Image of the cluster's node, where it is to be another one than kind's own: `TINYOLLY_KIND_IMAGE`. */
+export function nodeImage(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return variable(env, "TINYOLLY_KIND_IMAGE");
+}
+
 /** Kubeconfig of the cluster's administrator. */
 export function kubeconfigFile({ state }: PlatformSettings): string {
   return join(state, "kubeconfig");
@@ -52,14 +57,15 @@ export function kubeconfigFile({ state }: PlatformSettings): string {
 
 /** What a shell needs so that `pulumi`, `helm` and `kubectl` work with the kind cluster. */
 export function kindEnvironment(settings: PlatformSettings): Record<string, string> {
+  const home = pulumiHome(settings);
   return {
+    PULUMI_HOME: home,
     PULUMI_BACKEND_URL: stateUrl(settings),
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: join(settings.state, "buildx"),
     KUBECONFIG: kubeconfigFile(settings),
-    // The npm package pulumi fetches the CLI, and the CLI its plugins.
-    PATH: [join(project, "node_modules/.bin"), process.env["PATH"] ?? ""].join(":"),
+    PATH: [pulumiBin(home), process.env["PATH"] ?? ""].join(":"),
   };
 }

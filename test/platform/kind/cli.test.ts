@@ -44,7 +44,7 @@ test("a dry run of up shows every command and every manifest, and does nothing",
     .split("\n")
     .flatMap((line) => /^(docker|kind|kubectl|pulumi) /.exec(line)?.[1] ?? []);
   expect(programs).toEqual([
-    ...["docker", "docker", "kind", "docker", "docker", "kind"],
+    ...["docker", "kind", "docker", "docker", "docker", "kind"],
     ...Array.from({ length: 9 }, () => "kubectl"),
     ...["docker", "docker", "pulumi"],
   ]);
@@ -68,7 +68,7 @@ test.each([
   ],
   [
     ["upp"],
-    'platform: "upp" is not a command; there are up, down, reset, status, env, deploy, preview, destroy, end\n',
+    'platform: "upp" is not a command; there are up, down, reset, status, env, deploy, open, logs, doctor, preview, destroy, end\n',
   ],
 ])("%j is refused", async (args, message) => {
   expect(await kind(...args)).toEqual({ status: 1, stdout: "", stderr: message });

@@ -14,7 +14,12 @@ import { folderWith, writeFiles } from "../../folders.ts";
 const hosts = vi.hoisted(() => ({ nameRegistry: vi.fn(), forgetRegistry: vi.fn() }));
 // The machine's own /etc/hosts is nothing to try things on.
 vi.mock("../../../platform/machine/hosts.ts", () => hosts);
-// The npm package pulumi is first on PATH, and must not be asked.
+// It would install what is missing, and is tried elsewhere.
+vi.mock("../../../platform/pulumi/provide.ts", async (original) => ({
+  ...(await original<typeof import("../../../platform/pulumi/provide.ts")>()),
+  providePulumi: vi.fn(),
+}));
+// The real CLI is first on PATH, and must not be asked.
 vi.mock("../../../platform/kind/settings.ts", async (original) => {
   const actual = await original<typeof import("../../../platform/kind/settings.ts")>();
   return {
@@ -29,16 +34,19 @@ vi.mock("../../../platform/kind/settings.ts", async (original) => {
 const note = '#!/bin/sh\necho "${0##*/} $*" >> "$CALLS"\n';
 const scripts = {
   docker: `${note}case "$1 $2" in
-"container inspect") [ -f "$MADE" ] ;;
+"version --format={{.Server.Version}}") [ -z "$REFUSAL" ] && echo 29.1.0 || { echo "$REFUSAL" >&2; exit 1; } ;;
+"container inspect") cat "$MADE" 2> /dev/null ;;
+"exec buildx_buildkit_tinyolly0" | "exec tinyolly-control-plane") [ -f "$MADE" ] ;;
 "buildx inspect") [ "$3" = --bootstrap ] || [ -f "$MADE" ] ;;
 esac`,
   kind: `${note}case "$1" in
-create) touch "$MADE" ;;
+version) echo "kind $KIND_VERSION go1.27.3 linux/amd64" ;;
+create) echo 1f2e > "$MADE" ;;
 get) echo 'contexts: [{name: kind-tinyolly}]' ;;
 esac`,
   kubectl: note,
   pulumi: note,
-  helm: note,
+  helm: `${note}[ "$1" = version ] && echo "$HELM_VERSION"`,
 };
 
 let folder = "";
@@ -53,6 +61,9 @@ beforeEach(() => {
   vi.stubEnv("PATH", [join(folder, "bin"), process.env["PATH"]].join(delimiter));
   vi.stubEnv("CALLS", join(folder, "calls"));
   vi.stubEnv("MADE", join(folder, "made"));
+  vi.stubEnv("REFUSAL", "");
+  vi.stubEnv("KIND_VERSION", "v0.33.0");
+  vi.stubEnv("HELM_VERSION", "v4.3.2");
   vi.clearAllMocks();
   settings = readKindSettings({ TINYOLLY_STATE: join(folder, "state") });
 });
@@ -66,13 +77,14 @@ function calls(): string[] {
   const file = join(folder, "calls");
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   writeFiles(folder, { calls: "" });
-  const asks = /^docker (container inspect|buildx inspect tinyolly)/;
+  const asks =
+    /^(docker (container inspect|buildx inspect tinyolly|version|exec \S+ (true|buildctl))|(kind|helm) version)/;
   return text.split("\n").filter((line) => line !== "" && !asks.test(line));
 }
 
 function planned(...leftOut: string[]): string[] {
   return upSteps(settings, shownSecrets)
-    .filter(({ name }) => !leftOut.includes(name))
+    .filter(({ name }) => ![...leftOut, "cluster's record"].includes(name))
     .map(({ command }) => command.join(" "));
 }
 
@@ -135,10 +147,67 @@ test("reset deletes cluster, builder and state", async () => {
 });
 
 test("the status tells of each part", async () => {
-  const ready = { kubernetes: "ready", registry: "ready", argocd: "ready" };
-  expect(kindStatus(settings)).toEqual({ ...ready, builder: "not ready" });
+  const health = (): string[] =>
+    kindStatus(settings).map((part) => `${part.name} is ${part.health}`);
+  const parts = ["kubernetes", "registry", "argocd", "builder"];
+  expect(health()).toEqual(parts.map((name) => `${name} is stopped`));
   await kindUp(settings, ignore);
-  expect(kindStatus(settings)).toEqual({ ...ready, builder: "ready" });
+  expect(health()).toEqual(parts.map((name) => `${name} is ready`));
+  writeFiles(folder, { "bin/kubectl": "#!/bin/sh\nexit 1\n" });
+  expect(health()).toEqual([
+    ...parts.slice(0, 3).map((name) => `${name} is not ready`),
+    "builder is ready",
+  ]);
+});
+
+test.each([
+  [
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    "Docker is installed, but its engine does not run; start it, with sudo systemctl start docker on most systems",
+  ],
+  [
+    "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+    "Docker refuses this user; run sudo usermod --append --groups docker $USER and log in again",
+  ],
+  [
+    "client version 1.52 is too new",
+    "Docker's engine does not answer; see to it that docker version tells the server's version",
+  ],
+])("where docker says %j, its cure is told before anything is made", async (said, cure) => {
+  vi.stubEnv("REFUSAL", said);
+  const message = `${cure}, or leave out PLATFORM=kind:\n${said}`;
+  for (const command of [kindUp, kindDown, kindReset])
+    await expect(command(settings, ignore)).rejects.toThrow(new PlatformError(message));
+  expect(() => kindStatus(settings)).toThrow(new PlatformError(message));
+  expect(calls()).toEqual([]);
+  expect(existsSync(settings.state)).toBe(false);
+});
+
+test.each([
+  ["KIND_VERSION", "v0.26.0", "kind on PATH is v0.26.0, but PLATFORM=kind needs 0.27 or newer"],
+  ["HELM_VERSION", "v3.19.0", "helm on PATH is v3.19.0, but PLATFORM=kind needs 4.0 or newer"],
+  ["KIND_VERSION", "", "kind version tells no version; PLATFORM=kind needs kind 0.27 or newer"],
+])("with %s %j up says what is needed", async (variable, version, message) => {
+  vi.stubEnv(variable, version);
+  await expect(kindUp(settings, ignore)).rejects.toThrow(message);
+  expect(calls()).toEqual([]);
+  expect(existsSync(settings.state)).toBe(false);
+});
+
+test("a cluster of the same name that was made elsewhere is neither used, stopped nor deleted", async () => {
+  writeFiles(folder, { made: "a90c\n" });
+  await expect(kindUp(settings, ignore)).rejects.toThrow(
+    new PlatformError(
+      `Docker has a kind cluster tinyolly that was not made here (${settings.state} does not know it), or was never finished; ` +
+        "use it from the checkout that made it, or delete it: kind delete cluster --name=tinyolly",
+    ),
+  );
+  await kindDown(settings, ignore);
+  const lines: string[] = [];
+  await kindReset(settings, (line) => lines.push(line));
+  expect(lines).toContain("the kind cluster tinyolly was not made here, and stays");
+  expect(kindStatus(settings).map(({ health }) => health)).toEqual(Array(4).fill("stopped"));
+  expect(calls()).toEqual([]);
 });
 
 test("programs that are missing are all named, before anything is made", async () => {

@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { kindEnvironment, readKindSettings, uiAddress } from "../../../platform/kind/settings.ts";
+import {
+  kindEnvironment,
+  nodeImage,
+  readKindSettings,
+  uiAddress,
+} from "../../../platform/kind/settings.ts";
 import { PlatformError, compileCache, project } from "../../../platform/settings.ts";
+import { pulumiVersion } from "../../../platform/tools/catalog.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -16,16 +22,25 @@ test("the web UI has the port that it has without kind", () => {
   expect(uiAddress).toBe("http://127.0.0.1:5002");
 });
 
+test("the node's image is kind's own, unless another one is named", () => {
+  expect(nodeImage({})).toBeUndefined();
+  expect(nodeImage({ TINYOLLY_KIND_IMAGE: "" })).toBeUndefined();
+  const image = "mirror.example/kindest/node:v1.36.1";
+  expect(nodeImage({ TINYOLLY_KIND_IMAGE: image })).toBe(image);
+});
+
 test("a shell gets exactly these variables", () => {
   vi.stubEnv("PATH", "/usr/bin:/bin");
+  vi.stubEnv("PULUMI_HOME", "/home");
   expect(kindEnvironment(readKindSettings({ TINYOLLY_STATE: "/state" }))).toEqual({
+    PULUMI_HOME: "/home",
     PULUMI_BACKEND_URL: "file:///state/pulumi?metadata=skip",
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,
     BUILDX_CONFIG: "/state/buildx",
     KUBECONFIG: "/state/kubeconfig",
-    PATH: `${project}/node_modules/.bin:/usr/bin:/bin`,
+    PATH: `/home/versions/${pulumiVersion}/bin:/usr/bin:/bin`,
   });
 });
 
