@@ -111,6 +111,17 @@ export function upSteps(settings: PlatformSettings, secrets: RegistrySecrets): S
       seconds: 310,
     },
     {
+      // After a restart, its pod is called ready until the kubelet looks.
+      name: "registry answers",
+      command: [
+        ...(["docker", "exec", node, "curl", "--silent", "--show-error", "--fail"] as const),
+        ...["--fail-early", "--insecure", "--max-time", "5", "--output", "/dev/null"],
+        ...[`http://${node}:30500/v2/`, "--output", "/dev/null", `https://${node}:30443/v2/`],
+      ],
+      seconds: 300,
+      again: true,
+    },
+    {
       name: "namespaces",
       command: apply("--filename=-"),
       input: part("namespaces.yaml"),

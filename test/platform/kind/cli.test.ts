@@ -45,7 +45,8 @@ test("a dry run of up shows every command and every manifest, and does nothing",
     .flatMap((line) => /^(docker|kind|kubectl|pulumi) /.exec(line)?.[1] ?? []);
   expect(programs).toEqual([
     ...["docker", "kind", "docker", "docker", "docker", "kind"],
-    ...Array.from({ length: 9 }, () => "kubectl"),
+    ...["kubectl", "kubectl", "kubectl", "kubectl", "docker"],
+    ...["kubectl", "kubectl", "kubectl", "kubectl", "kubectl"],
     ...["docker", "docker", "pulumi"],
   ]);
   expect(stderr).toContain('[host."http://tinyolly-control-plane:30500"]');

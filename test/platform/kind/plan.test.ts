@@ -40,6 +40,14 @@ function objects(file: string, kind: string): unknown[] {
     .map((document): unknown => document.toJS());
 }
 
+test("what is waited for of the registry is that it answers at the addresses of its Services", () => {
+  const [answers] = steps.filter(({ name }) => name === "registry answers");
+  const urls = answers?.command.filter((word) => /^https?:/.test(word));
+  const node = "tinyolly-control-plane";
+  expect(urls).toEqual([`http://${node}:30500/v2/`, `https://${node}:30443/v2/`]);
+  expect(answers?.again).toBe(true);
+});
+
 test("the node's ports are those of the embedded platform, and on loopback only", () => {
   // As kind documents it.
   const cluster = parse(text("cluster.yaml")) as {
