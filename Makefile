@@ -167,7 +167,7 @@ fix: $(PACKAGES) ## Format everything and mend what linters can
 	@node test/check.ts --fix
 
 .PHONY: test
-test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, SEED=N in that order, ROUNDS=N of random edits
+test: $(PACKAGES) ## Run every test, on a platform of its own; SUITE=truth only those of that name, official on the official plugin, kind on a kind cluster, SEED=N in that order, ROUNDS=N of random edits
 	@node test/run.ts $(SUITE)
 
 .PHONY: bench

@@ -18,7 +18,7 @@ import { type Print, Programs } from "./programs.ts";
 import { seededRandom } from "./random.ts";
 import type { Result } from "./results.ts";
 import { schedule } from "./schedule.ts";
-import { type Suite, platformOf, startPlatform, suitesOf } from "./suites.ts";
+import { type Suite, namedOnly, platformOf, startPlatform, suitesOf } from "./suites.ts";
 import type { TestPlatform } from "./test-platform.ts";
 import { TestRun } from "./test-run.ts";
 
@@ -147,10 +147,13 @@ function total(outcomes: readonly Outcome[], count: "passed" | "failed"): number
 
 /** Suites of these names, or else those that have them in theirs; all where there are none. */
 function choose(suites: readonly Suite[], words: readonly string[]): Suite[] {
-  if (words.length === 0) return [...suites];
+  if (words.length === 0) return suites.filter(({ name }) => !namedOnly.includes(name));
   const found = words.flatMap((word) => {
     const exact = suites.filter(({ name }) => name.split(": ").at(-1) === word);
-    const named = exact.length > 0 ? exact : suites.filter(({ name }) => name.includes(word));
+    const named =
+      exact.length > 0
+        ? exact
+        : suites.filter(({ name }) => name.includes(word) && !namedOnly.includes(name));
     if (named.length === 0)
       throw new InputError(
         `SUITE is "${word}", but must be a part of one of: ${suites.map(({ name }) => name).join(", ")}`,

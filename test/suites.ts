@@ -43,7 +43,11 @@ const endToEnd: Readonly<Record<string, Use>> = {
   failures: "alone",
   servers: "alone",
   down: "alone",
+  kind: "platform",
 };
+
+/** Suites that run only where they are named: what they need takes minutes, or compiles for long. */
+export const namedOnly: readonly string[] = ["end to end: kind"];
 
 /** All suites of `make test`. */
 export function suitesOf(run: TestRun, programs: Programs): Suite[] {

@@ -417,6 +417,73 @@ export const browser: Tool = { name: "chromium", version: "120", debian: "chromi
 /** What Go's race detector is linked by. */
 export const raceDetector: Tool = { name: "gcc", version: "12", debian: "gcc libc6-dev" };
 
+const kindModule = moduleOf("kind");
+
+/** What `make test SUITE=kind` makes a kind cluster of, beside the platform's own programs. */
+export const kindTools: readonly Tool[] = [
+  {
+    name: "kind",
+    version: "0.33.0",
+    accepts: { args: ["version"], pattern: /\bv0\.33\./ },
+    go: { module: kindModule, package: "sigs.k8s.io/kind" },
+  },
+  {
+    name: "kubeadm",
+    version: kubernetesVersion,
+    // The node's servers are of the same version.
+    accepts: { args: ["version", "--output=short"], pattern: /^v1\.37\.2$/m },
+    go: {
+      module: kindModule,
+      package: "k8s.io/kubernetes/cmd/kubeadm",
+      variables: kubernetesVariables,
+    },
+  },
+  {
+    name: "coredns-of-kubeadm",
+    version: "1.15.0",
+    accepts: { args: ["-version"], pattern: /^CoreDNS-1\.15\./m },
+    go: {
+      module: kindModule,
+      package: "tinyolly.dev/platform/tools/kind/coredns",
+      sources: "tools/modules/kind/coredns",
+    },
+  },
+  {
+    name: "argocd",
+    version: "3.6.1",
+    accepts: { args: ["version", "--client", "--short"], pattern: /^argocd: v3\.6\.1\b/m },
+    go: {
+      module: kindModule,
+      package: "github.com/argoproj/argo-cd/v3/cmd",
+      variables: { "github.com/argoproj/argo-cd/v3/common.version": "3.6.1" },
+    },
+  },
+];
+
+/** Files that kind's own node image consists of. */
+export const kindBase: ModuleFiles = {
+  name: "kind-base",
+  module: kindModule,
+  of: "sigs.k8s.io/kind",
+  folder: "images/base/files",
+};
+
+/** What installs the whole of Argo CD. */
+export const argocdManifests: ModuleFiles = {
+  name: "argocd-manifests",
+  module: kindModule,
+  of: "github.com/argoproj/argo-cd/v3",
+  folder: "manifests",
+};
+
+/** Scripts that Argo CD's image has. */
+export const argocdScripts: ModuleFiles = {
+  name: "argocd-scripts",
+  module: kindModule,
+  of: "github.com/argoproj/argo-cd/v3",
+  folder: "hack",
+};
+
 /** Programs that `make check` runs. */
 export const checkTools: readonly Tool[] = [
   { name: "shellcheck", version: "0.9", debian: "shellcheck" },
