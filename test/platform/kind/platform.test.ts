@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parse } from "yaml";
+import { examineKind } from "../../../platform/kind/doctor.ts";
 import { upSteps } from "../../../platform/kind/plan.ts";
 import { kindDown, kindReset, kindStatus, kindUp } from "../../../platform/kind/platform.ts";
 import { shownSecrets } from "../../../platform/kind/secrets.ts";
@@ -208,6 +209,33 @@ test("a cluster of the same name that was made elsewhere is neither used, stoppe
   expect(lines).toContain("the kind cluster tinyolly was not made here, and stays");
   expect(kindStatus(settings).map(({ health }) => health)).toEqual(Array(4).fill("stopped"));
   expect(calls()).toEqual([]);
+});
+
+test("doctor tells of engine, versions and cluster, and changes nothing", async () => {
+  const found = (): Record<string, string> =>
+    Object.fromEntries(
+      examineKind(settings)
+        .filter(({ what }) => ["Docker's engine", "versions", "cluster", "kind"].includes(what))
+        .map(({ what, state, found: text }) => [what, `${state}: ${text}`]),
+    );
+  const kind = `fine: 0.33.0 in ${join(folder, "bin")}`;
+  const engine = { "Docker's engine": "fine: answers as version 29.1.0", kind };
+  const versions = "fine: new enough";
+  expect(found()).toEqual({ ...engine, versions, cluster: "fine: 0 of 4 parts run" });
+  expect(existsSync(settings.state)).toBe(false);
+  await kindUp(settings, ignore);
+  calls();
+  expect(found()).toEqual({ ...engine, versions, cluster: "fine: 4 of 4 parts run" });
+  expect(calls().filter((line) => !/^kubectl (.* (get|wait)|version) /.test(line))).toEqual([
+    "docker --version",
+  ]);
+  vi.stubEnv("HELM_VERSION", "v3.19.0");
+  expect(found()["versions"]).toMatch(/^missing: helm on PATH is v3\.19\.0, /);
+  writeFiles(folder, { made: "a90c\n" });
+  expect(found()["cluster"]).toMatch(/^missing: Docker has a kind cluster tinyolly that was not /);
+  vi.stubEnv("REFUSAL", "permission denied");
+  expect(Object.keys(found())).toEqual(["kind", "Docker's engine"]);
+  expect(found()["Docker's engine"]).toMatch(/^missing: Docker refuses this user; run sudo /);
 });
 
 test("programs that are missing are all named, before anything is made", async () => {
