@@ -7,12 +7,14 @@
  */
 import { runMain } from "../../delivery/basics/command-line.ts";
 import { showChecks } from "../doctor.ts";
-import { stackEnvironment } from "../environment.ts";
+import { enterStack, stackEnvironment } from "../environment.ts";
 import { withLock } from "../machine/lock.ts";
 import { runPreview } from "../pulumi/preview.ts";
+import { clearEndedLocks } from "../pulumi/pulumi-lock.ts";
 import { awaitRollouts } from "../pulumi/rollouts.ts";
 import { printVariables, runPulumi, stackOf } from "../pulumi/shell.ts";
-import { endStack } from "../pulumi/stack-end.ts";
+import { endStack, hasResources } from "../pulumi/stack-end.ts";
+import { forgetUnfinished } from "../pulumi/unfinished.ts";
 import { deploymentTable, readDeployment } from "../report/deployment.ts";
 import { table } from "../report/table.ts";
 import { PlatformError, type PlatformSettings, localStack } from "../settings.ts";
@@ -81,8 +83,14 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   preview: {
     changes: "make preview",
     run: async (settings) => {
-      await up(settings);
-      return runPreview(localStack);
+      const stack = stackOf(process.argv);
+      if (stack === localStack) {
+        await up(settings);
+        clearEndedLocks(settings, log);
+      } else {
+        enterStack(stack);
+      }
+      return runPreview(stack);
     },
   },
   destroy: { changes: "make down", run: destroy },
@@ -104,12 +112,21 @@ async function up(settings: PlatformSettings): Promise<number> {
 }
 
 async function destroy(settings: PlatformSettings): Promise<number> {
+  if (!hasResources(settings)) return 0;
   await up(settings);
+  recover(settings);
   return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
+}
+
+/** Takes what a run that was killed left in the way of the next one. */
+function recover(settings: PlatformSettings): void {
+  clearEndedLocks(settings, log);
+  forgetUnfinished(settings, log);
 }
 
 async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
+  recover(settings);
   const before = await readDeployment(settings);
   const args = ["--yes", "--skip-preview", "--suppress-outputs"];
   const status = await runPulumi(["up", "--stack", localStack, ...args]);

@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyProject } from "../../commands/rehearse/stage.ts";
@@ -150,7 +150,16 @@ test("the registry answers at its three addresses", () => {
   ).toContain("{}");
 });
 
-test("a second up changes nothing", () => {
+test("a second up changes nothing, and puts an end to what a killed one left", () => {
+  const locks = join(checkout, ".tinyolly/kind/pulumi/.pulumi/locks/organization/tinyolly/local");
+  mkdirSync(locks, { recursive: true });
+  const ended = {
+    pid: 4_194_303,
+    username: "root",
+    hostname: hostname(),
+    timestamp: "2026-01-01T00:00:00Z",
+  };
+  writeFileSync(join(locks, "00000000-0000-4000-8000-000000000000.json"), JSON.stringify(ended));
   expect(output("make", "up")).toMatch(/Resources:\n +\d+ unchanged\n/);
 });
 
@@ -183,6 +192,9 @@ test("open, logs, doctor and status know the cluster", () => {
 });
 
 test("down stops all, and the next up brings it back without a build", () => {
+  output("make", "down");
+  expect(output("docker", "ps", "--quiet")).toBe("");
+  // There is nothing left for which the cluster would have to be started.
   output("make", "down");
   expect(output("docker", "ps", "--quiet")).toBe("");
   expect(user("make", "open").output).toContain("the platform does not run");
