@@ -19,13 +19,13 @@ import { awaitRollouts } from "./pulumi/rollouts.ts";
 import { printVariables, runPulumi, stackOf } from "./pulumi/shell.ts";
 import { endStack, hasResources } from "./pulumi/stack-end.ts";
 import { forgetUnfinished } from "./pulumi/unfinished.ts";
+import { runUp } from "./pulumi/update.ts";
 import { breakdown } from "./report/breakdown.ts";
 import { buildTimes, failedBuilds } from "./report/build-log.ts";
 import { readDeployment, deploymentTable } from "./report/deployment.ts";
 import { forecastBasis, reportBuilds } from "./report/forecast.ts";
 import { say as log } from "./report/live.ts";
 import { formatBytes, table } from "./report/table.ts";
-import { upLog, upProgress } from "./report/up-progress.ts";
 import {
   PlatformError,
   type PlatformSettings,
@@ -159,19 +159,6 @@ async function preview(settings: PlatformSettings): Promise<number> {
   return runPreview(stack);
 }
 
-/** Runs `pulumi up`, in few words or, with VERBOSE, in its own. */
-async function runUp(): Promise<number> {
-  const up = ["up", "--stack", localStack, "--yes", "--skip-preview", "--suppress-outputs"];
-  if (variable(process.env, "TINYOLLY_VERBOSE") !== undefined) return runPulumi(up);
-  const progress = upProgress();
-  const status = await runPulumi([...up, "--json"], {}, (printed) => {
-    progress.take(printed);
-  });
-  progress.end();
-  if (status !== 0) log(`All that Pulumi said is in ${upLog}; VERBOSE=1 shows it at once.`);
-  return status;
-}
-
 async function deploy(settings: PlatformSettings): Promise<number> {
   // A first start takes long, and the program would only then say that it is not there.
   const plan = variable(process.env, "TINYOLLY_PLAN");
@@ -184,7 +171,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   rmSync(timings, { force: true });
   process.env[timingsVariable] = timings;
   const start = Date.now();
-  const status = await runUp();
+  const status = await runUp(log);
   const end = Date.now();
   if (status !== 0) {
     for (const { image, end: logEnd } of failedBuilds(settings, start)) {

@@ -15,6 +15,7 @@ import { awaitRollouts } from "../pulumi/rollouts.ts";
 import { printVariables, runPulumi, stackOf } from "../pulumi/shell.ts";
 import { endStack, hasResources } from "../pulumi/stack-end.ts";
 import { forgetUnfinished } from "../pulumi/unfinished.ts";
+import { runUp } from "../pulumi/update.ts";
 import { deploymentTable, readDeployment } from "../report/deployment.ts";
 import { table } from "../report/table.ts";
 import { PlatformError, type PlatformSettings, localStack } from "../settings.ts";
@@ -128,8 +129,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
   recover(settings);
   const before = await readDeployment(settings);
-  const args = ["--yes", "--skip-preview", "--suppress-outputs"];
-  const status = await runPulumi(["up", "--stack", localStack, ...args]);
+  const status = await runUp(log);
   if (status !== 0) {
     log("What was published before the failure is kept; mend the cause and run make up again.");
     return status;
