@@ -22,7 +22,7 @@ const programs: readonly (readonly [name: string, ...args: string[]])[] = [
 ];
 
 /** Ports of the node on this machine. */
-const published = ["registryTls", "registry", "ui", "otlp"] as const;
+const published = ["registryTls", "registry", "ui", "otlp", "otlpHttp"] as const;
 
 /** Looks at all that a kind cluster stands on, and changes nothing. */
 export function examineKind(settings: PlatformSettings): Check[] {
