@@ -320,9 +320,9 @@ describe("a large blob", () => {
     });
     const piece = Buffer.alloc(40_000_000);
     const descriptor = descriptorOf(piece, "application/octet-stream");
-    const client = clientOf(registry, { timeoutMs: 100 });
+    const client = clientOf(registry, { timeoutMs: 500 });
     expect(await messageOf(client.uploadBlob("a/web", descriptor, piece), registry)).toBe(
-      `HOST/a/web@${descriptor.digest} could not be pushed: HOST took nothing for 0.6 s; start the registry (make platform-up for the local one), and ${runAgain}`,
+      `HOST/a/web@${descriptor.digest} could not be pushed: HOST took nothing for 3 s; start the registry (make platform-up for the local one), and ${runAgain}`,
     );
     expect(registry.requests.filter(({ method }) => method === "POST")).toHaveLength(4);
   });
