@@ -10,6 +10,7 @@ import {
   manifestStatus,
   outputs,
   platform,
+  platformCommand,
   previewChanges,
   run,
   startDelivered,
@@ -174,7 +175,7 @@ test("one changed file changes exactly its image, its chart and its Application"
         "--color=never",
       ]).output;
       expect(explained).toMatch(/~ backend\.py\s*: "[0-9a-f]{12}" => "[0-9a-f]{12}"/);
-      const { output: short } = run("make", ["--silent", "preview"]);
+      const { output: short } = platformCommand("preview");
       expect(short).toMatch(/^ {4}sources\["backend\.py"\] +[0-9a-f]{12} → [0-9a-f]{12}$/m);
       expect(short.split("\n").length).toBeLessThan(30);
 
