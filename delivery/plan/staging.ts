@@ -22,7 +22,7 @@ import { sha256, shortHash } from "../basics/sha256.ts";
 import type { SourceFile } from "../sources/source-tree.ts";
 import type { ImagePlan } from "./image-plan.ts";
 
-/** Time given to every staged file; the earliest that zip archives can hold. Unix seconds. */
+/** Second of every staged file's time; the earliest that zip archives can hold. Unix seconds. */
 export const sourceDateEpoch = 315532800;
 
 const stagingFolder = ".tinyolly/contexts";
@@ -47,7 +47,7 @@ export function stageContext(plan: ImagePlan): string {
   removeOldContexts(plan.name);
   const draft = mkdtempSync(join(stagingFolder, ".draft-"));
   try {
-    stageFiles(plan.path, plan.files, join(draft, contextName(plan)));
+    stageFiles(plan.path, plan.files, join(draft, contextName(plan)), timeOf);
     writeFileSync(join(draft, completeMark), "");
     chmodSync(draft, 0o755);
     removeEmpty(context);
@@ -85,7 +85,7 @@ function contextFolder({ name, key }: ImagePlan): string {
 
 /**
  * The last part of the path, by which buildx and BuildKit know a context again: of one that they know they ask for those
- * files only whose size or time differs, and times are all alike here.
+ * files only whose size or time differs.
  */
 function contextName({ key }: ImagePlan): string {
   return shortHash(key);
@@ -100,8 +100,17 @@ function removeEmpty(folder: string): void {
   }
 }
 
-/** Copies `files` of the folder `from` to the new folder `to`, with normal modes and times. */
-export function stageFiles(from: string, files: readonly SourceFile[], to: string): void {
+/**
+ * Copies `files` of the folder `from` to the new folder `to`, with normal modes and times.
+ *
+ * @param timeOf Time of a file in Unix seconds, by the digest of its content.
+ */
+export function stageFiles(
+  from: string,
+  files: readonly SourceFile[],
+  to: string,
+  timeOf: (digest: string) => number = () => sourceDateEpoch,
+): void {
   const folders = new Set([to]);
   mkdirSync(to, { recursive: true });
   for (const { path, kind, digest } of files) {
@@ -109,7 +118,7 @@ export function stageFiles(from: string, files: readonly SourceFile[], to: strin
     for (let folder = dirname(target); !folders.has(folder); folder = dirname(folder))
       folders.add(folder);
     mkdirSync(dirname(target), { recursive: true });
-    stageFile(join(from, path), kind, digest, target);
+    stageFile(join(from, path), { kind, digest }, target, timeOf(digest));
   }
   // Deepest first: writing below a folder changes its time.
   for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
@@ -118,7 +127,12 @@ export function stageFiles(from: string, files: readonly SourceFile[], to: strin
   }
 }
 
-function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: string): void {
+function stageFile(
+  from: string,
+  { kind, digest }: Pick<SourceFile, "kind" | "digest">,
+  to: string,
+  time: number,
+): void {
   if (kind === "link") {
     const text = readlinkSync(from);
     if (sha256(text) !== digest) throw changed(from);
@@ -131,7 +145,15 @@ function stageFile(from: string, kind: SourceFile["kind"], digest: string, to: s
     throw changed(from);
   }
   chmodSync(to, kind === "executable" ? 0o755 : 0o644);
-  utimesSync(to, sourceDateEpoch, sourceDateEpoch);
+  utimesSync(to, time, time);
+}
+
+/**
+ * Time of a file with this content: BuildKit takes one of the same name, size and time for what it got before. Only the fraction of the
+ * second differs, which images do not have: later times than their SOURCE_DATE_EPOCH are made equal to it.
+ */
+function timeOf(digest: string): number {
+  return sourceDateEpoch + (Number.parseInt(digest.slice(0, 8), 16) % 1_000_000) / 1_000_000;
 }
 
 function changed(path: string): InputError {

@@ -103,6 +103,26 @@ describe("what is tried", () => {
     expect(up().status).toBe(0);
   });
 
+  test("comes of the file as it is, also where its size is that of the one before", async () => {
+    const digests = new Set<string | undefined>();
+    for (const rate of ["0.2", "0.3"])
+      await withFile(
+        "apps/demo/backend.py",
+        (text) => text.replace(/(PAYMENT_FAILURE_RATE = )0\.\d/, `$1${rate}`),
+        () => {
+          const { status, output } = tryAll();
+          expect(status, output).toBe(0);
+          const { items } = JSON.parse(output.slice(0, output.lastIndexOf("}") + 1)) as Explanation;
+          const image = items.find(({ name, kind }) => name === "demo" && kind === "image");
+          digests.add(image?.build?.tried?.digest);
+        },
+      );
+    expect([...digests]).toEqual([
+      expect.stringMatching(/^sha256:/),
+      expect.stringMatching(/^sha256:/),
+    ]);
+  });
+
   test("and does not build ends with the end of its log; what BuildKit has against a Dockerfile is told", async () => {
     await withFile(
       "apps/demo/Dockerfile",
