@@ -12,6 +12,7 @@ import { enterStack, stackEnvironment } from "./environment.ts";
 import { crashText, unseenCrashes } from "./machine/crashes.ts";
 import { requireSpace } from "./machine/disk.ts";
 import { withLock } from "./machine/lock.ts";
+import { isFree } from "./machine/port-holder.ts";
 import { requireUser } from "./machine/root.ts";
 import { clearEndedLocks } from "./pulumi/pulumi-lock.ts";
 import { runPreview } from "./pulumi/preview.ts";
@@ -199,6 +200,10 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   process.stdout.write(`\nThe web UI is http://127.0.0.1:${ui}\n`);
   const [grpc, http] = [otlp, otlpHttp].map((port) => `http://127.0.0.1:${port}`);
   process.stdout.write(`OTLP for telemetry of your own: gRPC at ${grpc}, HTTP at ${http}\n`);
+  if (await isFree(otlpHttp))
+    log(
+      `Port ${otlpHttp} is not open, since an earlier version started this platform; make platform-down, then make up opens it.`,
+    );
   return 0;
 }
 

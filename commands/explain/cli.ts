@@ -65,6 +65,7 @@ async function main(): Promise<number> {
   if (html !== undefined)
     keep("page", () => {
       writeFileSync(html, renderPage(explanation, summary(explanation)));
+      process.stderr.write(`wrote ${html}\n`);
     });
   process.stdout.write(render(explanation, options));
   return options["exit-code"] && explanation.items.some(isChanged) ? changesExitCode : 0;
@@ -160,6 +161,7 @@ function keep(what: "plan" | "page", write: () => void): void {
   try {
     write();
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(
       `the ${what} cannot be saved: ${error instanceof Error ? error.message : String(error)}; name another file`,
     );

@@ -86,7 +86,8 @@ export async function readUsage(question: UsageQuestion): Promise<Usage> {
       stacks,
       releases: kept.map(({ record }) => record.release),
       olderReleases: records.length - kept.length,
-      applications,
+      // One cluster may be known under two kubeconfigs.
+      applications: [...new Set(applications)],
     },
   };
 }

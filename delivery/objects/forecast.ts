@@ -162,7 +162,9 @@ async function forecast(chart: DeployableChartPlan, look: Look): Promise<ObjectF
     renderPlannedChart(planned, { ...how, values }, texts).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
       if (!(error instanceof HelmError) || !error.missing)
-        throw new InputError(`chart "${chart.name}" cannot be rendered: ${error.message}`);
+        throw new InputError(
+          `chart "${chart.name}" cannot be rendered: ${error.message}${schemaAdvice(chart.name, error.message)}`,
+        );
       gaps.push(`not rendered: ${error.message}`);
       return undefined;
     }),
@@ -217,4 +219,11 @@ async function orSilence<T>(asked: Promise<T>, gaps: string[]): Promise<T | unde
     if (!gaps.includes(gap)) gaps.push(gap);
     return undefined;
   }
+}
+
+/** Where a value comes from that the chart's schema does not allow. */
+function schemaAdvice(chart: string, message: string): string {
+  return message.includes("schema")
+    ? `; it is set in "chartValues" of the stack's file, below ${chart}, or in values.yaml of the chart`
+    : "";
 }

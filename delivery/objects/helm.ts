@@ -68,7 +68,9 @@ export function helm(
       return new HelmError(`helm ${command} printed more than ${mostBytes / (1 << 20)} MiB`);
     if (error.killed === true)
       return new HelmError(`helm ${command} did not end within ${seconds} s`);
-    return new HelmError(`helm ${command} failed: ${lastLines(`${stdout}${stderr}`)}`);
+    // There is no such flag of ours.
+    const said = `${stdout}${stderr}`.replace("Use --debug flag to render out invalid YAML", "");
+    return new HelmError(`helm ${command} failed: ${lastLines(said)}`);
   }
 }
 
