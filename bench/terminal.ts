@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { runMain } from "../delivery/basics/command-line.ts";
@@ -24,12 +24,9 @@ async function main(): Promise<number> {
   if (status !== 0) throw new InputError(`make up failed: ${String(stderr)}`);
   const recording = new Recording();
   try {
-    recording.type("date '+# %c' >> apps/demo/backend.py; make explain");
-    appendFileSync(edited, `# ${new Date().toUTCString()}\n`);
-    await recording.run("make", ["--silent", "explain"]);
-    recording.type("make watch");
+    await recording.run("date '+# %c' >> apps/demo/backend.py; make explain");
     // Its first round ships the edit.
-    await recording.run("make", ["--silent", "watch"], /^watching .* Ctrl-C ends/);
+    await recording.run("make watch", /^watching .* Ctrl-C ends/);
   } finally {
     writeFileSync(edited, before);
   }
@@ -43,17 +40,13 @@ class Recording {
   #now = 0;
   #screen = -1;
 
-  /** Types a command on an empty screen. */
-  type(command: string): void {
+  /** Types a command on an empty screen, and runs it to its end or until it prints a line that matches, after which Ctrl-C ends it. */
+  async run(command: string, until?: RegExp): Promise<void> {
     if (this.#screen >= 0) this.#now += pause;
     this.#screen++;
     this.#show(`$ ${command}`);
-  }
-
-  /** Runs a command to its end, or until it prints a line that matches, after which Ctrl-C ends it. */
-  async run(program: string, args: readonly string[], until?: RegExp): Promise<void> {
     const env = { ...process.env, FORCE_COLOR: "1" };
-    const child = spawn(program, args, {
+    const child = spawn("sh", ["-c", command], {
       ...{ cwd: project, env, stdio: ["ignore", "pipe", "pipe"] as const },
       // As on a terminal, Ctrl-C goes to make and to what it runs.
       detached: true,
@@ -68,7 +61,7 @@ class Recording {
       });
     const [status] = (await once(child, "close")) as [number | null];
     if (status !== 0 && until === undefined)
-      throw new InputError(`${program} ended with ${String(status)}`);
+      throw new InputError(`${command} ended with ${String(status)}`);
   }
 
   #show(text: string): void {
