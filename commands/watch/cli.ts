@@ -10,6 +10,7 @@ import { readStackConfiguration } from "../../delivery/settings/stack-configurat
 import { baseLockFile } from "../../delivery/sources/base-lock.ts";
 import { enterStack } from "../../platform/environment.ts";
 import { failedBuilds } from "../../platform/report/build-log.ts";
+import { upArgs } from "../../platform/pulumi/update.ts";
 import { upProgress } from "../../platform/report/up-progress.ts";
 import { readPlatformSettings } from "../../platform/settings.ts";
 import { Foreground } from "./foreground.ts";
@@ -47,7 +48,7 @@ async function main(): Promise<number> {
         const take = (printed: string): void => {
           progress.take(printed);
         };
-        const { status } = await foreground.run("pulumi", upArgs(stack), { take });
+        const { status } = await foreground.run("pulumi", [...upArgs(stack), "--json"], { take });
         progress.end();
         const embedded = platform && process.env["PLATFORM"] !== "kind";
         if (status !== 0 && embedded && !rounds.stopped) showFailedBuilds(started);
@@ -80,10 +81,6 @@ async function main(): Promise<number> {
     for (const signal of endingSignals) process.off(signal, end);
   }
   return 0;
-}
-
-function upArgs(stack: string): string[] {
-  return ["up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs", "--json"];
 }
 
 function showFailedBuilds(started: number): void {

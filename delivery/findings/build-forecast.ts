@@ -1,6 +1,12 @@
 import type { BuildStep } from "../plan/build-steps.ts";
 import type { ImagePlan } from "../plan/image-plan.ts";
-import { type ForetoldStep, type StepMemory, stepFates } from "../plan/step-fates.ts";
+import {
+  type ForetoldStep,
+  type StepMemory,
+  isOwnSame,
+  sameSteps,
+  stepFates,
+} from "../plan/step-fates.ts";
 import type { PulledImage } from "./image-layers.ts";
 import type { RecordedArtifact } from "./recorded.ts";
 
@@ -85,19 +91,16 @@ function layerFates(
   last: Readonly<Record<string, string>>,
   moving: ReadonlySet<string>,
 ): ReadonlyMap<string, LayerFate> {
-  const fates = new Map<string, LayerFate>();
-  // Those that stand on what they stood on, and take what they took.
-  const same = new Set<string>();
-  for (const { name, own, after = "", takes, open } of steps) {
-    const isOther = !Object.hasOwn(last, name) || last[name] !== own;
-    const takesSame = !open && takes.every((one) => same.has(one));
-    if (!isOther && takesSame && (after === "" || same.has(after))) same.add(name);
-    const runs = name.includes(": RUN ");
-    // What copies the same files gives the same layer, whatever it stands on.
-    const stays = runs ? same.has(name) && !moving.has(name) : takesSame;
-    fates.set(name, isOther ? "changes" : stays ? "stays" : "open");
-  }
-  return fates;
+  const same = sameSteps(steps, last);
+  const fateOf = ({ name, own, takes, open }: BuildStep): LayerFate => {
+    if (!isOwnSame(name, own, last)) return "changes";
+    const stays = name.includes(": RUN ")
+      ? same.has(name) && !moving.has(name)
+      : // What copies the same files gives the same layer, whatever it stands on.
+        !open && takes.every((one) => same.has(one));
+    return stays ? "stays" : "open";
+  };
+  return new Map(steps.map((step) => [step.name, fateOf(step)]));
 }
 
 /** Bytes of the layers that change or may; undefined where the image was not made of these steps. */

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../basics/input-error.ts";
 import { fields, isMap, parseJson } from "../basics/json-fields.ts";
+import { requireOwnFile } from "../basics/own-file.ts";
 import type { ApplicationPlan } from "./application-spec.ts";
 import type { Fingerprints } from "./fingerprints.ts";
 import type { Plan } from "./plan.ts";
@@ -42,8 +43,7 @@ export function planToSave(
  * @throws InputError when the file holds something else.
  */
 export function savePlan(file: string, plan: SavedPlan): void {
-  if (existsSync(file) && !isPlan(readFileSync(file)))
-    throw new InputError(`${file} is there already, and is no plan; name another file`);
+  requireOwnFile(file, "plan", () => isPlan(readFileSync(file)));
   writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`);
 }
 

@@ -56,22 +56,38 @@ export function stepFates(
   }));
 }
 
+/** Names of the steps that are as they were in the last build, and stand on and take what they did then. */
+export function sameSteps(
+  steps: readonly BuildStep[],
+  last: StepsBefore["last"],
+): ReadonlySet<string> {
+  const same = new Set<string>();
+  for (const { name, own, after = "", takes, open } of steps) {
+    const before = after === "" ? takes : [after, ...takes];
+    if (isOwnSame(name, own, last) && !open && before.every((one) => same.has(one))) same.add(name);
+  }
+  return same;
+}
+
+/** Whether what decides a step by itself is as it was in the last build. */
+export function isOwnSame(name: string, own: string, last: StepsBefore["last"]): boolean {
+  return Object.hasOwn(last, name) && last[name] === own;
+}
+
 /** What becomes of each step if another one asks for what it gives. */
 function fatesIfAsked(
   steps: readonly BuildStep[],
   { last, builder }: StepsBefore,
 ): ReadonlyMap<string, StepFate> {
   const fates = new Map<string, StepFate>();
-  // Those that are as they were, be what they gave there still or not.
-  const same = new Set<string>();
+  // Be what they gave there still or not.
+  const same = sameSteps(steps, last);
   // Those that nobody ever ran, nor what stands on them.
   const fresh = new Set<string>();
   const byContent = new Set<string>();
   for (const step of steps) {
     const { name, own, after = "", takes, open } = step;
-    const standsOn = after === "" ? [] : [after];
-    const isOther = !Object.hasOwn(last, name) || last[name] !== own;
-    if (!isOther && !open && [...standsOn, ...takes].every((one) => same.has(one))) same.add(name);
+    const isOther = !isOwnSame(name, own, last);
     if (open || takes.length > 0 || byContent.has(after)) byContent.add(name);
     const held = isInstruction(step) ? builder?.holds(step, byContent.has(name)) : undefined;
     if (held === true || (same.has(name) && held === undefined)) {

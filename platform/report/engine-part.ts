@@ -1,3 +1,5 @@
+import { styleText } from "node:util";
+
 /** Part of the delivery that an operation of the engine belongs to. */
 export interface Part {
   /** As lines begin, such as `[demo]`. */
@@ -49,4 +51,14 @@ export function changes(op: string): boolean {
 /** A text without the engine's marks for colours, nor those of terminals. */
 export function plain(text: string): string {
   return text.replaceAll(/<\{%[^%]*%\}>|\u001B\[[\d;]*m/g, "").trimEnd();
+}
+
+/** A line whose prefix, such as `[demo]`, stands out in a terminal. */
+export function withPrefix(line: string): string {
+  return line.replace(/^\[[^\]]*\]/, (prefix) => styleText("cyan", prefix));
+}
+
+/** How grave a message is, in the colour of that. */
+export function severityWord(severity: string): string {
+  return styleText(severity === "error" ? "red" : "yellow", `${severity}:`);
 }

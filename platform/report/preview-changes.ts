@@ -1,6 +1,6 @@
-import { isDeepStrictEqual, styleText } from "node:util";
+import { isDeepStrictEqual } from "node:util";
 import { isMap, parseJson } from "../../delivery/basics/json-fields.ts";
-import { partOf, plain } from "./engine-part.ts";
+import { partOf, plain, severityWord, withPrefix } from "./engine-part.ts";
 
 /** Changed properties of one resource that are shown. */
 const mostFields = 8;
@@ -20,8 +20,8 @@ export function previewChanges(printed: string): string {
   const told = diagnostics
     .filter(({ severity }) => ["warning", "error"].includes(severity))
     .map(({ severity, message }) => {
-      const colour = severity === "error" ? "red" : "yellow";
-      return `${styleText(colour, `${severity}:`)} ${plain(message).replace(/^(?:error|warning): /, "")}\n`;
+      const text = plain(message).replace(/^(?:error|warning): /, "");
+      return `${severityWord(severity)} ${text}\n`;
     });
   const changed = steps
     .filter(({ op }) => op !== "same" && op !== "read")
@@ -59,7 +59,7 @@ function changeOf({ op, urn, oldState, newState }: Step): string {
   const width = Math.max(0, ...shown.map(({ path }) => path.length));
   const more = rows.length - shown.length;
   return [
-    what.replace(/^\[[^\]]*\]/, (prefix) => styleText("cyan", prefix)),
+    withPrefix(what),
     ...shown.map(({ path, before, after }) =>
       `    ${path.padEnd(width)}  ${sides(before, after)}`.trimEnd(),
     ),

@@ -1,9 +1,17 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { styleText } from "node:util";
 import { JsonStream } from "../../delivery/basics/json-stream.ts";
 import { project } from "../settings.ts";
-import { type Part, applying, changes, partOf, plain, rollingOut } from "./engine-part.ts";
+import {
+  type Part,
+  applying,
+  changes,
+  partOf,
+  plain,
+  rollingOut,
+  severityWord,
+  withPrefix,
+} from "./engine-part.ts";
 import { live, say } from "./live.ts";
 
 /** What an `up` was told and did last, from the project's folder. */
@@ -106,9 +114,9 @@ export class UpProgress {
     }
     const own = name === "" ? "" : `[${name}]`;
     const prefix = running?.prefix ?? partOf(urn, "update")?.prefix ?? own;
-    const word = severity === "info" ? "" : `${severity.replace(/#.*/, "")}: `;
+    const word = severity === "info" ? "" : `${severityWord(severity.replace(/#.*/, ""))} `;
     for (const [at, line] of lines.entries())
-      this.#printer.say(at === 0 ? `${prefix} ${emphasized(word)}${line}`.trimStart() : line);
+      this.#printer.say(at === 0 ? `${prefix} ${word}${line}`.trimStart() : line);
   }
 
   /** What a build or a roll-out says of itself. */
@@ -131,17 +139,12 @@ export class UpProgress {
 
   #say(line: string): void {
     this.#log(line);
-    this.#printer.say(line.replace(/^\[[^\]]*\]/, (prefix) => styleText("cyan", prefix)));
+    this.#printer.say(withPrefix(line));
   }
 
   #log(line: string): void {
     appendFileSync(this.#file, `${line}\n`);
   }
-}
-
-function emphasized(word: string): string {
-  if (word === "") return "";
-  return styleText(word.startsWith("error") ? "red" : "yellow", word);
 }
 
 interface Operation {
