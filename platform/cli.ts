@@ -14,12 +14,15 @@ import { requireSpace } from "./machine/disk.ts";
 import { withLock } from "./machine/lock.ts";
 import { isFree } from "./machine/port-holder.ts";
 import { requireUser } from "./machine/root.ts";
-import { clearEndedLocks } from "./pulumi/pulumi-lock.ts";
-import { runPreview } from "./pulumi/preview.ts";
 import { awaitRollouts } from "./pulumi/rollouts.ts";
-import { printVariables, runPulumi, stackOf } from "./pulumi/shell.ts";
+import { printVariables, stackOf } from "./pulumi/shell.ts";
+import {
+  type StackPlatform,
+  destroyStack,
+  previewStack,
+  recover,
+} from "./pulumi/stack-commands.ts";
 import { endStack, hasResources } from "./pulumi/stack-end.ts";
-import { forgetUnfinished } from "./pulumi/unfinished.ts";
 import { runUp } from "./pulumi/update.ts";
 import { breakdown } from "./report/breakdown.ts";
 import { buildTimes, failedBuilds } from "./report/build-log.ts";
@@ -72,14 +75,14 @@ const commands: Readonly<
     return showLogs(settings, process.argv.slice(3));
   },
   doctor,
-  preview,
-  destroy,
+  preview: (settings) => previewStack(stackOf(process.argv), stackPlatform(settings)),
+  destroy: (settings) => destroyStack(stackPlatform(settings)),
   end: (settings) =>
     endStack(settings, {
       destroy: async () => {
         // Without it, the servers can be stopped all the same.
         if (hasResources(settings)) requireSpace(settings);
-        return destroy(settings);
+        return destroyStack(stackPlatform(settings));
       },
       stop: (say) => platformDown(settings, say),
       log,
@@ -135,29 +138,9 @@ async function doctor(settings: PlatformSettings, json: boolean): Promise<number
   return showChecks(await examine(settings), json);
 }
 
-/** Takes what a run that was killed left in the way of the next one. */
-function recover(settings: PlatformSettings): void {
-  clearEndedLocks(settings, log);
-  forgetUnfinished(settings, log);
-}
-
-async function destroy(settings: PlatformSettings): Promise<number> {
-  if (!hasResources(settings)) return 0;
-  await up(settings);
-  recover(settings);
-  return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
-}
-
-/** Previews any stack; only that of the platform needs its servers. */
-async function preview(settings: PlatformSettings): Promise<number> {
-  const stack = stackOf(process.argv);
-  if (stack === localStack) {
-    await up(settings);
-    clearEndedLocks(settings, log);
-  } else {
-    enterStack(stack);
-  }
-  return runPreview(stack);
+/** This platform, as Pulumi's commands need it. */
+function stackPlatform(settings: PlatformSettings): StackPlatform {
+  return { settings, up: () => up(settings), log };
 }
 
 async function deploy(settings: PlatformSettings): Promise<number> {
@@ -165,7 +148,7 @@ async function deploy(settings: PlatformSettings): Promise<number> {
   const plan = variable(process.env, "TINYOLLY_PLAN");
   if (plan !== undefined) readPlan(plan);
   await up(settings);
-  recover(settings);
+  recover({ settings, log });
   const before = await readDeployment(settings);
   const basis = forecastBasis(settings);
   const timings = join(settings.state, "timings");

@@ -7,14 +7,17 @@
  */
 import { runMain } from "../../delivery/basics/command-line.ts";
 import { showChecks } from "../doctor.ts";
-import { enterStack, stackEnvironment } from "../environment.ts";
+import { stackEnvironment } from "../environment.ts";
 import { withLock } from "../machine/lock.ts";
-import { runPreview } from "../pulumi/preview.ts";
-import { clearEndedLocks } from "../pulumi/pulumi-lock.ts";
 import { awaitRollouts } from "../pulumi/rollouts.ts";
-import { printVariables, runPulumi, stackOf } from "../pulumi/shell.ts";
-import { endStack, hasResources } from "../pulumi/stack-end.ts";
-import { forgetUnfinished } from "../pulumi/unfinished.ts";
+import { printVariables, stackOf } from "../pulumi/shell.ts";
+import {
+  type StackPlatform,
+  destroyStack,
+  previewStack,
+  recover,
+} from "../pulumi/stack-commands.ts";
+import { endStack } from "../pulumi/stack-end.ts";
 import { runUp } from "../pulumi/update.ts";
 import { deploymentTable, readDeployment } from "../report/deployment.ts";
 import { table } from "../report/table.ts";
@@ -83,23 +86,17 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   doctor: { run: (settings, json) => showChecks(examineKind(settings), json) },
   preview: {
     changes: "make preview",
-    run: async (settings) => {
-      const stack = stackOf(process.argv);
-      if (stack === localStack) {
-        await up(settings);
-        clearEndedLocks(settings, log);
-      } else {
-        enterStack(stack);
-      }
-      return runPreview(stack);
-    },
+    run: (settings) => previewStack(stackOf(process.argv), stackPlatform(settings)),
   },
-  destroy: { changes: "make down", run: destroy },
+  destroy: {
+    changes: "make down",
+    run: (settings) => destroyStack(stackPlatform(settings)),
+  },
   end: {
     changes: "make down",
     run: (settings) =>
       endStack(settings, {
-        destroy: () => destroy(settings),
+        destroy: () => destroyStack(stackPlatform(settings)),
         stop: (say) => kindDown(settings, say),
         log,
       }),
@@ -112,22 +109,14 @@ async function up(settings: PlatformSettings): Promise<number> {
   return 0;
 }
 
-async function destroy(settings: PlatformSettings): Promise<number> {
-  if (!hasResources(settings)) return 0;
-  await up(settings);
-  recover(settings);
-  return runPulumi(["destroy", "--stack", localStack, "--yes", "--skip-preview"]);
-}
-
-/** Takes what a run that was killed left in the way of the next one. */
-function recover(settings: PlatformSettings): void {
-  clearEndedLocks(settings, log);
-  forgetUnfinished(settings, log);
+/** This platform, as Pulumi's commands need it. */
+function stackPlatform(settings: PlatformSettings): StackPlatform {
+  return { settings, up: () => up(settings), log };
 }
 
 async function deploy(settings: PlatformSettings): Promise<number> {
   await up(settings);
-  recover(settings);
+  recover({ settings, log });
   const before = await readDeployment(settings);
   const status = await runUp(log);
   if (status !== 0) {
